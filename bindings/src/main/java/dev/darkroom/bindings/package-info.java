@@ -1,0 +1,8 @@
+/**
+ * jextract's output for {@code darkroom.h}. Only {@code dev.darkroom.runtime} uses it.
+ *
+ * <p>Nothing here loads a library. A function is looked up on its first call, among the libraries
+ * that classes of this package's own class loader loaded with {@link System#load}; whoever loads
+ * {@code libdarkroom} must therefore share that loader, and do so before the first call.
+ */
+package dev.darkroom.bindings;
