@@ -1,0 +1,140 @@
+package dev.darkroom.runtime;
+
+import dev.darkroom.runtime.internal.ffi.CallFrame;
+import dev.darkroom.runtime.internal.ffi.Operator;
+import dev.darkroom.runtime.internal.ffi.TensorHandle;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Any of libtorch's operators by the name in its schema, for what {@link Tensor} and {@link Ops} have
+ * no method for.
+ *
+ * <pre>{@code
+ * Tensor angles = Aten.tensor("atan2", y, x);
+ * List<Object> values = Aten.call("aten::topk", scores, 5, -1);
+ * }</pre>
+ */
+public final class Aten {
+    private Aten() {}
+
+    /**
+     * Calls an operator.
+     *
+     * @param name the name, with its overload after a dot if it has one: {@code add.Tensor},
+     *     {@code aten::add.Tensor}
+     * @param arguments in the schema's order; those left off at the end take their defaults. Each is
+     *     a {@link Tensor}, a number, a {@link Boolean}, a {@link String}, a {@link DType}, a
+     *     {@link Device}, a {@link Generator}, {@code long[]}, {@code int[]}, {@code double[]},
+     *     {@code boolean[]}, a {@link Shape}, a list of tensors (with nulls where the schema allows
+     *     them), or null for none
+     * @return the results: {@link Tensor}, {@link Long}, {@link Double}, {@link Boolean},
+     *     {@link String}, {@code long[]}, {@code double[]}, {@code boolean[]}, lists of tensors, or
+     *     null
+     * @throws LibtorchException.NoSuchOperator if there is no such operator
+     * @throws IllegalArgumentException if an argument is of no such type, or not what the schema says
+     * @throws LibtorchException if libtorch fails the call
+     */
+    public static List<@Nullable Object> call(String name, @Nullable Object... arguments) {
+        int dot = name.lastIndexOf('.');
+        Operator operator =
+                dot < 0
+                        ? Operator.find(name, "")
+                        : Operator.find(name.substring(0, dot), name.substring(dot + 1));
+        CallFrame frame = operator.call();
+        for (Object argument : arguments) {
+            put(frame, name, argument);
+        }
+        @Nullable Object[] values = frame.values(ThreadState.current().mode.nativeMode);
+        List<@Nullable Object> results = new ArrayList<>(values.length);
+        for (Object value : values) {
+            results.add(result(value));
+        }
+        return Collections.unmodifiableList(results);
+    }
+
+    /** Calls an operator that returns one tensor. */
+    public static Tensor tensor(String name, @Nullable Object... arguments) {
+        List<@Nullable Object> results = call(name, arguments);
+        if (results.size() == 1 && results.getFirst() instanceof Tensor tensor) {
+            return tensor;
+        }
+        throw new IllegalArgumentException(
+                name + " does not return one tensor; use Aten.call for its results");
+    }
+
+    /**
+     * An operator's schema in PyTorch's notation.
+     *
+     * @throws LibtorchException.NoSuchOperator if there is no such operator
+     */
+    public static String schema(String name) {
+        int dot = name.lastIndexOf('.');
+        return (dot < 0
+                        ? Operator.find(name, "")
+                        : Operator.find(name.substring(0, dot), name.substring(dot + 1)))
+                .describe();
+    }
+
+    private static void put(CallFrame frame, String name, @Nullable Object argument) {
+        switch (argument) {
+            case null -> frame.none();
+            case Tensor tensor -> frame.arg(tensor.handle);
+            case Long value -> frame.arg(value);
+            case Integer value -> frame.arg(value.longValue());
+            case Double value -> frame.arg(value);
+            case Float value -> frame.arg(value.doubleValue());
+            case Boolean value -> frame.arg(value);
+            case String value -> frame.arg(value);
+            case DType dtype -> frame.arg(dtype.code());
+            case Device device -> frame.device(device.code());
+            case Generator generator -> frame.generator(generator.handle);
+            case Shape shape -> frame.ints(shape.toArray());
+            case long[] values -> frame.ints(values);
+            case int[] values -> frame.ints(java.util.Arrays.stream(values).asLongStream().toArray());
+            case double[] values -> frame.doubles(values);
+            case boolean[] values -> frame.bools(values);
+            case List<?> list -> putTensors(frame, name, list);
+            default ->
+                    throw new IllegalArgumentException(
+                            name + ": an argument can't be a " + argument.getClass().getName());
+        }
+    }
+
+    private static void putTensors(CallFrame frame, String name, List<?> list) {
+        List<@Nullable TensorHandle> handles = new ArrayList<>(list.size());
+        boolean optional = false;
+        for (Object element : list) {
+            if (element instanceof Tensor tensor) {
+                handles.add(tensor.handle);
+            } else if (element == null) {
+                handles.add(null);
+                optional = true;
+            } else {
+                throw new IllegalArgumentException(
+                        name + ": a list holds tensors, not a " + element.getClass().getName());
+            }
+        }
+        if (optional) {
+            frame.optionalTensors(handles);
+        } else {
+            frame.tensors(handles);
+        }
+    }
+
+    private static @Nullable Object result(@Nullable Object value) {
+        if (value instanceof TensorHandle handle) {
+            return Tensor.adopt(handle);
+        }
+        if (value instanceof @Nullable TensorHandle[] handles) {
+            List<@Nullable Tensor> tensors = new ArrayList<>(handles.length);
+            for (TensorHandle handle : handles) {
+                tensors.add(handle == null ? null : Tensor.adopt(handle));
+            }
+            return Collections.unmodifiableList(tensors);
+        }
+        return value;
+    }
+}

@@ -1,0 +1,118 @@
+package dev.darkroom.runtime;
+
+import dev.darkroom.runtime.internal.ffi.Native;
+import java.util.Locale;
+
+/**
+ * Where a tensor lives and computes.
+ *
+ * @param type kind of device
+ * @param index which one, from 0; −1 for the current one (always −1 for the CPU)
+ */
+public record Device(Type type, int index) {
+    /** Kinds of device; {@code code} is libtorch's {@code c10::DeviceType}. */
+    public enum Type {
+        /** The host. */
+        CPU(0),
+        /** NVIDIA GPUs, and AMD's in a ROCm build of libtorch. */
+        CUDA(1),
+        /** Intel GPUs. */
+        XPU(12),
+        /** Apple GPUs. */
+        MPS(13);
+
+        private final int code;
+
+        Type(int code) {
+            this.code = code;
+        }
+
+        /** libtorch's number of this type. */
+        public int code() {
+            return code;
+        }
+
+        /** Devices of this type that the loaded libtorch can use. */
+        public int count() {
+            return Native.deviceCount(code);
+        }
+
+        /** PyTorch's name, such as {@code cuda}. */
+        @Override
+        public String toString() {
+            return name().toLowerCase(Locale.ROOT);
+        }
+    }
+
+    /** The host. */
+    public static final Device CPU = new Device(Type.CPU, -1);
+
+    /** Checks the index. */
+    public Device {
+        if (index < -1 || index > 127) {
+            throw new IllegalArgumentException("no device index " + index + "; use 0 to 127");
+        }
+        if (type == Type.CPU && index > 0) {
+            throw new IllegalArgumentException("there is one CPU device; use \"cpu\"");
+        }
+        if (type == Type.CPU) {
+            index = -1;
+        }
+    }
+
+    /** The GPU with an index from 0. */
+    public static Device cuda(int index) {
+        return new Device(Type.CUDA, index);
+    }
+
+    /**
+     * Reads {@code cpu}, {@code cuda} or {@code cuda:1}.
+     *
+     * @throws IllegalArgumentException if it is none of these
+     */
+    public static Device parse(String text) {
+        int colon = text.indexOf(':');
+        String name = colon < 0 ? text : text.substring(0, colon);
+        for (Type type : Type.values()) {
+            if (type.toString().equals(name)) {
+                try {
+                    return new Device(
+                            type,
+                            colon < 0
+                                    ? type == Type.CPU ? -1 : 0
+                                    : Integer.parseInt(text.substring(colon + 1)));
+                } catch (NumberFormatException e) {
+                    break;
+                }
+            }
+        }
+        throw new IllegalArgumentException(
+                "no device \"" + text + "\"; use cpu, cuda or cuda:N with N from 0");
+    }
+
+    /** Waits until the device has finished the work given to it. */
+    public void synchronize() {
+        Native.synchronize(code());
+    }
+
+    /** The shim's packed form: type and index in one number. */
+    int code() {
+        return type.code << 8 | index & 0xff;
+    }
+
+    static Device ofCode(int code) {
+        int type = code >> 8;
+        for (Type candidate : Type.values()) {
+            if (candidate.code == type) {
+                return new Device(candidate, (byte) code);
+            }
+        }
+        throw new IllegalArgumentException("libtorch's device type " + type + " is not supported");
+    }
+
+    /** PyTorch's name, such as {@code cuda:0}. */
+    @Override
+    public String toString() {
+        return index < 0 ? type.toString() : type + ":" + index;
+    }
+}

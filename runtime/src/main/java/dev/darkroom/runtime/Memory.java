@@ -1,0 +1,49 @@
+package dev.darkroom.runtime;
+
+import dev.darkroom.runtime.internal.ffi.Native;
+import dev.darkroom.runtime.internal.ffi.TensorHandle;
+
+/** How much memory tensors take. */
+public final class Memory {
+    private Memory() {}
+
+    /**
+     * A device's memory in bytes. For the CPU: what libtorch allocated since it was loaded, without
+     * mapped files and borrowed memory.
+     *
+     * @param live allocated and not freed
+     * @param peak the most that {@code live} has been since the last {@link #resetPeak}
+     * @param reserved what a caching allocator holds; {@code live} where there is none
+     */
+    public record Stats(long live, long peak, long reserved) {}
+
+    /** Tensors that are not closed, in the whole process. */
+    public static long liveTensors() {
+        return TensorHandle.live();
+    }
+
+    /** Bytes that libtorch holds on the CPU. */
+    public static long liveBytes() {
+        return stats(Device.CPU).live();
+    }
+
+    /**
+     * A device's numbers.
+     *
+     * @throws LibtorchException.Unsupported if the device's allocator keeps none
+     */
+    public static Stats stats(Device device) {
+        long[] numbers = Native.memory(device.code());
+        return new Stats(numbers[0], numbers[1], numbers[2]);
+    }
+
+    /** Lets the peak start again from what is live now. */
+    public static void resetPeak(Device device) {
+        Native.resetPeak(device.code());
+    }
+
+    /** Gives memory that the allocator caches back to the device. */
+    public static void emptyCache(Device device) {
+        Native.emptyCache(device.code());
+    }
+}

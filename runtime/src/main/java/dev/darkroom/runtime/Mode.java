@@ -1,0 +1,110 @@
+package dev.darkroom.runtime;
+
+import dev.darkroom.runtime.internal.ffi.NativeMode;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * How operators run: whether they are recorded for backward, in which precision, on which stream. A
+ * thread starts with {@link #NO_GRAD}. The mode belongs to the Java thread, virtual or not, and
+ * travels with each call.
+ *
+ * <pre>{@code
+ * try (var training = Mode.GRAD.enter()) {
+ *     loss(batch).backward();
+ * }
+ * }</pre>
+ */
+public final class Mode {
+    /** No recording: what sampling needs. Every thread's first mode. */
+    public static final Mode NO_GRAD = new Mode(false, false, null, Device.Type.CPU, null);
+
+    /** Operators on tensors that require gradients are recorded for {@link Tensor#backward}. */
+    public static final Mode GRAD = new Mode(true, false, null, Device.Type.CPU, null);
+
+    /**
+     * No recording and no version counters either; a little faster. The results can never take part
+     * in autograd.
+     */
+    public static final Mode INFERENCE = new Mode(false, true, null, Device.Type.CPU, null);
+
+    final NativeMode nativeMode;
+    private final boolean grad;
+    private final boolean inference;
+    private final @Nullable DType autocast;
+    private final Device.Type autocastDevice;
+    private final @Nullable Stream stream;
+
+    private Mode(
+            boolean grad,
+            boolean inference,
+            @Nullable DType autocast,
+            Device.Type autocastDevice,
+            @Nullable Stream stream) {
+        this.grad = grad;
+        this.inference = inference;
+        this.autocast = autocast;
+        this.autocastDevice = autocastDevice;
+        this.stream = stream;
+        nativeMode =
+                new NativeMode(
+                        grad,
+                        inference,
+                        autocast == null ? -1 : autocast.code(),
+                        autocastDevice.code(),
+                        stream == null ? null : stream.handle);
+    }
+
+    /** The mode of the calling thread. */
+    public static Mode current() {
+        return ThreadState.current().mode;
+    }
+
+    /**
+     * This mode with autocast: matrix products and convolutions run in {@code dtype}, reductions in
+     * float32, by libtorch's lists. libtorch's cache of cast weights is not used.
+     *
+     * @param dtype {@link DType#BFLOAT16} or {@link DType#FLOAT16}
+     */
+    public Mode withAutocast(Device.Type device, DType dtype) {
+        return new Mode(grad, inference, dtype, device, stream);
+    }
+
+    /** This mode with the work of the stream's device queued on it. */
+    public Mode withStream(Stream stream) {
+        return new Mode(grad, inference, autocast, autocastDevice, stream);
+    }
+
+    /** Whether operators are recorded for backward. */
+    public boolean recordsGradients() {
+        return grad;
+    }
+
+    /** Makes this the calling thread's mode until the guard is closed, on the same thread. */
+    public Guard enter() {
+        ThreadState state = ThreadState.current();
+        Mode before = state.mode;
+        state.mode = this;
+        return new Guard(state, before);
+    }
+
+    /** Brings the mode before {@link #enter} back. */
+    public static final class Guard implements AutoCloseable {
+        private final ThreadState state;
+        private final Mode before;
+
+        private Guard(ThreadState state, Mode before) {
+            this.state = state;
+            this.before = before;
+        }
+
+        @Override
+        public void close() {
+            if (state != ThreadState.current()) {
+                throw new IllegalStateException(
+                        "a mode is left on the thread that entered it, not on "
+                                + Thread.currentThread());
+            }
+            state.mode = before;
+        }
+    }
+}

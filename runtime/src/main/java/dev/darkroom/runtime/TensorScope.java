@@ -1,0 +1,109 @@
+package dev.darkroom.runtime;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Owns the tensors that a thread makes while it is the thread's innermost open scope, and closes them
+ * with itself. What is to live longer is {@linkplain #keep kept}: it then belongs to the scope
+ * around. Tensors made with no scope open are closed by whoever made them.
+ *
+ * <pre>{@code
+ * try (var scope = TensorScope.open()) {
+ *     var hidden = x.matmul(w1).silu();
+ *     return scope.keep(hidden.matmul(w2));
+ * }
+ * }</pre>
+ */
+public final class TensorScope implements AutoCloseable {
+    private final ThreadState owner;
+    private final @Nullable TensorScope outer;
+    private List<Tensor> tensors = new ArrayList<>();
+    private int sweepAt = 256;
+    private boolean closed;
+
+    private TensorScope(ThreadState owner) {
+        this.owner = owner;
+        outer = owner.scope;
+    }
+
+    /** Opens a scope on the calling thread, inside the one that is open, if any. */
+    public static TensorScope open() {
+        ThreadState state = ThreadState.current();
+        var scope = new TensorScope(state);
+        state.scope = scope;
+        return scope;
+    }
+
+    /**
+     * Gives a tensor of this scope to the scope around this one, or to nobody if there is none: the
+     * caller then closes it. A tensor that this scope does not own is left as it is.
+     *
+     * @return the tensor
+     * @throws IllegalStateException if the tensor is closed already
+     */
+    public Tensor keep(Tensor tensor) {
+        tensor.requireOpen();
+        if (tensor.scope == this) {
+            if (outer == null) {
+                tensor.scope = null;
+            } else {
+                outer.add(tensor);
+            }
+        }
+        return tensor;
+    }
+
+    /** Takes a tensor out of every scope: the caller closes it. */
+    public static Tensor detach(Tensor tensor) {
+        tensor.requireOpen();
+        tensor.scope = null;
+        return tensor;
+    }
+
+    /**
+     * Takes over a tensor: it is closed with this scope.
+     *
+     * @return the tensor
+     */
+    public Tensor adopt(Tensor tensor) {
+        tensor.requireOpen();
+        add(tensor);
+        return tensor;
+    }
+
+    void add(Tensor tensor) {
+        tensor.scope = this;
+        if (tensors.size() >= sweepAt) {
+            tensors.removeIf(old -> old.scope != this || old.isClosed());
+            sweepAt = Math.max(256, 2 * tensors.size());
+        }
+        tensors.add(tensor);
+    }
+
+    /**
+     * Closes the tensors that this scope owns. One that a call on another thread is using is freed
+     * when that call returns.
+     *
+     * @throws IllegalStateException if this is not the calling thread's innermost scope
+     */
+    @Override
+    public void close() {
+        if (closed) {
+            return;
+        }
+        if (ThreadState.current() != owner || owner.scope != this) {
+            throw new IllegalStateException(
+                    "scopes are closed on the thread that opened them, innermost first");
+        }
+        closed = true;
+        owner.scope = outer;
+        for (Tensor tensor : tensors) {
+            if (tensor.scope == this) {
+                tensor.handle.abandon();
+            }
+        }
+        tensors = List.of();
+    }
+}

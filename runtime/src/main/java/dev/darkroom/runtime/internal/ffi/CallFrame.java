@@ -1,0 +1,431 @@
+package dev.darkroom.runtime.internal.ffi;
+
+import dev.darkroom.bindings.DarkroomH;
+import dev.darkroom.bindings.dr_error;
+import dev.darkroom.bindings.dr_value;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicReferenceArray;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The arguments of one operator call, built up in native memory that is used again by later calls.
+ * The tensors are held only while the call runs, so a frame that is begun and then dropped (because
+ * computing an argument threw) costs nothing but itself.
+ */
+public final class CallFrame {
+    private static final int MAX_ARGUMENTS = 64;
+    private static final int MAX_RESULTS = 16;
+    private static final int MAX_TENSORS = 64;
+    private static final long SCRATCH_BYTES = 2048;
+
+    private static final long VALUE_BYTES = dr_value.sizeof();
+    private static final long TAG = dr_value.tag$offset();
+    private static final long SIZE = dr_value.size$offset();
+    private static final long AS = dr_value.as$offset();
+
+    private static final long RESULTS = MAX_ARGUMENTS * VALUE_BYTES;
+    private static final long COUNT = RESULTS + MAX_RESULTS * VALUE_BYTES;
+    private static final long SCRATCH = COUNT + 8;
+    private static final long ERROR = SCRATCH + SCRATCH_BYTES;
+    private static final long FRAME_BYTES = ERROR + dr_error.sizeof();
+
+    // Read once: jextract's accessors for constants are calls.
+    private static final int NONE = DarkroomH.DR_NONE();
+    private static final int TENSOR = DarkroomH.DR_TENSOR();
+    private static final int INT = DarkroomH.DR_INT();
+    private static final int DOUBLE = DarkroomH.DR_DOUBLE();
+    private static final int BOOL = DarkroomH.DR_BOOL();
+    private static final int STRING = DarkroomH.DR_STRING();
+    private static final int DEVICE = DarkroomH.DR_DEVICE();
+    private static final int GENERATOR = DarkroomH.DR_GENERATOR();
+    private static final int INT_LIST = DarkroomH.DR_INT_LIST();
+    private static final int DOUBLE_LIST = DarkroomH.DR_DOUBLE_LIST();
+    private static final int BOOL_LIST = DarkroomH.DR_BOOL_LIST();
+    private static final int TENSOR_LIST = DarkroomH.DR_TENSOR_LIST();
+    private static final int OPTIONAL_TENSOR_LIST = DarkroomH.DR_OPTIONAL_TENSOR_LIST();
+
+    /** Frames that wait for their next call: one slot per processor, more or less. */
+    private static final AtomicReferenceArray<@Nullable CallFrame> POOL =
+            new AtomicReferenceArray<>(64);
+
+    private final MemorySegment memory = Arena.ofAuto().allocate(FRAME_BYTES, 16);
+    private final MemorySegment results = memory.asSlice(RESULTS, MAX_RESULTS * VALUE_BYTES);
+    private final MemorySegment count = memory.asSlice(COUNT, 4);
+    private final MemorySegment error = memory.asSlice(ERROR, dr_error.sizeof());
+    private Handle[] held = new Handle[MAX_TENSORS];
+    private int heldCount;
+    private int arguments;
+    private long scratch;
+    private @Nullable Arena overflow;
+    private @Nullable Operator operator;
+
+    private CallFrame() {}
+
+    private static int slot() {
+        return (int) Thread.currentThread().threadId() & 63;
+    }
+
+    static CallFrame begin(Operator operator) {
+        CallFrame frame = POOL.getAndSet(slot(), null);
+        if (frame == null) {
+            frame = new CallFrame();
+        }
+        frame.operator = operator;
+        frame.arguments = 0;
+        frame.heldCount = 0;
+        frame.scratch = SCRATCH;
+        return frame;
+    }
+
+    /** A tensor, or none. */
+    public CallFrame arg(@Nullable TensorHandle tensor) {
+        if (tensor == null) {
+            return none();
+        }
+        remember(tensor);
+        return put(TENSOR, 0, tensor.address);
+    }
+
+    /** None, for an optional argument. */
+    public CallFrame none() {
+        return put(NONE, 0, 0);
+    }
+
+    /** An integer, a scalar, a dtype's code, a layout or a memory format. */
+    public CallFrame arg(long value) {
+        return put(INT, 0, value);
+    }
+
+    /** A real number or a scalar. */
+    public CallFrame arg(double value) {
+        return put(DOUBLE, 0, Double.doubleToRawLongBits(value));
+    }
+
+    /** A boolean, or a scalar. */
+    public CallFrame arg(boolean value) {
+        return put(BOOL, 0, value ? 1 : 0);
+    }
+
+    /** A string. */
+    public CallFrame arg(String value) {
+        byte[] bytes = value.getBytes(StandardCharsets.UTF_8);
+        MemorySegment to = reserve(bytes.length);
+        MemorySegment.copy(bytes, 0, to, ValueLayout.JAVA_BYTE, 0, bytes.length);
+        return put(STRING, bytes.length, to.address());
+    }
+
+    /** A device, in the shim's packed form. */
+    public CallFrame device(int code) {
+        return put(DEVICE, 0, code);
+    }
+
+    /** A generator, or none for the default one. */
+    public CallFrame generator(@Nullable ObjectHandle generator) {
+        if (generator == null) {
+            return none();
+        }
+        remember(generator);
+        return put(GENERATOR, 0, generator.address);
+    }
+
+    /** A list of integers. */
+    public CallFrame ints(long... values) {
+        MemorySegment to = reserve(values.length * 8L);
+        MemorySegment.copy(values, 0, to, ValueLayout.JAVA_LONG, 0, values.length);
+        return put(INT_LIST, values.length, to.address());
+    }
+
+    /** A list of real numbers. */
+    public CallFrame doubles(double... values) {
+        MemorySegment to = reserve(values.length * 8L);
+        MemorySegment.copy(values, 0, to, ValueLayout.JAVA_DOUBLE, 0, values.length);
+        return put(DOUBLE_LIST, values.length, to.address());
+    }
+
+    /** A list of booleans. */
+    public CallFrame bools(boolean... values) {
+        MemorySegment to = reserve(values.length);
+        for (int i = 0; i < values.length; i++) {
+            to.set(ValueLayout.JAVA_BYTE, i, (byte) (values[i] ? 1 : 0));
+        }
+        return put(BOOL_LIST, values.length, to.address());
+    }
+
+    /** A list of tensors. */
+    public CallFrame tensors(List<TensorHandle> tensors) {
+        return put(TENSOR_LIST, tensors.size(), addresses(tensors).address());
+    }
+
+    /** A list of tensors, some of which may be missing. */
+    public CallFrame optionalTensors(List<@Nullable TensorHandle> tensors) {
+        return put(OPTIONAL_TENSOR_LIST, tensors.size(), addresses(tensors).address());
+    }
+
+    private MemorySegment addresses(List<? extends @Nullable TensorHandle> tensors) {
+        MemorySegment to = reserve(tensors.size() * 8L);
+        for (int i = 0; i < tensors.size(); i++) {
+            TensorHandle tensor = tensors.get(i);
+            if (tensor != null) {
+                remember(tensor);
+            }
+            to.setAtIndex(ValueLayout.JAVA_LONG, i, tensor == null ? 0 : tensor.address);
+        }
+        return to;
+    }
+
+    private CallFrame put(int tag, int size, long as) {
+        if (arguments == MAX_ARGUMENTS) {
+            throw new IllegalArgumentException(
+                    operator + ": more than " + MAX_ARGUMENTS + " arguments");
+        }
+        long at = arguments++ * VALUE_BYTES;
+        memory.set(ValueLayout.JAVA_INT, at + TAG, tag);
+        memory.set(ValueLayout.JAVA_INT, at + SIZE, size);
+        memory.set(ValueLayout.JAVA_LONG, at + AS, as);
+        return this;
+    }
+
+    private void remember(Handle handle) {
+        if (heldCount == held.length) {
+            held = Arrays.copyOf(held, 2 * held.length);
+        }
+        held[heldCount++] = handle;
+    }
+
+    /** Room for a list's elements, in the frame or, for a long list, beside it. */
+    private MemorySegment reserve(long bytes) {
+        long aligned = bytes + 7 & ~7L;
+        if (scratch + aligned <= ERROR) {
+            MemorySegment room = memory.asSlice(scratch, bytes);
+            scratch += aligned;
+            return room;
+        }
+        if (overflow == null) {
+            overflow = Arena.ofAuto();
+        }
+        return overflow.allocate(Math.max(bytes, 1), 8);
+    }
+
+    /** Calls an operator that returns one tensor. */
+    public TensorHandle tensor(NativeMode mode) {
+        run(mode);
+        try {
+            TensorHandle result = tensorAt(0);
+            if (result == null) {
+                throw new IllegalStateException(operator + " returned no tensor");
+            }
+            return result;
+        } finally {
+            recycle();
+        }
+    }
+
+    /** Calls an operator for its effect; new references in its results are dropped. */
+    public void invoke(NativeMode mode) {
+        run(mode);
+        try {
+            for (int i = 0; i < resultCount(); i++) {
+                if (tag(i) == TENSOR) {
+                    DarkroomH.dr_tensor_free(MemorySegment.ofAddress(payload(i)));
+                }
+            }
+        } finally {
+            recycle();
+        }
+    }
+
+    /** Calls an operator that returns a boolean. */
+    public boolean bool(NativeMode mode) {
+        run(mode);
+        try {
+            return payload(0) != 0;
+        } finally {
+            recycle();
+        }
+    }
+
+    /** Calls an operator that returns a scalar. */
+    public double real(NativeMode mode) {
+        run(mode);
+        try {
+            return tag(0) == DOUBLE ? Double.longBitsToDouble(payload(0)) : payload(0);
+        } finally {
+            recycle();
+        }
+    }
+
+    /** Calls an operator that returns an integral scalar, which a double may not hold. */
+    public long integer(NativeMode mode) {
+        run(mode);
+        try {
+            return tag(0) == DOUBLE ? (long) Double.longBitsToDouble(payload(0)) : payload(0);
+        } finally {
+            recycle();
+        }
+    }
+
+    /** Calls an operator that returns several tensors, one by one or as a list. */
+    public TensorHandle[] tensors(NativeMode mode) {
+        run(mode);
+        try {
+            if (resultCount() == 1 && tag(0) == TENSOR_LIST) {
+                return (TensorHandle[]) value(0);
+            }
+            var tensors = new TensorHandle[resultCount()];
+            for (int i = 0; i < tensors.length; i++) {
+                tensors[i] = tensorAt(i);
+            }
+            return tensors;
+        } finally {
+            recycle();
+        }
+    }
+
+    /**
+     * Calls any operator.
+     *
+     * @return its results: {@link TensorHandle}, {@link Long}, {@link Double}, {@link Boolean},
+     *     {@link String}, arrays of these, or null for none
+     */
+    public @Nullable Object[] values(NativeMode mode) {
+        run(mode);
+        try {
+            var values = new @Nullable Object[resultCount()];
+            for (int i = 0; i < values.length; i++) {
+                values[i] = value(i);
+            }
+            return values;
+        } finally {
+            recycle();
+        }
+    }
+
+    private void run(NativeMode mode) {
+        Operator called = java.util.Objects.requireNonNull(operator);
+        MemorySegment schema = called.schema();
+        if (mode.stream != null) {
+            remember(mode.stream);
+        }
+        int holding = 0;
+        try {
+            for (; holding < heldCount; holding++) {
+                held[holding].hold();
+            }
+            int status =
+                    DarkroomH.dr_call(
+                            schema,
+                            mode.segment,
+                            memory,
+                            arguments,
+                            results,
+                            MAX_RESULTS,
+                            count,
+                            error);
+            if (called.reshapes()) {
+                TensorHandle.metadataChanged();
+            }
+            if (status != 0) {
+                throw Errors.exception(error, called.toString(), describeTensors());
+            }
+        } finally {
+            while (holding > 0) {
+                held[--holding].release();
+            }
+        }
+    }
+
+    private String describeTensors() {
+        if (heldCount == 0) {
+            return "";
+        }
+        var text = new StringBuilder(" (tensors:");
+        for (int i = 0; i < heldCount; i++) {
+            if (held[i] instanceof TensorHandle tensor) {
+                TensorInfo info = tensor.info();
+                text.append(i == 0 ? " " : ", ").append(info.dtype()).append(info.shape());
+            }
+        }
+        return text.append(')').toString();
+    }
+
+    private int resultCount() {
+        return count.get(ValueLayout.JAVA_INT, 0);
+    }
+
+    private int tag(int index) {
+        return results.get(ValueLayout.JAVA_INT, index * VALUE_BYTES + TAG);
+    }
+
+    private long payload(int index) {
+        return results.get(ValueLayout.JAVA_LONG, index * VALUE_BYTES + AS);
+    }
+
+    private @Nullable TensorHandle tensorAt(int index) {
+        return tag(index) == TENSOR ? new TensorHandle(payload(index)) : null;
+    }
+
+    private @Nullable Object value(int index) {
+        int tag = tag(index);
+        long payload = payload(index);
+        if (tag == NONE) {
+            return null;
+        } else if (tag == TENSOR) {
+            return new TensorHandle(payload);
+        } else if (tag == INT) {
+            return payload;
+        } else if (tag == DOUBLE) {
+            return Double.longBitsToDouble(payload);
+        } else if (tag == BOOL) {
+            return payload != 0;
+        }
+        int size = results.get(ValueLayout.JAVA_INT, index * VALUE_BYTES + SIZE);
+        try {
+            if (tag == STRING) {
+                return new String(
+                        array(payload, size).toArray(ValueLayout.JAVA_BYTE),
+                        StandardCharsets.UTF_8);
+            } else if (tag == INT_LIST) {
+                return array(payload, size * 8L).toArray(ValueLayout.JAVA_LONG);
+            } else if (tag == DOUBLE_LIST) {
+                return array(payload, size * 8L).toArray(ValueLayout.JAVA_DOUBLE);
+            } else if (tag == BOOL_LIST) {
+                byte[] bytes = array(payload, size).toArray(ValueLayout.JAVA_BYTE);
+                var bools = new boolean[size];
+                for (int i = 0; i < size; i++) {
+                    bools[i] = bytes[i] != 0;
+                }
+                return bools;
+            } else if (tag == TENSOR_LIST || tag == OPTIONAL_TENSOR_LIST) {
+                var tensors = new TensorHandle[size];
+                MemorySegment addresses = array(payload, size * 8L);
+                for (int i = 0; i < size; i++) {
+                    long address = addresses.getAtIndex(ValueLayout.JAVA_LONG, i);
+                    if (address != 0) {
+                        tensors[i] = new TensorHandle(address);
+                    }
+                }
+                return tensors;
+            }
+            throw new IllegalStateException(operator + " returned a value of unknown kind " + tag);
+        } finally {
+            DarkroomH.dr_results_free(results.asSlice(index * VALUE_BYTES, VALUE_BYTES), 1);
+        }
+    }
+
+    private static MemorySegment array(long address, long bytes) {
+        return MemorySegment.ofAddress(address).reinterpret(bytes);
+    }
+
+    /** Gives the frame back; after an exception it is left to the collector instead. */
+    private void recycle() {
+        Arrays.fill(held, 0, heldCount, null);
+        operator = null;
+        overflow = null;
+        POOL.setRelease(slot(), this);
+    }
+}

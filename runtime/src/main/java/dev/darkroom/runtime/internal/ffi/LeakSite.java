@@ -1,0 +1,58 @@
+package dev.darkroom.runtime.internal.ffi;
+
+import java.lang.ref.Cleaner;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Where a tensor was made, recorded with {@code -Ddarkroom.leaks=sites}. A tensor that is collected
+ * without having been closed is reported in the log with that place. It is not freed: a cleaner runs
+ * whenever it likes, and memory that is freed by luck is memory that runs out by bad luck.
+ */
+final class LeakSite implements Runnable {
+    static final boolean ENABLED = "sites".equals(System.getProperty("darkroom.leaks", "off"));
+
+    private static final System.Logger LOG = System.getLogger("dev.darkroom.leaks");
+    private static final @Nullable Cleaner CLEANER = ENABLED ? Cleaner.create() : null;
+    private static final Set<LeakSite> OPEN = ConcurrentHashMap.newKeySet();
+
+    private final Throwable trace = new Throwable("the tensor was made here");
+
+    private LeakSite() {}
+
+    static LeakSite record(TensorHandle tensor) {
+        var site = new LeakSite();
+        OPEN.add(site);
+        if (CLEANER != null) {
+            CLEANER.register(tensor, site);
+        }
+        return site;
+    }
+
+    /** The places where the tensors that are not closed were made. */
+    static List<Throwable> open() {
+        Collection<Throwable> traces = new ArrayList<>();
+        OPEN.forEach(site -> traces.add(site.trace));
+        return List.copyOf(traces);
+    }
+
+    Throwable trace() {
+        return trace;
+    }
+
+    void closed() {
+        OPEN.remove(this);
+    }
+
+    /** The tensor is unreachable. */
+    @Override
+    public void run() {
+        if (OPEN.remove(this)) {
+            LOG.log(System.Logger.Level.WARNING, "a tensor was never closed and has leaked", trace);
+        }
+    }
+}

@@ -1,0 +1,135 @@
+package dev.darkroom.runtime.internal.ffi;
+
+import dev.darkroom.bindings.DarkroomH;
+import dev.darkroom.bindings.dr_log_fn;
+import dev.darkroom.runtime.LibtorchNotFoundException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** Loads libtorch and the shim, once, when they are first needed. */
+public final class Libtorch {
+    private static final System.Logger LOG = System.getLogger("dev.darkroom.libtorch");
+
+    private static volatile @Nullable Libtorch loaded;
+    private static @Nullable LibtorchNotFoundException failure;
+
+    private final LibtorchLocation location;
+    private final Path shim;
+    private final String version;
+
+    private Libtorch(LibtorchLocation location, Path shim, String version) {
+        this.location = location;
+        this.shim = shim;
+        this.version = version;
+    }
+
+    /** Where it came from. */
+    public LibtorchLocation location() {
+        return location;
+    }
+
+    /** The file of the shim. */
+    public Path shim() {
+        return shim;
+    }
+
+    /** The version that the loaded libtorch gives for itself. */
+    public String version() {
+        return version;
+    }
+
+    /**
+     * Loads libtorch if it is not loaded yet.
+     *
+     * @throws LibtorchNotFoundException if none is found, or none that the shim was built for
+     */
+    public static Libtorch load() {
+        Libtorch known = loaded;
+        return known != null ? known : loadOnce();
+    }
+
+    private static synchronized Libtorch loadOnce() {
+        Libtorch known = loaded;
+        if (known != null) {
+            return known;
+        }
+        if (failure != null) {
+            throw failure;
+        }
+        try {
+            Libtorch now = open(LibtorchLocation.find());
+            loaded = now;
+            return now;
+        } catch (LibtorchNotFoundException e) {
+            failure = e;
+            throw e;
+        }
+    }
+
+    private static Libtorch open(LibtorchLocation location) {
+        Path shim = Shim.find(location);
+        List<Path> libraries = location.libraries();
+        try {
+            for (Path library : libraries) {
+                System.load(library.toString());
+            }
+            System.load(shim.toString());
+        } catch (UnsatisfiedLinkError e) {
+            throw new LibtorchNotFoundException(
+                    "libtorch "
+                            + location.version()
+                            + " in "
+                            + location.directory()
+                            + " could not be loaded: "
+                            + e.getMessage(),
+                    e);
+        } catch (IllegalCallerException e) {
+            throw new LibtorchNotFoundException(
+                    "Darkroom may not call native code. Start the JVM with"
+                            + " --enable-native-access=ALL-UNNAMED, or on the module path with"
+                            + " --enable-native-access=dev.darkroom.runtime,dev.darkroom.bindings",
+                    e);
+        }
+        checkVersions(location);
+        DarkroomH.dr_set_log(
+                dr_log_fn.allocate(Libtorch::logWarning, Arena.global()));
+        return new Libtorch(location, shim, Native.text(DarkroomH::dr_libtorch_version));
+    }
+
+    private static void checkVersions(LibtorchLocation location) {
+        int abi = DarkroomH.dr_abi_version();
+        if (abi != DarkroomH.DR_ABI_VERSION()) {
+            throw new LibtorchNotFoundException(
+                    "the shim speaks version "
+                            + abi
+                            + " of darkroom.h, this Darkroom speaks version "
+                            + DarkroomH.DR_ABI_VERSION()
+                            + "; build both from the same sources");
+        }
+        String built = DarkroomH.dr_built_for().getString(0);
+        String running = Native.text(DarkroomH::dr_libtorch_version);
+        if (!LibtorchLocation.minor(built).equals(LibtorchLocation.minor(running))) {
+            throw new LibtorchNotFoundException(
+                    "the shim was built for libtorch "
+                            + built
+                            + " but the libtorch in "
+                            + location.directory()
+                            + " is "
+                            + running
+                            + "; "
+                            + Shim.HOW_TO_BUILD);
+        }
+    }
+
+    /** Called from native code, so nothing may be thrown here. */
+    private static void logWarning(int level, MemorySegment text) {
+        try {
+            LOG.log(System.Logger.Level.WARNING, text.getString(0));
+        } catch (Throwable e) {
+            // A logger that fails must not end the process.
+        }
+    }
+}

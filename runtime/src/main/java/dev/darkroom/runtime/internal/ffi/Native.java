@@ -1,0 +1,560 @@
+package dev.darkroom.runtime.internal.ffi;
+
+import dev.darkroom.bindings.DarkroomH;
+import dev.darkroom.bindings.dr_error;
+import dev.darkroom.bindings.dr_memory;
+import dev.darkroom.bindings.dr_tensor_info;
+import dev.darkroom.runtime.DType;
+import dev.darkroom.runtime.Shape;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** The shim's entries other than the operator call, with handles and exceptions. */
+public final class Native {
+    private Native() {}
+
+    /** Fills a buffer with text and returns the length of the whole. */
+    @FunctionalInterface
+    interface TextSource {
+        long write(MemorySegment to, long capacity);
+    }
+
+    /** A call of the shim that reports a status. */
+    @FunctionalInterface
+    private interface Call {
+        int invoke(MemorySegment error);
+    }
+
+    static String text(TextSource source) {
+        try (Arena arena = Arena.ofConfined()) {
+            long capacity = 1024;
+            while (true) {
+                MemorySegment to = arena.allocate(capacity);
+                long length = source.write(to, capacity);
+                if (length < capacity) {
+                    byte[] bytes = to.asSlice(0, length).toArray(ValueLayout.JAVA_BYTE);
+                    return new String(bytes, StandardCharsets.UTF_8);
+                }
+                capacity = length + 1;
+            }
+        }
+    }
+
+    private static void check(Arena arena, String what, Call call) {
+        MemorySegment error = dr_error.allocate(arena);
+        Errors.check(call.invoke(error), error, what);
+    }
+
+    private static MemorySegment pointer(Handle handle) {
+        return MemorySegment.ofAddress(handle.address);
+    }
+
+    // ---- Tensors ----
+
+    /**
+     * A tensor over memory that the caller keeps valid.
+     *
+     * @param strides in elements; null for contiguous
+     */
+    public static TensorHandle fromMemory(
+            long address, Shape shape, long @Nullable [] strides, DType dtype, int device) {
+        Libtorch.load();
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment result = arena.allocate(ValueLayout.ADDRESS);
+            MemorySegment sizes = longs(arena, shape.toArray());
+            MemorySegment steps = strides == null ? MemorySegment.NULL : longs(arena, strides);
+            check(
+                    arena,
+                    "tensor from memory",
+                    error ->
+                            DarkroomH.dr_tensor_from_memory(
+                                    MemorySegment.ofAddress(address),
+                                    sizes,
+                                    steps,
+                                    shape.rank(),
+                                    dtype.code(),
+                                    device,
+                                    result,
+                                    error));
+            return tensor(result);
+        }
+    }
+
+    static TensorInfo inspect(TensorHandle tensor, int epoch) {
+        return inspect(
+                tensor,
+                info -> {
+                    int rank = dr_tensor_info.dim(info);
+                    long[] sizes = copy(dr_tensor_info.sizes(info), rank);
+                    return new TensorInfo(
+                            DType.ofCode(dr_tensor_info.dtype(info)),
+                            dr_tensor_info.device(info),
+                            Shape.of(sizes),
+                            copy(dr_tensor_info.strides(info), rank),
+                            epoch);
+                });
+    }
+
+    /** What can change while a tensor is used. */
+    public record Storage(
+            long data, long storage, long storageBytes, boolean requiresGrad, boolean leaf) {}
+
+    public static Storage storage(TensorHandle tensor) {
+        return inspect(
+                tensor,
+                info -> {
+                    int flags = dr_tensor_info.flags(info);
+                    return new Storage(
+                            dr_tensor_info.data(info).address(),
+                            dr_tensor_info.storage(info).address(),
+                            dr_tensor_info.storage_bytes(info),
+                            (flags & DarkroomH.DR_REQUIRES_GRAD()) != 0,
+                            (flags & DarkroomH.DR_IS_LEAF()) != 0);
+                });
+    }
+
+    private static <T> T inspect(
+            TensorHandle tensor, java.util.function.Function<MemorySegment, T> read) {
+        tensor.hold();
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment info = dr_tensor_info.allocate(arena);
+            check(
+                    arena,
+                    "inspect",
+                    error -> DarkroomH.dr_tensor_inspect(pointer(tensor), info, error));
+            return read.apply(info);
+        } finally {
+            tensor.release();
+        }
+    }
+
+    /** Another handle of the same tensor. */
+    public static TensorHandle retain(TensorHandle tensor) {
+        tensor.hold();
+        try {
+            return new TensorHandle(DarkroomH.dr_tensor_retain(pointer(tensor)).address());
+        } finally {
+            tensor.release();
+        }
+    }
+
+    /** The address of a new {@code DLManagedTensor}, which the caller owns. */
+    public static long toDlpack(TensorHandle tensor) {
+        tensor.hold();
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment result = arena.allocate(ValueLayout.ADDRESS);
+            check(
+                    arena,
+                    "to DLPack",
+                    error -> DarkroomH.dr_tensor_to_dlpack(pointer(tensor), result, error));
+            return result.get(ValueLayout.ADDRESS, 0).address();
+        } finally {
+            tensor.release();
+        }
+    }
+
+    /** Takes over a {@code DLManagedTensor}. */
+    public static TensorHandle fromDlpack(long managed) {
+        Libtorch.load();
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment result = arena.allocate(ValueLayout.ADDRESS);
+            check(
+                    arena,
+                    "from DLPack",
+                    error ->
+                            DarkroomH.dr_tensor_from_dlpack(
+                                    MemorySegment.ofAddress(managed), result, error));
+            return tensor(result);
+        }
+    }
+
+    public static void freeDlpack(long managed) {
+        Libtorch.load();
+        DarkroomH.dr_dlpack_free(MemorySegment.ofAddress(managed));
+    }
+
+    // ---- Autograd ----
+
+    public static void setRequiresGrad(TensorHandle tensor, boolean requiresGrad) {
+        tensor.hold();
+        try (Arena arena = Arena.ofConfined()) {
+            check(
+                    arena,
+                    "requiresGrad",
+                    error ->
+                            DarkroomH.dr_tensor_set_requires_grad(
+                                    pointer(tensor), requiresGrad ? 1 : 0, error));
+        } finally {
+            tensor.release();
+        }
+    }
+
+    public static @Nullable TensorHandle grad(TensorHandle tensor) {
+        tensor.hold();
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment result = arena.allocate(ValueLayout.ADDRESS);
+            check(
+                    arena,
+                    "grad",
+                    error -> DarkroomH.dr_tensor_grad(pointer(tensor), result, error));
+            long address = result.get(ValueLayout.ADDRESS, 0).address();
+            return address == 0 ? null : new TensorHandle(address);
+        } finally {
+            tensor.release();
+        }
+    }
+
+    public static void setGrad(TensorHandle tensor, @Nullable TensorHandle grad) {
+        List<@Nullable Handle> handles = new ArrayList<>(Arrays.asList(tensor, grad));
+        try (Arena arena = Arena.ofConfined();
+                var held = new Held(arena, handles)) {
+            check(
+                    arena,
+                    "set grad",
+                    error ->
+                            DarkroomH.dr_tensor_set_grad(
+                                    pointer(tensor),
+                                    grad == null ? MemorySegment.NULL : pointer(grad),
+                                    error));
+        }
+    }
+
+    /**
+     * @param gradients one per output, null entries for 1
+     */
+    public static void backward(
+            List<TensorHandle> outputs,
+            List<? extends @Nullable TensorHandle> gradients,
+            boolean retainGraph,
+            boolean createGraph,
+            NativeMode mode) {
+        try (Arena arena = Arena.ofConfined();
+                var out = new Held(arena, outputs);
+                var grads = new Held(arena, gradients)) {
+            check(
+                    arena,
+                    "backward",
+                    error ->
+                            DarkroomH.dr_backward(
+                                    out.addresses,
+                                    grads.addresses,
+                                    outputs.size(),
+                                    retainGraph ? 1 : 0,
+                                    createGraph ? 1 : 0,
+                                    mode.segment,
+                                    error));
+        }
+    }
+
+    /**
+     * @param gradients one per output, null entries for 1
+     * @return one per input; null where an input does not take part
+     */
+    public static @Nullable TensorHandle[] gradients(
+            List<TensorHandle> outputs,
+            List<? extends @Nullable TensorHandle> gradients,
+            List<TensorHandle> inputs,
+            boolean retainGraph,
+            boolean createGraph,
+            boolean allowUnused,
+            NativeMode mode) {
+        try (Arena arena = Arena.ofConfined();
+                var out = new Held(arena, outputs);
+                var grads = new Held(arena, gradients);
+                var in = new Held(arena, inputs)) {
+            MemorySegment results = arena.allocate(ValueLayout.ADDRESS, inputs.size());
+            check(
+                    arena,
+                    "gradients",
+                    error ->
+                            DarkroomH.dr_grad(
+                                    out.addresses,
+                                    grads.addresses,
+                                    outputs.size(),
+                                    in.addresses,
+                                    inputs.size(),
+                                    retainGraph ? 1 : 0,
+                                    createGraph ? 1 : 0,
+                                    allowUnused ? 1 : 0,
+                                    mode.segment,
+                                    results,
+                                    error));
+            var tensors = new @Nullable TensorHandle[inputs.size()];
+            for (int i = 0; i < tensors.length; i++) {
+                long address = results.getAtIndex(ValueLayout.ADDRESS, i).address();
+                tensors[i] = address == 0 ? null : new TensorHandle(address);
+            }
+            return tensors;
+        }
+    }
+
+    /** Handles that are held for the time of a call, and the array of their addresses. */
+    private static final class Held implements AutoCloseable {
+        final MemorySegment addresses;
+        private final List<? extends @Nullable Handle> handles;
+        private int count;
+
+        Held(Arena arena, List<? extends @Nullable Handle> handles) {
+            this.handles = handles;
+            addresses = arena.allocate(ValueLayout.JAVA_LONG, Math.max(handles.size(), 1));
+            try {
+                for (; count < handles.size(); count++) {
+                    Handle handle = handles.get(count);
+                    if (handle != null) {
+                        handle.hold();
+                        addresses.setAtIndex(ValueLayout.JAVA_LONG, count, handle.address);
+                    }
+                }
+            } catch (RuntimeException e) {
+                close();
+                throw e;
+            }
+        }
+
+        @Override
+        public void close() {
+            while (count > 0) {
+                Handle handle = handles.get(--count);
+                if (handle != null) {
+                    handle.release();
+                }
+            }
+        }
+    }
+
+    // ---- Random numbers ----
+
+    public static ObjectHandle newGenerator(int device, long seed) {
+        Libtorch.load();
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment result = arena.allocate(ValueLayout.ADDRESS);
+            check(
+                    arena,
+                    "generator",
+                    error -> DarkroomH.dr_generator_new(device, seed, result, error));
+            return object(
+                    result,
+                    "generator",
+                    address -> DarkroomH.dr_generator_free(MemorySegment.ofAddress(address)));
+        }
+    }
+
+    public static void seed(ObjectHandle generator, long seed) {
+        generator.hold();
+        try (Arena arena = Arena.ofConfined()) {
+            check(
+                    arena,
+                    "seed",
+                    error -> DarkroomH.dr_generator_seed(pointer(generator), seed, error));
+        } finally {
+            generator.release();
+        }
+    }
+
+    public static TensorHandle generatorState(ObjectHandle generator) {
+        generator.hold();
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment result = arena.allocate(ValueLayout.ADDRESS);
+            check(
+                    arena,
+                    "generator state",
+                    error -> DarkroomH.dr_generator_get_state(pointer(generator), result, error));
+            return tensor(result);
+        } finally {
+            generator.release();
+        }
+    }
+
+    public static void setGeneratorState(ObjectHandle generator, TensorHandle state) {
+        try (Arena arena = Arena.ofConfined();
+                var held = new Held(arena, List.of(generator, state))) {
+            check(
+                    arena,
+                    "generator state",
+                    error ->
+                            DarkroomH.dr_generator_set_state(
+                                    pointer(generator), pointer(state), error));
+        }
+    }
+
+    // ---- Devices, streams, threads, memory ----
+
+    public static int deviceCount(int deviceType) {
+        Libtorch.load();
+        return DarkroomH.dr_device_count(deviceType);
+    }
+
+    public static void synchronize(int device) {
+        Libtorch.load();
+        try (Arena arena = Arena.ofConfined()) {
+            check(arena, "synchronize", error -> DarkroomH.dr_device_synchronize(device, error));
+        }
+    }
+
+    public static ObjectHandle newStream(int device) {
+        Libtorch.load();
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment result = arena.allocate(ValueLayout.ADDRESS);
+            check(arena, "stream", error -> DarkroomH.dr_stream_new(device, result, error));
+            return object(
+                    result,
+                    "stream",
+                    address -> DarkroomH.dr_stream_free(MemorySegment.ofAddress(address)));
+        }
+    }
+
+    public static void synchronizeStream(ObjectHandle stream) {
+        stream.hold();
+        try (Arena arena = Arena.ofConfined()) {
+            check(
+                    arena,
+                    "synchronize stream",
+                    error -> DarkroomH.dr_stream_synchronize(pointer(stream), error));
+        } finally {
+            stream.release();
+        }
+    }
+
+    public static ObjectHandle newEvent(int device, boolean timed) {
+        Libtorch.load();
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment result = arena.allocate(ValueLayout.ADDRESS);
+            check(
+                    arena,
+                    "event",
+                    error -> DarkroomH.dr_event_new(device, timed ? 1 : 0, result, error));
+            return object(
+                    result,
+                    "event",
+                    address -> DarkroomH.dr_event_free(MemorySegment.ofAddress(address)));
+        }
+    }
+
+    public static void recordEvent(ObjectHandle event, ObjectHandle stream) {
+        try (Arena arena = Arena.ofConfined();
+                var held = new Held(arena, List.of(event, stream))) {
+            check(
+                    arena,
+                    "record event",
+                    error -> DarkroomH.dr_event_record(pointer(event), pointer(stream), error));
+        }
+    }
+
+    public static void awaitEvent(ObjectHandle event, ObjectHandle stream) {
+        try (Arena arena = Arena.ofConfined();
+                var held = new Held(arena, List.of(event, stream))) {
+            check(
+                    arena,
+                    "wait for event",
+                    error -> DarkroomH.dr_event_block(pointer(event), pointer(stream), error));
+        }
+    }
+
+    public static void synchronizeEvent(ObjectHandle event) {
+        event.hold();
+        try (Arena arena = Arena.ofConfined()) {
+            check(
+                    arena,
+                    "synchronize event",
+                    error -> DarkroomH.dr_event_synchronize(pointer(event), error));
+        } finally {
+            event.release();
+        }
+    }
+
+    public static double elapsedMillis(ObjectHandle start, ObjectHandle end) {
+        try (Arena arena = Arena.ofConfined();
+                var held = new Held(arena, List.of(start, end))) {
+            MemorySegment result = arena.allocate(ValueLayout.JAVA_DOUBLE);
+            check(
+                    arena,
+                    "elapsed time",
+                    error ->
+                            DarkroomH.dr_event_elapsed(
+                                    pointer(start), pointer(end), result, error));
+            return result.get(ValueLayout.JAVA_DOUBLE, 0);
+        }
+    }
+
+    public static int threads() {
+        Libtorch.load();
+        return DarkroomH.dr_num_threads();
+    }
+
+    public static void setThreads(int threads) {
+        Libtorch.load();
+        try (Arena arena = Arena.ofConfined()) {
+            check(arena, "set threads", error -> DarkroomH.dr_set_num_threads(threads, error));
+        }
+    }
+
+    public static String cpuCapability() {
+        Libtorch.load();
+        return text(DarkroomH::dr_cpu_capability);
+    }
+
+    /** libtorch's build settings, several lines. */
+    public static String config() {
+        Libtorch.load();
+        return text(DarkroomH::dr_libtorch_config);
+    }
+
+    /** Live, peak and reserved bytes of a device. */
+    public static long[] memory(int device) {
+        Libtorch.load();
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment memory = dr_memory.allocate(arena);
+            check(
+                    arena,
+                    "memory statistics",
+                    error -> DarkroomH.dr_memory_stats(device, memory, error));
+            return new long[] {
+                dr_memory.live_bytes(memory),
+                dr_memory.peak_bytes(memory),
+                dr_memory.reserved_bytes(memory)
+            };
+        }
+    }
+
+    public static void resetPeak(int device) {
+        Libtorch.load();
+        try (Arena arena = Arena.ofConfined()) {
+            check(
+                    arena,
+                    "reset peak memory",
+                    error -> DarkroomH.dr_memory_reset_peak(device, error));
+        }
+    }
+
+    public static void emptyCache(int device) {
+        Libtorch.load();
+        try (Arena arena = Arena.ofConfined()) {
+            check(arena, "empty cache", error -> DarkroomH.dr_memory_empty_cache(device, error));
+        }
+    }
+
+    private static TensorHandle tensor(MemorySegment result) {
+        return new TensorHandle(result.get(ValueLayout.ADDRESS, 0).address());
+    }
+
+    private static ObjectHandle object(
+            MemorySegment result, String noun, java.util.function.LongConsumer free) {
+        return new ObjectHandle(result.get(ValueLayout.ADDRESS, 0).address(), noun, free);
+    }
+
+    private static MemorySegment longs(Arena arena, long[] values) {
+        return values.length == 0
+                ? MemorySegment.NULL
+                : arena.allocateFrom(ValueLayout.JAVA_LONG, values);
+    }
+
+    private static long[] copy(MemorySegment longs, int count) {
+        return longs.asSlice(0, count * 8L).toArray(ValueLayout.JAVA_LONG);
+    }
+}

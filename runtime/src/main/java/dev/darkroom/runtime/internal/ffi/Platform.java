@@ -1,0 +1,44 @@
+package dev.darkroom.runtime.internal.ffi;
+
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.Optional;
+
+/** The machine, in the names that natives' folders use, and where Darkroom may keep files. */
+public final class Platform {
+    private Platform() {}
+
+    /** Like {@code linux-x86_64}. */
+    public static String name() {
+        return os() + "-" + arch();
+    }
+
+    static String os() {
+        String os = System.getProperty("os.name").toLowerCase(Locale.ROOT);
+        return os.startsWith("mac") ? "macosx" : os.startsWith("windows") ? "windows" : "linux";
+    }
+
+    private static String arch() {
+        String arch = System.getProperty("os.arch");
+        return switch (arch) {
+            case "amd64", "x86_64" -> "x86_64";
+            case "aarch64", "arm64" -> "arm64";
+            default -> arch;
+        };
+    }
+
+    /** {@code -Ddarkroom.cache}, or Darkroom's folder in the user's cache folder. */
+    public static Path cache() {
+        String set = System.getProperty("darkroom.cache");
+        if (set != null) {
+            return Path.of(set);
+        }
+        String home = System.getProperty("user.home");
+        Path base =
+                Optional.ofNullable(System.getenv("XDG_CACHE_HOME"))
+                        .filter(text -> !text.isBlank())
+                        .map(Path::of)
+                        .orElse(Path.of(home, ".cache"));
+        return base.resolve("darkroom");
+    }
+}

@@ -1,0 +1,81 @@
+package dev.darkroom.runtime.internal.ffi;
+
+import dev.darkroom.runtime.LibtorchNotFoundException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+
+/** Finds the shim that was built for a libtorch. */
+final class Shim {
+    static final String HOW_TO_BUILD =
+            "build the shim for it: LIBTORCH=<its folder> mvn -pl native package";
+
+    private Shim() {}
+
+    /**
+     * The library named by {@code -Ddarkroom.shim}, or the one on the class path for the libtorch's
+     * version, copied into the cache if it lies in a jar.
+     */
+    static Path find(LibtorchLocation libtorch) {
+        String file = System.mapLibraryName("darkroom");
+        String set = System.getProperty("darkroom.shim");
+        if (set != null) {
+            Path path = Path.of(set).toAbsolutePath();
+            if (!Files.isRegularFile(path)) {
+                throw new LibtorchNotFoundException("-Ddarkroom.shim names no file: " + path);
+            }
+            return path;
+        }
+        String resource =
+                "/dev/darkroom/native/"
+                        + Platform.name()
+                        + "/"
+                        + libtorch.version()
+                        + "/"
+                        + file;
+        try (InputStream in = Shim.class.getResourceAsStream(resource)) {
+            if (in == null) {
+                throw new LibtorchNotFoundException(
+                        "there is no shim for libtorch "
+                                + libtorch.version()
+                                + " ("
+                                + libtorch.source()
+                                + ", "
+                                + libtorch.directory()
+                                + ") on "
+                                + Platform.name()
+                                + "; "
+                                + HOW_TO_BUILD);
+            }
+            byte[] bytes = in.readAllBytes();
+            Path folder = Platform.cache().resolve("shim").resolve(digest(bytes));
+            if (!Files.isDirectory(folder)) {
+                Path partial = Unpacking.temporaryBeside(folder);
+                Files.write(partial.resolve(file), bytes);
+                Unpacking.publish(partial, folder);
+            }
+            return folder.resolve(file);
+        } catch (IOException e) {
+            throw new LibtorchNotFoundException(
+                    "the shim could not be copied into "
+                            + Platform.cache()
+                            + " ("
+                            + e
+                            + "); choose another folder with -Ddarkroom.cache",
+                    e);
+        }
+    }
+
+    private static String digest(byte[] bytes) {
+        try {
+            byte[] hash = MessageDigest.getInstance("SHA-256").digest(bytes);
+            return HexFormat.of().formatHex(hash, 0, 16);
+        } catch (NoSuchAlgorithmException e) {
+            throw new AssertionError("every JDK has SHA-256", e);
+        }
+    }
+}

@@ -1,0 +1,8 @@
+/** Tensors, layers and checkpoints over libtorch. */
+module dev.darkroom.runtime {
+    requires dev.darkroom.bindings;
+    requires com.fasterxml.jackson.databind;
+    requires static org.jspecify;
+
+    exports dev.darkroom.runtime;
+}
