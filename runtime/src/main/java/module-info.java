@@ -2,7 +2,7 @@
 module dev.darkroom.runtime {
     requires dev.darkroom.bindings;
     requires com.fasterxml.jackson.databind;
-    requires static org.jspecify;
+    requires static transitive org.jspecify;
 
     exports dev.darkroom.runtime;
 }

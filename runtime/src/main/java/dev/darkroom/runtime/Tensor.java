@@ -330,8 +330,7 @@ public final class Tensor implements AutoCloseable {
                             + this
                             + "; use toDevice(Device.CPU).contiguous()");
         }
-        return MemorySegment.ofAddress(dataPointer())
-                .reinterpret(Math.multiplyExact(elements(), dtype().bytes()));
+        return Native.memory(dataPointer(), Math.multiplyExact(elements(), dtype().bytes()));
     }
 
     /** The elements as float32, row-major, from any type and device. */

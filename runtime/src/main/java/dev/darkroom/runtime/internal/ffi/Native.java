@@ -134,6 +134,11 @@ public final class Native {
         }
     }
 
+    /** Memory that a tensor owns, as a segment that nothing guards. */
+    public static MemorySegment memory(long address, long bytes) {
+        return MemorySegment.ofAddress(address).reinterpret(bytes);
+    }
+
     /** Another handle of the same tensor. */
     public static TensorHandle retain(TensorHandle tensor) {
         tensor.hold();
