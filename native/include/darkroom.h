@@ -200,7 +200,13 @@ DR_API void dr_dlpack_free(struct DLManagedTensor *managed);
 
 #define DR_MAX_DIM 64
 
-enum { DR_REQUIRES_GRAD = 1, DR_IS_LEAF = 2, DR_IS_CONTIGUOUS = 4, DR_IS_INFERENCE = 8 };
+enum {
+  DR_REQUIRES_GRAD = 1,
+  DR_IS_LEAF = 2,
+  DR_IS_CONTIGUOUS = 4,
+  DR_IS_INFERENCE = 8,
+  DR_IS_STRIDED = 16 /* elements lie in memory by sizes and strides */
+};
 
 typedef struct dr_tensor_info {
   int32_t dtype;
@@ -215,7 +221,10 @@ typedef struct dr_tensor_info {
   int64_t strides[DR_MAX_DIM]; /* in elements; the first `dim` are set */
 } dr_tensor_info;
 
-/* Fails with DR_UNSUPPORTED for tensors that are not strided or have more than DR_MAX_DIM dims. */
+/* A tensor without DR_IS_STRIDED (weights packed by oneDNN, sparse ones) has no strides to speak of:
+   they are 0, and data and storage are NULL. data and storage are also NULL where the bytes are not
+   the values, in a lazy conjugate or negative. Fails with DR_UNSUPPORTED for more than DR_MAX_DIM
+   dims. */
 DR_API int32_t dr_tensor_inspect(const dr_tensor *tensor, dr_tensor_info *info, dr_error *error);
 
 /* ---- Autograd ------------------------------------------------------------------------------ */

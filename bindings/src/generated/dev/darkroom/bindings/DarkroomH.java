@@ -1329,6 +1329,15 @@ public class DarkroomH {
     public static int DR_IS_INFERENCE() {
         return DR_IS_INFERENCE;
     }
+    private static final int DR_IS_STRIDED = (int)16L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.DR_IS_STRIDED = 16
+     * }
+     */
+    public static int DR_IS_STRIDED() {
+        return DR_IS_STRIDED;
+    }
 
     private static class dr_tensor_inspect {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(

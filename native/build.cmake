@@ -1,0 +1,54 @@
+# Builds the shim the way the Maven build does:
+#   cmake -DOUTPUT=DIR -DNATIVES=DIR -DVERSION=2.10.0 [-DTESTS=ON] -P build.cmake
+# NATIVES are the libraries from Maven Central, of libtorch VERSION; the environment variable LIBTORCH
+# names another libtorch, which goes first. The library is installed below OUTPUT/classes; each
+# libtorch version has a build folder of its own. Prints little unless something fails.
+cmake_minimum_required(VERSION 3.22)
+include("${CMAKE_CURRENT_LIST_DIR}/cmake/Libtorch.cmake")
+
+set(libtorch "${NATIVES}")
+set(version "${VERSION}")
+if(NOT "$ENV{LIBTORCH}" STREQUAL "")
+  set(libtorch "$ENV{LIBTORCH}")
+  set(version "")
+  darkroom_header_version("${libtorch}/include" VERSION)
+endif()
+set(build "${OUTPUT}/cmake-${VERSION}")
+
+function(run what)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(NOT status EQUAL 0)
+    message(FATAL_ERROR "${what} failed:\n${output}")
+  endif()
+endfunction()
+
+# A build folder belongs to one libtorch and one set of options.
+set(options "-DDARKROOM_LIBTORCH=${libtorch}" "-DDARKROOM_LIBTORCH_VERSION=${version}")
+set(configured "")
+if(EXISTS "${build}/configured.txt")
+  file(READ "${build}/configured.txt" configured)
+endif()
+if(NOT configured STREQUAL "${options}")
+  find_program(compiler NAMES c++ g++ clang++)
+  if(NOT compiler AND NOT DEFINED ENV{CXX})
+    message(FATAL_ERROR "There is no C++ compiler to build Darkroom's native part with. Install g++ "
+                        "or clang++, or set CXX to one.")
+  endif()
+  find_program(ninja NAMES ninja)
+  if(ninja)
+    set(generator -G Ninja)
+  endif()
+  message(STATUS "Compiling Darkroom's native part for libtorch ${VERSION}")
+  run("Configuring the native part" "${CMAKE_COMMAND}" -S "${CMAKE_CURRENT_LIST_DIR}" -B "${build}"
+      ${generator} ${options} -DDARKROOM_TESTS=ON)
+  file(WRITE "${build}/configured.txt" "${options}")
+endif()
+
+if(TESTS)
+  run("Compiling the native tests" "${CMAKE_COMMAND}" --build "${build}" --parallel)
+  run("Testing the native part" "${CMAKE_CTEST_COMMAND}" --test-dir "${build}" --output-on-failure)
+else()
+  run("Compiling the native part" "${CMAKE_COMMAND}" --build "${build}" --parallel --target darkroom)
+  run("Installing the native part" "${CMAKE_COMMAND}" --install "${build}"
+      --prefix "${OUTPUT}/classes/dev/darkroom/native")
+endif()

@@ -1,0 +1,288 @@
+// Devices, streams, threads, memory.
+#include "internal.h"
+
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <ATen/Version.h>
+#include <c10/core/CPUAllocator.h>
+#include <c10/core/impl/alloc_cpu.h>
+#include <torch/version.h>
+
+// Since libtorch 2.9 the allocators of devices share an interface.
+#if TORCH_VERSION_MAJOR > 2 || TORCH_VERSION_MINOR >= 9
+#define DARKROOM_DEVICE_ALLOCATOR
+#include <c10/core/CachingDeviceAllocator.h>
+#endif
+
+#if defined(__APPLE__)
+#include <malloc/malloc.h>
+#else
+#include <malloc.h>
+#endif
+
+#include <atomic>
+
+using namespace darkroom;
+
+// OpenBLAS keeps threads of its own; NULL where the libtorch was built with another BLAS.
+extern "C" void openblas_set_num_threads(int threads) __attribute__((weak));
+
+namespace darkroom {
+
+void require_usable(c10::Device device) {
+  const int32_t count = dr_device_count(static_cast<int32_t>(device.type()));
+  if (count == 0) {
+    fail(DR_UNSUPPORTED, "This libtorch has no usable ", c10::DeviceTypeName(device.type()),
+         " device.");
+  }
+  require(device.index() < count, "There is no device ", device, "; there are ", count, ".");
+  at::globalContext().lazyInitDevice(device.type());
+}
+
+namespace {
+
+// libtorch's own CPU allocation, counted. It is the CPU's allocator from the time when this library
+// is loaded, and never destroyed.
+class CountingAllocator final : public c10::Allocator {
+ public:
+  c10::DataPtr allocate(size_t bytes) override {
+    void* data = c10::alloc_cpu(bytes);
+    add(size_of(data));
+    return {data, data, &release, c10::Device(c10::kCPU)};
+  }
+
+  c10::DeleterFnPtr raw_deleter() const override { return &release; }
+
+  void copy_data(void* to, const void* from, size_t bytes) const override {
+    default_copy_data(to, from, bytes);
+  }
+
+  static void read(dr_memory& memory) {
+    memory.live_bytes = live.load(std::memory_order_relaxed);
+    memory.peak_bytes = std::max(peak.load(std::memory_order_relaxed), memory.live_bytes);
+    memory.reserved_bytes = memory.live_bytes;
+  }
+
+  static void reset_peak() {
+    peak.store(live.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  }
+
+ private:
+  static void release(void* data) {
+    live.fetch_sub(size_of(data), std::memory_order_relaxed);
+    c10::free_cpu(data);
+  }
+
+  static int64_t size_of(void* data) {
+#if defined(__APPLE__)
+    return static_cast<int64_t>(malloc_size(data));
+#else
+    return static_cast<int64_t>(malloc_usable_size(data));
+#endif
+  }
+
+  static void add(int64_t bytes) {
+    const int64_t now = live.fetch_add(bytes, std::memory_order_relaxed) + bytes;
+    int64_t before = peak.load(std::memory_order_relaxed);
+    while (before < now && !peak.compare_exchange_weak(before, now, std::memory_order_relaxed)) {
+    }
+  }
+
+  static inline std::atomic<int64_t> live{0};
+  static inline std::atomic<int64_t> peak{0};
+};
+
+const bool counting = [] {
+  constexpr uint8_t before_the_default = 100;
+  c10::SetCPUAllocator(new CountingAllocator, before_the_default);
+  return true;
+}();
+
+c10::DeviceIndex index_of(c10::Device device) {
+  return device.has_index() ? device.index()
+                            : c10::impl::VirtualGuardImpl(device.type()).getDevice().index();
+}
+
+// The device, if it has streams.
+c10::Device queued(int32_t device) {
+  const auto where = decode_device(device);
+  if (where.is_cpu()) {
+    fail(DR_UNSUPPORTED,
+         "The CPU has no streams or events: its operators are done when the call returns.");
+  }
+  require_usable(where);
+  return {where.type(), index_of(where)};
+}
+
+c10::Stream stream_or_default(const dr_stream* stream, c10::Device device) {
+  return stream != nullptr ? stream->stream
+                           : c10::impl::VirtualGuardImpl(device.type()).getDefaultStream(device);
+}
+
+#ifdef DARKROOM_DEVICE_ALLOCATOR
+c10::DeviceAllocator& allocator_of(c10::Device device) {
+  require_usable(device);
+  auto* allocator = dynamic_cast<c10::DeviceAllocator*>(c10::GetAllocator(device.type()));
+  if (allocator == nullptr || !allocator->initialized()) {
+    fail(DR_UNSUPPORTED, "The allocator of ", device, " keeps no statistics.");
+  }
+  return *allocator;
+}
+#else
+[[noreturn]] void no_allocator() {
+  fail(DR_UNSUPPORTED, "Memory statistics of devices need libtorch 2.9 or newer.");
+}
+#endif
+
+}  // namespace
+}  // namespace darkroom
+
+int32_t dr_device_count(int32_t device_type) {
+  int32_t count = 0;
+  guarded(nullptr, [&] {
+    const auto type = decode_device(int64_t{device_type} << 8).type();
+    if (c10::impl::hasDeviceGuardImpl(type)) {
+      count = c10::impl::VirtualGuardImpl(type).deviceCount();
+    }
+  });
+  return count;
+}
+
+int32_t dr_device_synchronize(int32_t device, dr_error* error) {
+  return guarded(error, [&] {
+    const auto where = decode_device(device);
+    if (!where.is_cpu()) {
+      require_usable(where);
+      c10::impl::VirtualGuardImpl(where.type()).synchronizeDevice(index_of(where));
+    }
+  });
+}
+
+int32_t dr_stream_new(int32_t device, dr_stream** stream, dr_error* error) {
+  return guarded(error, [&] {
+    require(stream != nullptr, "dr_stream_new: the result pointer is NULL.");
+    const auto where = queued(device);
+    *stream = new dr_stream{
+        c10::impl::VirtualGuardImpl(where.type()).getStreamFromGlobalPool(where)};
+  });
+}
+
+void dr_stream_free(dr_stream* stream) { delete stream; }
+
+int32_t dr_stream_synchronize(const dr_stream* stream, dr_error* error) {
+  return guarded(error, [&] {
+    require(stream != nullptr, "dr_stream_synchronize: the stream is NULL.");
+    stream->stream.synchronize();
+  });
+}
+
+int32_t dr_event_new(int32_t device, int32_t timed, dr_event** event, dr_error* error) {
+  return guarded(error, [&] {
+    require(event != nullptr, "dr_event_new: the result pointer is NULL.");
+    const auto where = queued(device);
+    const auto flag = timed != 0 ? c10::EventFlag::BACKEND_DEFAULT : c10::EventFlag::PYTORCH_DEFAULT;
+    *event = new dr_event{c10::Event(where.type(), flag), where};
+  });
+}
+
+void dr_event_free(dr_event* event) { delete event; }
+
+int32_t dr_event_record(dr_event* event, const dr_stream* stream, dr_error* error) {
+  return guarded(error, [&] {
+    require(event != nullptr, "dr_event_record: the event is NULL.");
+    event->event.record(stream_or_default(stream, event->device));
+  });
+}
+
+int32_t dr_event_block(dr_event* event, const dr_stream* stream, dr_error* error) {
+  return guarded(error, [&] {
+    require(event != nullptr, "dr_event_block: the event is NULL.");
+    event->event.block(stream_or_default(stream, event->device));
+  });
+}
+
+int32_t dr_event_synchronize(dr_event* event, dr_error* error) {
+  return guarded(error, [&] {
+    require(event != nullptr, "dr_event_synchronize: the event is NULL.");
+    event->event.synchronize();
+  });
+}
+
+int32_t dr_event_elapsed(dr_event* start, dr_event* end, double* milliseconds, dr_error* error) {
+  return guarded(error, [&] {
+    require(start != nullptr && end != nullptr && milliseconds != nullptr,
+            "dr_event_elapsed: an event or the result pointer is NULL.");
+    *milliseconds = start->event.elapsedTime(end->event);
+  });
+}
+
+int32_t dr_num_threads(void) {
+  int32_t threads = 1;
+  guarded(nullptr, [&] { threads = at::get_num_threads(); });
+  return threads;
+}
+
+int32_t dr_set_num_threads(int32_t threads, dr_error* error) {
+  return guarded(error, [&] {
+    require(threads >= 1, "The number of threads is ", threads, "; it must be 1 or more.");
+    at::set_num_threads(threads);
+    if (openblas_set_num_threads != nullptr) {
+      openblas_set_num_threads(threads);
+    }
+  });
+}
+
+int64_t dr_cpu_capability(char* text, int64_t capacity) {
+  int64_t length = copy_text("", text, capacity);
+  guarded(nullptr, [&] { length = copy_text(at::get_cpu_capability(), text, capacity); });
+  return length;
+}
+
+int32_t dr_memory_stats(int32_t device, dr_memory* memory, dr_error* error) {
+  return guarded(error, [&] {
+    require(memory != nullptr, "dr_memory_stats: the result pointer is NULL.");
+    const auto where = decode_device(device);
+    if (where.is_cpu()) {
+      CountingAllocator::read(*memory);
+      return;
+    }
+#ifdef DARKROOM_DEVICE_ALLOCATOR
+    const auto stats = allocator_of(where).getDeviceStats(index_of(where));
+    constexpr auto all = static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE);
+    memory->live_bytes = stats.allocated_bytes[all].current;
+    memory->peak_bytes = stats.allocated_bytes[all].peak;
+    memory->reserved_bytes = stats.reserved_bytes[all].current;
+#else
+    no_allocator();
+#endif
+  });
+}
+
+int32_t dr_memory_reset_peak(int32_t device, dr_error* error) {
+  return guarded(error, [&] {
+    const auto where = decode_device(device);
+    if (where.is_cpu()) {
+      CountingAllocator::reset_peak();
+      return;
+    }
+#ifdef DARKROOM_DEVICE_ALLOCATOR
+    allocator_of(where).resetPeakStats(index_of(where));
+#else
+    no_allocator();
+#endif
+  });
+}
+
+int32_t dr_memory_empty_cache(int32_t device, dr_error* error) {
+  return guarded(error, [&] {
+    const auto where = decode_device(device);
+    if (where.is_cpu()) {
+      return;
+    }
+#ifdef DARKROOM_DEVICE_ALLOCATOR
+    allocator_of(where).emptyCache();
+#else
+    no_allocator();
+#endif
+  });
+}

@@ -1,0 +1,145 @@
+// What the sections share: handles as counted references, errors, and the mode of one call.
+#pragma once
+
+#include <ATen/core/Generator.h>
+#include <ATen/core/Tensor.h>
+#include <c10/core/AutogradState.h>
+#include <c10/core/Event.h>
+#include <c10/core/GradMode.h>
+#include <c10/core/InferenceMode.h>
+#include <c10/core/StreamGuard.h>
+#include <c10/util/StringUtil.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "darkroom.h"
+
+struct dr_stream {
+  c10::Stream stream;
+};
+
+struct dr_event {
+  c10::Event event;
+  c10::Device device;
+};
+
+namespace darkroom {
+
+// ---- Handles: a dr_tensor* is a TensorImpl* that holds one count, a dr_generator* likewise ----
+
+using TensorPtr = c10::intrusive_ptr<c10::TensorImpl, c10::UndefinedTensorImpl>;
+
+inline c10::TensorImpl* impl(const dr_tensor* tensor) {
+  return reinterpret_cast<c10::TensorImpl*>(const_cast<dr_tensor*>(tensor));
+}
+
+// The handle keeps its count: the result holds one of its own.
+inline at::Tensor borrow(const dr_tensor* tensor) {
+  return at::Tensor(TensorPtr::reclaim_copy(impl(tensor)));
+}
+
+inline at::Tensor borrow_or_undefined(const dr_tensor* tensor) {
+  return tensor == nullptr ? at::Tensor() : borrow(tensor);
+}
+
+inline dr_tensor* release(at::Tensor&& tensor) {
+  return tensor.defined() ? reinterpret_cast<dr_tensor*>(tensor.unsafeReleaseTensorImpl()) : nullptr;
+}
+
+inline at::Generator borrow(const dr_generator* generator) {
+  auto* impl = reinterpret_cast<c10::GeneratorImpl*>(const_cast<dr_generator*>(generator));
+  return at::Generator(c10::intrusive_ptr<c10::GeneratorImpl>::reclaim_copy(impl));
+}
+
+// A device in the header's encoding: type << 8 | (index & 0xff).
+inline int32_t encode(c10::Device device) {
+  return static_cast<int32_t>(device.type()) << 8 | (device.index() & 0xff);
+}
+
+c10::Device decode_device(int64_t device);
+c10::ScalarType decode_dtype(int64_t dtype);
+
+// ---- Errors ------------------------------------------------------------------------------------
+
+struct Failure {
+  int32_t code;
+  std::string message;
+};
+
+template <typename... Parts>
+[[noreturn]] void fail(int32_t code, const Parts&... message) {
+  throw Failure{code, c10::str(message...)};
+}
+
+template <typename... Parts>
+void require(bool condition, const Parts&... message) {
+  if (C10_UNLIKELY(!condition)) {
+    fail(DR_INVALID_ARGUMENT, message...);
+  }
+}
+
+// Fills `error` from the exception that is being handled; returns its code.
+int32_t report(dr_error* error) noexcept;
+
+// Sends this thread's warnings to the log: libtorch keeps the handler per thread.
+void adopt_warnings();
+
+// Runs the body of an entry: nothing that it throws gets out.
+template <typename Body>
+int32_t guarded(dr_error* error, Body&& body) noexcept {
+  try {
+    adopt_warnings();
+    body();
+    return DR_OK;
+  } catch (...) {
+    return report(error);
+  }
+}
+
+// Writes text as the header's conventions say; returns its whole length.
+int64_t copy_text(std::string_view text, char* out, int64_t capacity) noexcept;
+
+// Fails unless the device can be used; initialises its type at first use.
+void require_usable(c10::Device device);
+
+// ---- Mode --------------------------------------------------------------------------------------
+
+class Autocast {
+ public:
+  Autocast(c10::DeviceType device, c10::ScalarType dtype);
+  ~Autocast();
+  Autocast(const Autocast&) = delete;
+  Autocast& operator=(const Autocast&) = delete;
+
+ private:
+  c10::DeviceType device_;
+  c10::ScalarType dtype_;
+  bool enabled_;
+  bool cache_;
+};
+
+// Sets a call's mode on this thread and restores what was before.
+class Mode {
+ public:
+  explicit Mode(const dr_mode* mode)
+      : grad_(mode != nullptr && (mode->flags & DR_GRAD) != 0) {
+    if (mode != nullptr && ((mode->flags & ~DR_GRAD) != 0 || mode->stream != nullptr)) {
+      enter(*mode);
+    }
+  }
+  Mode(const Mode&) = delete;
+  Mode& operator=(const Mode&) = delete;
+
+ private:
+  void enter(const dr_mode& mode);
+
+  c10::AutoGradMode grad_;
+  std::optional<c10::InferenceMode> inference_;
+  std::optional<Autocast> autocast_;
+  std::optional<c10::StreamGuard> stream_;
+};
+
+}  // namespace darkroom
