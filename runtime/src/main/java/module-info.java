@@ -5,4 +5,5 @@ module dev.darkroom.runtime {
     requires static transitive org.jspecify;
 
     exports dev.darkroom.runtime;
+    exports dev.darkroom.runtime.nn;
 }

@@ -1,0 +1,60 @@
+package dev.darkroom.runtime.nn;
+
+import dev.darkroom.runtime.Ops;
+import dev.darkroom.runtime.Shape;
+import dev.darkroom.runtime.Tensor;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Convolution in two dimensions with a square kernel. Keys: {@code weight [out,in,kernel,kernel]},
+ * {@code bias [out]}.
+ */
+public final class Conv2d extends Module {
+    private final Parameter weight;
+    private final @Nullable Parameter bias;
+    private final long stride;
+    private final long padding;
+
+    /** A convolution with a bias and stride 1. */
+    public Conv2d(Weights w, long in, long out, long kernel, long padding) {
+        this(w, in, out, kernel, 1, padding, true);
+    }
+
+    /**
+     * A convolution.
+     *
+     * @param padding zeros added on each side, in pixels
+     */
+    public Conv2d(
+            Weights w, long in, long out, long kernel, long stride, long padding, boolean bias) {
+        super(w);
+        weight =
+                w.parameter(
+                        "weight",
+                        Shape.of(out, in, kernel, kernel),
+                        Init.fanIn(in * kernel * kernel));
+        this.bias = bias ? w.parameter("bias", Shape.of(out), Init.ZEROS) : null;
+        this.stride = stride;
+        this.padding = padding;
+    }
+
+    /**
+     * Applies the layer.
+     *
+     * @param x {@code [N,in,H,W]}
+     * @return {@code [N,out,H',W']} with H' = ⌊(H + 2 padding − kernel) / stride⌋ + 1
+     */
+    public Tensor forward(Tensor x) {
+        return Ops.conv2d(x, weight.value(), Parameter.valueOf(bias), stride, padding, 1);
+    }
+
+    /** {@code [out,in,kernel,kernel]}. */
+    public Parameter weight() {
+        return weight;
+    }
+
+    /** {@code [out]}, or null. */
+    public @Nullable Parameter bias() {
+        return bias;
+    }
+}

@@ -1,0 +1,31 @@
+package dev.darkroom.runtime.nn;
+
+import dev.darkroom.runtime.Ops;
+import dev.darkroom.runtime.Shape;
+import dev.darkroom.runtime.Tensor;
+
+/** A table of vectors. Key: {@code weight [V,D]}. */
+public final class Embedding extends Module {
+    private final Parameter weight;
+
+    /** A table of {@code count} vectors. */
+    public Embedding(Weights w, long count, long width) {
+        super(w);
+        weight = w.parameter("weight", Shape.of(count, width), Init.normal(0.02));
+    }
+
+    /**
+     * Looks rows up.
+     *
+     * @param ids integers {@code [...]} from 0 to V − 1
+     * @return {@code [...,D]}
+     */
+    public Tensor forward(Tensor ids) {
+        return Ops.embedding(weight.value(), ids);
+    }
+
+    /** {@code [V,D]}. */
+    public Parameter weight() {
+        return weight;
+    }
+}

@@ -1,0 +1,36 @@
+package dev.darkroom.runtime.nn;
+
+import dev.darkroom.runtime.DType;
+import dev.darkroom.runtime.Shape;
+import dev.darkroom.runtime.Tensor;
+import java.util.Collections;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+
+/** Tensors in memory. */
+record MapSource(String name, Map<String, Tensor> tensors) implements WeightSource {
+    @Override
+    public Set<String> keys() {
+        return Collections.unmodifiableSet(tensors.keySet());
+    }
+
+    @Override
+    public Shape shape(String key) {
+        return tensor(key).shape();
+    }
+
+    @Override
+    public DType dtype(String key) {
+        return tensor(key).dtype();
+    }
+
+    @Override
+    public Tensor read(String key) {
+        return tensor(key).alias();
+    }
+
+    private Tensor tensor(String key) {
+        return Objects.requireNonNull(tensors.get(key), key);
+    }
+}

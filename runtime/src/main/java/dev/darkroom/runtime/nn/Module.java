@@ -1,0 +1,146 @@
+package dev.darkroom.runtime.nn;
+
+import dev.darkroom.runtime.DType;
+import dev.darkroom.runtime.Device;
+import dev.darkroom.runtime.Mode;
+import dev.darkroom.runtime.Tensor;
+import dev.darkroom.runtime.TensorScope;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.UnaryOperator;
+
+/**
+ * A layer or a network: what has parameters, and modules inside that have some too. The tree builds
+ * itself from the {@link Weights} that constructors pass down:
+ *
+ * <pre>{@code
+ * final class FeedForward extends Module {
+ *     private final Linear up;
+ *     private final Linear down;
+ *
+ *     FeedForward(Weights w, long width) {
+ *         super(w);
+ *         up = new Linear(w.sub("net.0.proj"), width, 4 * width, true);
+ *         down = new Linear(w.sub("net.2"), 4 * width, width, true);
+ *     }
+ *
+ *     Tensor forward(Tensor x) {                       // [N,T,D]
+ *         return down.forward(up.forward(x).gelu());
+ *     }
+ * }
+ * }</pre>
+ *
+ * <p>A loaded module may be used by several threads at once, as long as none of them replaces
+ * parameters or closes it.
+ */
+// The field's term; whoever forgets the import is told so by the compiler.
+@SuppressWarnings("JavaLangClash")
+public abstract class Module implements AutoCloseable {
+    private final String path;
+    private final List<Parameter> parameters = new ArrayList<>();
+    private final List<Module> children = new ArrayList<>();
+
+    /**
+     * Takes its place in the tree.
+     *
+     * @param w where its parameters come from
+     */
+    protected Module(Weights w) {
+        path = w.path();
+        w.own(this);
+    }
+
+    void add(Parameter parameter) {
+        parameters.add(parameter);
+    }
+
+    void add(Module child) {
+        children.add(child);
+    }
+
+    /**
+     * All parameters, those of the modules inside too, by their names as seen from this module, in the
+     * order of declaration: first a module's own, then those of the modules inside.
+     */
+    public final Map<String, Parameter> parameters() {
+        var all = new LinkedHashMap<String, Parameter>();
+        collect(path.isEmpty() ? 0 : path.length() + 1, all);
+        return Collections.unmodifiableMap(all);
+    }
+
+    private void collect(int prefix, Map<String, Parameter> all) {
+        for (Parameter parameter : parameters) {
+            all.put(parameter.key().substring(prefix), parameter);
+        }
+        for (Module child : children) {
+            child.collect(prefix, all);
+        }
+    }
+
+    /** Bytes of all parameters. */
+    public final long bytes() {
+        return parameters().values().stream()
+                .map(Parameter::value)
+                .mapToLong(tensor -> tensor.elements() * tensor.dtype().bytes())
+                .sum();
+    }
+
+    /**
+     * The type of the first floating-point parameter: what a network with one type computes in.
+     *
+     * @throws IllegalStateException if there is none
+     */
+    public final DType dtype() {
+        return anyFloating().dtype();
+    }
+
+    /**
+     * The device of the first floating-point parameter.
+     *
+     * @throws IllegalStateException if there is none
+     */
+    public final Device device() {
+        return anyFloating().device();
+    }
+
+    private Tensor anyFloating() {
+        return parameters().values().stream()
+                .map(Parameter::value)
+                .filter(tensor -> tensor.dtype().isFloatingPoint())
+                .findFirst()
+                .orElseThrow(
+                        () ->
+                                new IllegalStateException(
+                                        getClass().getSimpleName()
+                                                + " has no floating-point parameters"));
+    }
+
+    /** Casts the floating-point parameters. */
+    public final void to(DType dtype) {
+        replace(tensor -> tensor.dtype().isFloatingPoint() ? tensor.to(dtype) : tensor);
+    }
+
+    /** Moves the parameters. */
+    public final void to(Device device) {
+        replace(tensor -> tensor.to(device));
+    }
+
+    private void replace(UnaryOperator<Tensor> change) {
+        try (var scope = TensorScope.open();
+                var mode = Mode.NO_GRAD.enter()) {
+            for (Parameter parameter : parameters().values()) {
+                parameter.set(change.apply(parameter.value()));
+            }
+        }
+    }
+
+    /** Frees the parameters, those of the modules inside too. Closing twice is allowed. */
+    @Override
+    public void close() {
+        parameters.forEach(Parameter::close);
+        children.forEach(Module::close);
+    }
+}

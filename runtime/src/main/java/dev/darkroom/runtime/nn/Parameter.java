@@ -1,0 +1,94 @@
+package dev.darkroom.runtime.nn;
+
+import dev.darkroom.runtime.Shape;
+import dev.darkroom.runtime.Tensor;
+import dev.darkroom.runtime.TensorScope;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A tensor that belongs to a {@link Module}, under the name that it has in checkpoints. It is declared
+ * with a shape when the module is made and has a value once the network is loaded; the value can be
+ * replaced (another type or device, merged adapters, averaged weights).
+ */
+public final class Parameter {
+    private final String key;
+    private final Shape shape;
+    private final boolean buffer;
+    private @Nullable Tensor value;
+
+    Parameter(String key, Shape shape, boolean buffer) {
+        this.key = key;
+        this.shape = shape;
+        this.buffer = buffer;
+    }
+
+    /** The name in the checkpoint, from the root of the network. */
+    public String key() {
+        return key;
+    }
+
+    /** The shape that the module gave it. */
+    public Shape shape() {
+        return shape;
+    }
+
+    /** Whether this is a table that is never trained. */
+    public boolean isBuffer() {
+        return buffer;
+    }
+
+    /**
+     * The tensor. It stays the module's.
+     *
+     * @throws IllegalStateException if the network is not loaded yet, or closed
+     */
+    public Tensor value() {
+        Tensor current = value;
+        if (current == null) {
+            throw new IllegalStateException(
+                    key + " has no value: its network is still being built, or is closed");
+        }
+        return current;
+    }
+
+    /** The value of a parameter that a module may lack. */
+    public static @Nullable Tensor valueOf(@Nullable Parameter parameter) {
+        return parameter == null ? null : parameter.value();
+    }
+
+    /**
+     * Takes over a tensor as the value and closes the one before.
+     *
+     * @throws IllegalArgumentException if it has another shape
+     */
+    public void set(Tensor tensor) {
+        if (!tensor.shape().equals(shape)) {
+            throw new IllegalArgumentException(
+                    key + " has shape " + shape + ", not " + tensor.shape());
+        }
+        Tensor before = value;
+        value = TensorScope.detach(tensor);
+        if (before != null && before != tensor) {
+            before.close();
+        }
+    }
+
+    /** Whether there is a value. */
+    boolean isSet() {
+        return value != null;
+    }
+
+    void close() {
+        Tensor before = value;
+        value = null;
+        if (before != null) {
+            before.close();
+        }
+    }
+
+    /** Key and shape. */
+    @Override
+    public String toString() {
+        return key + shape;
+    }
+}

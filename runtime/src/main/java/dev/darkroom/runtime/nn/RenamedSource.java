@@ -1,0 +1,46 @@
+package dev.darkroom.runtime.nn;
+
+import dev.darkroom.runtime.DType;
+import dev.darkroom.runtime.Shape;
+import dev.darkroom.runtime.Tensor;
+import java.io.IOException;
+import java.util.Collections;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+
+/**
+ * Another source's tensors under other names.
+ *
+ * @param originals from the new name to the other source's
+ */
+record RenamedSource(WeightSource source, Map<String, String> originals) implements WeightSource {
+    @Override
+    public String name() {
+        return source.name();
+    }
+
+    @Override
+    public Set<String> keys() {
+        return Collections.unmodifiableSet(originals.keySet());
+    }
+
+    @Override
+    public Shape shape(String key) {
+        return source.shape(original(key));
+    }
+
+    @Override
+    public DType dtype(String key) {
+        return source.dtype(original(key));
+    }
+
+    @Override
+    public Tensor read(String key) throws IOException {
+        return source.read(original(key));
+    }
+
+    private String original(String key) {
+        return Objects.requireNonNull(originals.get(key), key);
+    }
+}

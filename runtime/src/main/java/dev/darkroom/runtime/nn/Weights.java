@@ -1,0 +1,181 @@
+package dev.darkroom.runtime.nn;
+
+import dev.darkroom.runtime.DType;
+import dev.darkroom.runtime.Device;
+import dev.darkroom.runtime.Generator;
+import dev.darkroom.runtime.Shape;
+import dev.darkroom.runtime.Tensor;
+import java.io.IOException;
+import java.util.List;
+import java.util.function.Function;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A place in a network's tree of names, where constructors declare parameters. {@link #load} and
+ * {@link #random} make a network in two steps: the constructors run and declare everything, which is
+ * checked as a whole; then the parameters get their values. So nothing is read or allocated for a
+ * network that does not fit, and no {@link Parameter} has a value inside a constructor.
+ *
+ * <pre>{@code
+ * var vae = Weights.load(source, DType.FLOAT32, Device.CPU, w -> new AutoencoderKl(w, config));
+ * }</pre>
+ */
+public final class Weights {
+    private final Declarations declarations;
+    private final @Nullable Weights parent;
+    private final String path;
+    private @Nullable Module owner;
+
+    Weights(Declarations declarations, @Nullable Weights parent, String path) {
+        this.declarations = declarations;
+        this.parent = parent;
+        this.path = path;
+    }
+
+    // ---- Making networks ----
+
+    /**
+     * Makes a network from a checkpoint, strictly: each parameter is there with the shape it was
+     * declared with, and nothing is left over but what the network {@linkplain #ignore ignores}.
+     * Tensors that already have the type and the device are used in place.
+     *
+     * @param dtype of floating-point parameters; null to keep each as it is stored
+     * @param network calls the constructor
+     * @throws WeightsException if the checkpoint does not fit
+     * @throws IOException if it can't be read
+     */
+    public static <M extends Module> M load(
+            WeightSource source, @Nullable DType dtype, Device device, Function<Weights, M> network)
+            throws IOException {
+        var declarations = new Declarations(source, dtype, device);
+        return declarations.build(
+                network,
+                name -> declarations.check(source, name),
+                declaration -> source.read(declaration.parameter().key()));
+    }
+
+    /**
+     * Makes a network with drawn parameters, for training and benchmarks.
+     *
+     * @param seed of the generator; parameters are drawn in the order of declaration
+     */
+    public static <M extends Module> M random(
+            long seed, DType dtype, Device device, Function<Weights, M> network) {
+        try (var generator = new Generator(seed)) {
+            return new Declarations(null, dtype, device)
+                    .build(network, name -> {}, declaration -> declaration.draw(generator));
+        }
+    }
+
+    // ---- Places ----
+
+    /**
+     * The place of a name below this one.
+     *
+     * @param name as in the checkpoint; dots go down several levels
+     */
+    public Weights sub(String name) {
+        return new Weights(declarations, this, key(name));
+    }
+
+    /** The place of a numbered element of a list below this one, such as {@code blocks.3}. */
+    public Weights sub(String name, int index) {
+        return sub(name + "." + index);
+    }
+
+    /** Modules numbered from 0 below a name, such as {@code blocks.0}, {@code blocks.1} … */
+    public <T> List<T> list(String name, int count, Function<Weights, T> each) {
+        return IntStream.range(0, count).mapToObj(i -> each.apply(sub(name, i))).toList();
+    }
+
+    /** This place's name from the root of the network; empty at the root. */
+    public String path() {
+        return path;
+    }
+
+    private String key(String name) {
+        if (name.isEmpty()) {
+            throw new IllegalArgumentException("a name below " + path + " can't be empty");
+        }
+        return path.isEmpty() ? name : path + "." + name;
+    }
+
+    // ---- Declaring ----
+
+    /**
+     * Declares a trained parameter of the module whose place this is, or of the nearest one around.
+     *
+     * @param init its values in a network that is not read from a file
+     * @throws IllegalStateException if it is declared already, or there is no module around
+     */
+    public Parameter parameter(String name, Shape shape, Init init) {
+        return declare(name, shape, init, false);
+    }
+
+    /** Declares a table that is in the checkpoint but not trained. */
+    public Parameter buffer(String name, Shape shape, Init init) {
+        return declare(name, shape, init, true);
+    }
+
+    private Parameter declare(String name, Shape shape, Init init, boolean buffer) {
+        var parameter = new Parameter(key(name), shape, buffer);
+        nearestOwner("declare " + name).add(parameter);
+        declarations.add(parameter, init);
+        return parameter;
+    }
+
+    /**
+     * Gives the module a table that is computed and not in the checkpoint. It is cast and moved like
+     * the parameters, and closed with them.
+     *
+     * @param value taken over
+     */
+    public Parameter constant(String name, Tensor value) {
+        var parameter = new Parameter(key(name), value.shape(), true);
+        nearestOwner("declare " + name).add(parameter);
+        declarations.addConstant(parameter, value);
+        return parameter;
+    }
+
+    /**
+     * Whether the checkpoint has a tensor of this name: for parameters that some checkpoints lack.
+     * Always false for drawn networks.
+     */
+    public boolean has(String name) {
+        return declarations.has(key(name));
+    }
+
+    /**
+     * Allows the checkpoint to have tensors that the network does not use.
+     *
+     * @param name a tensor's name; or a prefix followed by {@code *}
+     */
+    public void ignore(String name) {
+        declarations.ignore(key(name));
+    }
+
+    // ---- The tree ----
+
+    /** Called by each module as it is made: the module takes this place. */
+    void own(Module module) {
+        Weights place = this;
+        while (place != null && place.owner == null) {
+            place = place.parent;
+        }
+        if (place != null && place.owner != null) {
+            place.owner.add(module);
+        }
+        owner = module;
+    }
+
+    private Module nearestOwner(String action) {
+        for (Weights place = this; place != null; place = place.parent) {
+            if (place.owner != null) {
+                return place.owner;
+            }
+        }
+        throw new IllegalStateException(
+                "only a module can " + action + "; call super(w) with the place it is declared in");
+    }
+}

@@ -1,0 +1,88 @@
+package dev.darkroom.runtime.nn;
+
+import dev.darkroom.runtime.Shape;
+import java.io.IOException;
+import java.util.List;
+
+/**
+ * A checkpoint does not fit the network that its config describes. The message names the source and
+ * lists what is missing, unexpected or of another shape or kind, all at once.
+ */
+public final class WeightsException extends IOException {
+    private static final long serialVersionUID = 1L;
+
+    /** How many keys of each kind the message lists. */
+    private static final int LISTED = 5;
+
+    private final transient List<String> missing;
+    private final transient List<String> unexpected;
+    private final transient List<Misfit> misfits;
+
+    /**
+     * A tensor that can't be the parameter of its name.
+     *
+     * @param key the name
+     * @param expected shape by the config
+     * @param found what the checkpoint has: a shape or a type
+     */
+    public record Misfit(String key, Shape expected, String found) {
+        @Override
+        public String toString() {
+            return key + " (" + found + " instead of " + expected + ")";
+        }
+    }
+
+    WeightsException(
+            String source,
+            String network,
+            List<String> missing,
+            List<String> unexpected,
+            List<Misfit> misfits) {
+        super(message(source, network, missing, unexpected, misfits));
+        this.missing = List.copyOf(missing);
+        this.unexpected = List.copyOf(unexpected);
+        this.misfits = List.copyOf(misfits);
+    }
+
+    /** Parameters that the checkpoint lacks. */
+    public List<String> missing() {
+        return missing;
+    }
+
+    /** Tensors of the checkpoint that the network has no parameter for. */
+    public List<String> unexpected() {
+        return unexpected;
+    }
+
+    /** Tensors of another shape or kind than their parameters. */
+    public List<Misfit> misfits() {
+        return misfits;
+    }
+
+    private static String message(
+            String source,
+            String network,
+            List<String> missing,
+            List<String> unexpected,
+            List<Misfit> misfits) {
+        var message = new StringBuilder();
+        message.append(source).append(" does not fit ").append(network).append(" as configured");
+        append(message, "missing", missing);
+        append(message, "unexpected", unexpected);
+        append(message, "of another shape or type", misfits);
+        return message.append(". Check that config and weights belong together.").toString();
+    }
+
+    private static void append(StringBuilder message, String what, List<?> keys) {
+        if (keys.isEmpty()) {
+            return;
+        }
+        message.append("; ").append(keys.size()).append(' ').append(what).append(": ");
+        for (int i = 0; i < Math.min(LISTED, keys.size()); i++) {
+            message.append(i == 0 ? "" : ", ").append(keys.get(i));
+        }
+        if (keys.size() > LISTED) {
+            message.append(" and ").append(keys.size() - LISTED).append(" more");
+        }
+    }
+}
