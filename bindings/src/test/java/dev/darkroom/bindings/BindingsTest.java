@@ -2,31 +2,39 @@ package dev.darkroom.bindings;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.fail;
 
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+import java.io.IOException;
 import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.Test;
 
 /** Holds {@code darkroom.h}, the symbols of {@code libdarkroom} and the bindings together. */
 class BindingsTest {
 
     private static final Path MODULE = Path.of(System.getProperty("basedir", ""));
     private static final Path HEADER = MODULE.resolve("../native/include/darkroom.h");
+    private static final Path BUILT = MODULE.resolve("../native/target/classes").normalize();
     private static final Path CHECKSUM = MODULE.resolve("src/generated/darkroom.h.sha256");
 
     private static final String REGENERATE =
             "The bindings do not belong to this darkroom.h. Run bindings/regenerate"
                     + " (bindings/README.md says with which jextract) and commit the result.";
+
+    private static final String REBUILD =
+            "Build the shim for this darkroom.h: mvn -pl native -am clean compile.";
 
     private static Header header;
 
@@ -45,12 +53,37 @@ class BindingsTest {
 
     @Test
     void everyFunctionIsBoundAndNoOther() {
-        assertSame(header.functions(), boundFunctions(), "the header", "DarkroomH", REGENERATE);
+        assertSame("darkroom.h", header.functions(), "DarkroomH", boundFunctions(), REGENERATE);
     }
 
     @Test
     void everyConstantIsBoundWithItsValue() throws Exception {
-        assertEquals(header.constants(), boundConstants(), REGENERATE);
+        assertSame(
+                "darkroom.h",
+                entries(header.constants()),
+                "DarkroomH",
+                entries(boundConstants()),
+                REGENERATE);
+    }
+
+    @Test
+    void everyFunctionIsExportedAndNothingElse() throws Exception {
+        List<Path> libraries = builtLibraries();
+        assertFalse(libraries.isEmpty(), "No libdarkroom.so below " + BUILT + ". " + REBUILD);
+        for (Path library : libraries) {
+            Set<String> exported = ElfSymbols.exported(Files.readAllBytes(library));
+            assertSame("darkroom.h", header.functions(), library.toString(), exported, REBUILD);
+        }
+    }
+
+    /** The shim for each libtorch that it was built for here. */
+    private static List<Path> builtLibraries() throws IOException {
+        if (!Files.isDirectory(BUILT)) {
+            return List.of();
+        }
+        try (Stream<Path> files = Files.walk(BUILT)) {
+            return files.filter(file -> file.endsWith("libdarkroom.so")).toList();
+        }
     }
 
     /** jextract gives every function {@code f} a method {@code f$descriptor()}. */
@@ -79,16 +112,22 @@ class BindingsTest {
                 .filter(method -> Modifier.isPublic(method.getModifiers()));
     }
 
+    private static Set<String> entries(Map<String, Integer> constants) {
+        return constants.entrySet().stream()
+                .map(Map.Entry::toString)
+                .collect(Collectors.toCollection(TreeSet::new));
+    }
+
     private static void assertSame(
-            Set<String> expected, Set<String> actual, String left, String right, String advice) {
-        Set<String> missing = new TreeSet<>(expected);
-        missing.removeAll(actual);
-        Set<String> extra = new TreeSet<>(actual);
-        extra.removeAll(expected);
-        assertEquals(
-                "",
-                (missing.isEmpty() ? "" : "only in " + left + ": " + missing + " ")
-                        + (extra.isEmpty() ? "" : "only in " + right + ": " + extra),
-                advice);
+            String left, Set<String> inLeft, String right, Set<String> inRight, String advice) {
+        Set<String> onlyLeft = new TreeSet<>(inLeft);
+        onlyLeft.removeAll(inRight);
+        Set<String> onlyRight = new TreeSet<>(inRight);
+        onlyRight.removeAll(inLeft);
+        if (!onlyLeft.isEmpty() || !onlyRight.isEmpty()) {
+            fail(
+                    "Only in %s: %s; only in %s: %s. %s"
+                            .formatted(left, onlyLeft, right, onlyRight, advice));
+        }
     }
 }
