@@ -1,0 +1,296 @@
+package dev.darkroom.models.config;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.core.json.JsonReadFeature;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.function.Function;
+import java.util.function.Predicate;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Reads one JSON config into a record. A missing option has the default that is passed with it, which
+ * is the one of the reference class's constructor; an option that nobody asked for is an error, so
+ * that none is silently ignored.
+ *
+ * <pre>{@code
+ * VaeConfig config = ConfigReader.read(file, json -> {
+ *     json.ignore("sample_size");
+ *     json.only("mid_block_type", "UNetMidBlock2D");
+ *     return new VaeConfig(json.integer("latent_channels", 4), json.text("act_fn", "silu"));
+ * });
+ * }</pre>
+ *
+ * <p>Numbers may be {@code NaN} and {@code ±Infinity}, which real configs contain. Options that begin
+ * with an underscore ({@code _class_name}, {@code _diffusers_version} …) describe the file and need
+ * not be asked for.
+ */
+public final class ConfigReader {
+    /** More than any config has; what is larger is some other file. */
+    private static final long MAX_BYTES = 16 << 20;
+
+    private static final JsonMapper JSON =
+            JsonMapper.builder()
+                    .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS)
+                    .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+                    .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+                    .build();
+
+    private final ObjectNode options;
+    private final Set<String> known = new HashSet<>();
+
+    private ConfigReader(ObjectNode options) {
+        this.options = options;
+    }
+
+    /**
+     * Reads a config.
+     *
+     * @param build asks for the options and makes the record; an {@link IllegalArgumentException} of
+     *     it or of the record becomes a {@link ConfigException} that names the file
+     * @throws ConfigException if the file is not a JSON object, or has an unknown option or a value
+     *     that is not supported
+     * @throws IOException if the file can't be read
+     */
+    public static <T> T read(Path file, Function<ConfigReader, T> build) throws IOException {
+        var reader = new ConfigReader(parse(file));
+        try {
+            T config = build.apply(reader);
+            reader.requireAllKnown();
+            return config;
+        } catch (IllegalArgumentException e) {
+            throw new ConfigException(file, String.valueOf(e.getMessage()), e);
+        }
+    }
+
+    private static ObjectNode parse(Path file) throws IOException {
+        if (Files.size(file) > MAX_BYTES) {
+            throw new ConfigException(
+                    file, "a config is not larger than " + (MAX_BYTES >> 20) + " MiB", null);
+        }
+        try (var in = Files.newInputStream(file)) {
+            if (JSON.readTree(in) instanceof ObjectNode object) {
+                return object;
+            }
+        } catch (JsonProcessingException e) {
+            var at = e.getLocation();
+            throw new ConfigException(
+                    file,
+                    "not valid JSON"
+                            + (at == null ? "" : " at line " + at.getLineNr())
+                            + ": "
+                            + e.getOriginalMessage(),
+                    e);
+        }
+        throw new ConfigException(file, "a config is a JSON object", null);
+    }
+
+    private void requireAllKnown() {
+        List<String> unknown = new ArrayList<>();
+        options.fieldNames()
+                .forEachRemaining(
+                        key -> {
+                            if (!key.startsWith("_") && !known.contains(key)) {
+                                unknown.add(key + " (" + options.get(key) + ")");
+                            }
+                        });
+        if (!unknown.isEmpty()) {
+            throw new IllegalArgumentException(
+                    "option not supported: " + String.join(", ", unknown));
+        }
+    }
+
+    // ---- Options that have no effect here ----
+
+    /** Allows options that do not matter for what is computed. */
+    public void ignore(String... keys) {
+        known.addAll(Arrays.asList(keys));
+    }
+
+    /**
+     * Allows an option at the values that are supported, when it is there.
+     *
+     * @param supported strings, numbers, booleans, or null
+     * @throws IllegalArgumentException if it has another value
+     */
+    public void only(String key, @Nullable Object... supported) {
+        JsonNode value = get(key);
+        if (value == null) {
+            return;
+        }
+        for (Object each : supported) {
+            JsonNode node = JSON.valueToTree(each);
+            boolean same =
+                    value.isNumber() && node.isNumber()
+                            ? value.doubleValue() == node.doubleValue()
+                            : value.equals(node);
+            if (same) {
+                return;
+            }
+        }
+        throw new IllegalArgumentException(
+                key
+                        + " "
+                        + value
+                        + " is not supported, only "
+                        + Arrays.stream(supported)
+                                .map(each -> JSON.valueToTree(each).toString())
+                                .collect(Collectors.joining(" or ")));
+    }
+
+    // ---- Options with a default ----
+
+    /** Whether the option is there, be it null. */
+    public boolean has(String key) {
+        return options.has(key);
+    }
+
+    /**
+     * A string.
+     *
+     * @throws IllegalArgumentException if the option is something else
+     */
+    public String text(String key, String missing) {
+        JsonNode value = get(key);
+        return value == null ? missing : require(key, value, JsonNode::isTextual, "a string").textValue();
+    }
+
+    /**
+     * An integer.
+     *
+     * @throws IllegalArgumentException if the option is something else
+     */
+    public int integer(String key, int missing) {
+        JsonNode value = get(key);
+        return value == null ? missing : integer(key, value);
+    }
+
+    /**
+     * A number, maybe infinite or not a number.
+     *
+     * @throws IllegalArgumentException if the option is something else
+     */
+    public double number(String key, double missing) {
+        JsonNode value = get(key);
+        return value == null ? missing : number(key, value);
+    }
+
+    /**
+     * True or false.
+     *
+     * @throws IllegalArgumentException if the option is something else
+     */
+    public boolean flag(String key, boolean missing) {
+        JsonNode value = get(key);
+        return value == null ? missing : flag(key, value);
+    }
+
+    /**
+     * A list of strings.
+     *
+     * @throws IllegalArgumentException if the option is something else
+     */
+    public List<String> texts(String key, List<String> missing) {
+        JsonNode value = get(key);
+        return value == null
+                ? missing
+                : elements(key, value).stream()
+                        .map(
+                                each ->
+                                        require(key, each, JsonNode::isTextual, "strings")
+                                                .textValue())
+                        .toList();
+    }
+
+    /**
+     * A list of integers.
+     *
+     * @throws IllegalArgumentException if the option is something else
+     */
+    public List<Integer> integers(String key, List<Integer> missing) {
+        JsonNode value = get(key);
+        return value == null
+                ? missing
+                : elements(key, value).stream().map(each -> integer(key, each)).toList();
+    }
+
+    // ---- Options that may be null ----
+
+    /** A string, or null if the option is missing or null. */
+    public @Nullable String textOrNull(String key) {
+        return isNull(key) ? null : text(key, "");
+    }
+
+    /** An integer, or null if the option is missing or null. */
+    public @Nullable Integer integerOrNull(String key) {
+        return isNull(key) ? null : Integer.valueOf(integer(key, 0));
+    }
+
+    /** A number, or null if the option is missing or null. */
+    public @Nullable Double numberOrNull(String key) {
+        return isNull(key) ? null : Double.valueOf(number(key, 0));
+    }
+
+    /** True, false, or null if the option is missing or null. */
+    public @Nullable Boolean flagOrNull(String key) {
+        return isNull(key) ? null : Boolean.valueOf(flag(key, false));
+    }
+
+    /** A list of numbers, or null if the option is missing or null. */
+    public @Nullable List<Double> numbersOrNull(String key) {
+        JsonNode value = isNull(key) ? null : get(key);
+        return value == null
+                ? null
+                : elements(key, value).stream().map(each -> number(key, each)).toList();
+    }
+
+    // ---- Values ----
+
+    private @Nullable JsonNode get(String key) {
+        known.add(key);
+        return options.get(key);
+    }
+
+    private boolean isNull(String key) {
+        JsonNode value = get(key);
+        return value == null || value.isNull();
+    }
+
+    private static int integer(String key, JsonNode value) {
+        return require(key, value, JsonNode::canConvertToInt, "an integer").intValue();
+    }
+
+    private static double number(String key, JsonNode value) {
+        return require(key, value, JsonNode::isNumber, "a number").doubleValue();
+    }
+
+    private static boolean flag(String key, JsonNode value) {
+        return require(key, value, JsonNode::isBoolean, "true or false").booleanValue();
+    }
+
+    private static List<JsonNode> elements(String key, JsonNode value) {
+        var elements = new ArrayList<JsonNode>();
+        require(key, value, JsonNode::isArray, "a list").forEach(elements::add);
+        return elements;
+    }
+
+    private static JsonNode require(
+            String key, JsonNode value, Predicate<JsonNode> kind, String expected) {
+        if (!kind.test(value)) {
+            throw new IllegalArgumentException(key + " must be " + expected + ", not " + value);
+        }
+        return value;
+    }
+}

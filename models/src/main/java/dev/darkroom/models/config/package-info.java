@@ -1,0 +1,5 @@
+/** Reads the JSON configs of checkpoints, strictly. */
+@NullMarked
+package dev.darkroom.models.config;
+
+import org.jspecify.annotations.NullMarked;

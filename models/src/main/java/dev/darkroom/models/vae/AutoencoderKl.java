@@ -1,0 +1,159 @@
+package dev.darkroom.models.vae;
+
+import dev.darkroom.runtime.DType;
+import dev.darkroom.runtime.Device;
+import dev.darkroom.runtime.Tensor;
+import dev.darkroom.runtime.TensorScope;
+import dev.darkroom.runtime.nn.Conv2d;
+import dev.darkroom.runtime.nn.Module;
+import dev.darkroom.runtime.nn.WeightSource;
+import dev.darkroom.runtime.nn.Weights;
+import java.io.IOException;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The autoencoder of latent diffusion (Rombach et al. 2022, "High-Resolution Image Synthesis with
+ * Latent Diffusion Models"), in diffusers' layout {@code AutoencoderKL}. Images are
+ * {@code [N,C,H,W]} from −1 to 1.
+ */
+public final class AutoencoderKl extends Module {
+    /** Of all norms. */
+    static final double EPS = 1e-6;
+
+    /** How checkpoints made before diffusers 0.13 name the layers of attention. */
+    private static final Map<String, String> OLD_ATTENTION =
+            Map.of("query", "to_q", "key", "to_k", "value", "to_v", "proj_attn", "to_out.0");
+
+    private final AutoencoderKlConfig config;
+    private final Coder encoder;
+    private final Coder decoder;
+    private final @Nullable Conv2d quantConv;
+    private final @Nullable Conv2d postQuantConv;
+
+    /** An autoencoder with parameters from {@code w}. */
+    public AutoencoderKl(Weights w, AutoencoderKlConfig config) {
+        super(w);
+        this.config = config;
+        int channels = config.latentChannels();
+        encoder = Coder.encoder(w.sub("encoder"), config);
+        decoder = Coder.decoder(w.sub("decoder"), config);
+        quantConv =
+                config.quantConv()
+                        ? new Conv2d(w.sub("quant_conv"), 2 * channels, 2 * channels, 1, 0)
+                        : null;
+        postQuantConv =
+                config.postQuantConv()
+                        ? new Conv2d(w.sub("post_quant_conv"), channels, channels, 1, 0)
+                        : null;
+    }
+
+    /**
+     * Loads an autoencoder; older checkpoints too, in which attention has other names.
+     *
+     * @param dtype of the parameters; null to keep theirs
+     * @throws IOException if the weights can't be read or do not fit the config
+     */
+    public static AutoencoderKl load(
+            WeightSource source, AutoencoderKlConfig config, @Nullable DType dtype, Device device)
+            throws IOException {
+        return Weights.load(
+                source.renamed(AutoencoderKl::currentName),
+                dtype,
+                device,
+                w -> new AutoencoderKl(w, config));
+    }
+
+    /** The name that a parameter has today: {@code ….attentions.N.LAYER.PARAMETER}. */
+    private static String currentName(String key) {
+        int parameter = key.lastIndexOf('.');
+        int layer = key.lastIndexOf('.', parameter - 1) + 1;
+        if (!key.contains(".attentions.") || layer > parameter) {
+            return key;
+        }
+        String name = key.substring(layer, parameter);
+        return key.substring(0, layer)
+                + OLD_ATTENTION.getOrDefault(name, name)
+                + key.substring(parameter);
+    }
+
+    /** The options. */
+    public AutoencoderKlConfig config() {
+        return config;
+    }
+
+    /**
+     * Encodes images.
+     *
+     * @param images {@code [N,C,H,W]} from −1 to 1, H and W multiples of
+     *     {@link AutoencoderKlConfig#downsampling}
+     * @return the distribution of the latents, not {@linkplain #scaled scaled}
+     * @throws IllegalArgumentException if the shape is another
+     */
+    public DiagonalGaussian encode(Tensor images) {
+        requireImages("encode", images, config.inChannels());
+        int multiple = config.downsampling();
+        if (images.size(2) % multiple != 0 || images.size(3) % multiple != 0) {
+            throw new IllegalArgumentException(
+                    "encode: height and width of "
+                            + images.shape()
+                            + " must be multiples of "
+                            + multiple);
+        }
+        try (var scope = TensorScope.open()) {
+            var h = encoder.forward(images); // [N,2C,H/8,W/8]
+            var gaussian = DiagonalGaussian.of(quantConv == null ? h : quantConv.forward(h));
+            scope.keep(gaussian.mean());
+            scope.keep(gaussian.logVariance());
+            return gaussian;
+        }
+    }
+
+    /**
+     * Decodes latents.
+     *
+     * @param latents {@code [N,C,H,W]}, {@linkplain #unscaled not scaled}
+     * @return images {@code [N,C',H·f,W·f]} with f = {@link AutoencoderKlConfig#downsampling}; about
+     *     from −1 to 1, not clamped
+     * @throws IllegalArgumentException if the shape is another
+     */
+    public Tensor decode(Tensor latents) {
+        requireImages("decode", latents, config.latentChannels());
+        try (var scope = TensorScope.open()) {
+            var h = postQuantConv == null ? latents : postQuantConv.forward(latents);
+            return scope.keep(decoder.forward(h));
+        }
+    }
+
+    private static void requireImages(String method, Tensor x, int channels) {
+        if (x.rank() != 4 || x.size(1) != channels || x.elements() == 0) {
+            throw new IllegalArgumentException(
+                    method
+                            + ": shape must be [N, "
+                            + channels
+                            + ", H, W] with sizes from 1, not "
+                            + x.shape());
+        }
+    }
+
+    /**
+     * The encoder's latents as the diffusion model wants them: (z − shift) · scale, of about unit
+     * variance.
+     */
+    public Tensor scaled(Tensor latents) {
+        try (var scope = TensorScope.open()) {
+            Double shift = config.shiftFactor();
+            var centred = shift == null ? latents : latents.minus(shift);
+            return scope.keep(centred.times(config.scalingFactor()));
+        }
+    }
+
+    /** The diffusion model's latents as the decoder wants them: z / scale + shift. */
+    public Tensor unscaled(Tensor latents) {
+        try (var scope = TensorScope.open()) {
+            Double shift = config.shiftFactor();
+            var wide = latents.dividedBy(config.scalingFactor());
+            return scope.keep(shift == null ? wide : wide.plus(shift));
+        }
+    }
+}

@@ -1,0 +1,9 @@
+/** Networks, tokenizers, samplers and pipelines of text-to-image latent diffusion. */
+module dev.darkroom.models {
+    requires transitive dev.darkroom.runtime;
+    requires com.fasterxml.jackson.databind;
+    requires static transitive org.jspecify;
+
+    exports dev.darkroom.models.config;
+    exports dev.darkroom.models.vae;
+}
