@@ -71,10 +71,40 @@ public final class Attention extends Module {
      */
     public Tensor forward(Tensor x, Tensor context, @Nullable Tensor mask) {
         try (var scope = TensorScope.open()) {
+            return scope.keep(forward(x, keyValue(context), mask));
+        }
+    }
+
+    /**
+     * A context as this layer sees it.
+     *
+     * @param key {@code [N,L,heads·d]}
+     * @param value {@code [N,L,heads·d]}
+     */
+    public record KeyValue(Tensor key, Tensor value) {}
+
+    /**
+     * Projects a context that {@link #forward(Tensor, KeyValue, Tensor)} is to use several times, such
+     * as a text at every step.
+     *
+     * @param context {@code [N,L,D']}
+     */
+    public KeyValue keyValue(Tensor context) {
+        return new KeyValue(toK.forward(context), toV.forward(context));
+    }
+
+    /**
+     * Attention of x over a context that is projected already.
+     *
+     * @param x {@code [N,T,D]}
+     * @param mask as in {@link #multiHead}, or null
+     * @return {@code [N,T,D]}
+     */
+    public Tensor forward(Tensor x, KeyValue context, @Nullable Tensor mask) {
+        try (var scope = TensorScope.open()) {
             var q = toQ.forward(x);
-            var k = toK.forward(context);
-            var v = toV.forward(context);
-            return scope.keep(toOut.forward(multiHead(q, k, v, heads, mask, null)));
+            var found = multiHead(q, context.key(), context.value(), heads, mask, null);
+            return scope.keep(toOut.forward(found));
         }
     }
 

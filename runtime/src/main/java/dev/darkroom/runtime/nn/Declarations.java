@@ -77,14 +77,15 @@ final class Declarations {
         boolean done = false;
         try (var scope = TensorScope.open();
                 var mode = Mode.NO_GRAD.enter()) {
-            M root = network.apply(new Weights(this, null, ""));
+            M root = network.apply(new Weights(this));
             check.run(root.getClass().getSimpleName());
             for (Parameter constant : constants) {
-                constant.set(place(constant.value()));
+                constant.set(place(constant, constant.value()));
             }
             for (Declaration declaration : declared.values()) {
                 try (var one = TensorScope.open()) {
-                    declaration.parameter().set(place(fill.value(declaration)));
+                    Parameter parameter = declaration.parameter();
+                    parameter.set(place(parameter, fill.value(declaration)));
                 }
             }
             done = true;
@@ -97,10 +98,8 @@ final class Declarations {
         }
     }
 
-    private Tensor place(Tensor tensor) {
-        Tensor typed =
-                dtype == null || !tensor.dtype().isFloatingPoint() ? tensor : tensor.to(dtype);
-        return typed.to(device);
+    private Tensor place(Parameter parameter, Tensor tensor) {
+        return parameter.cast(tensor, dtype == null ? tensor.dtype() : dtype).to(device);
     }
 
     /** Holds what is declared against a checkpoint. */

@@ -10,7 +10,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.UnaryOperator;
+import java.util.function.Function;
 
 /**
  * A layer or a network: what has parameters, and modules inside that have some too. The tree builds
@@ -120,19 +120,19 @@ public abstract class Module implements AutoCloseable {
 
     /** Casts the floating-point parameters. */
     public final void to(DType dtype) {
-        replace(tensor -> tensor.dtype().isFloatingPoint() ? tensor.to(dtype) : tensor);
+        replace(parameter -> parameter.cast(parameter.value(), dtype));
     }
 
     /** Moves the parameters. */
     public final void to(Device device) {
-        replace(tensor -> tensor.to(device));
+        replace(parameter -> parameter.value().to(device));
     }
 
-    private void replace(UnaryOperator<Tensor> change) {
+    private void replace(Function<Parameter, Tensor> change) {
         try (var scope = TensorScope.open();
                 var mode = Mode.NO_GRAD.enter()) {
             for (Parameter parameter : parameters().values()) {
-                parameter.set(change.apply(parameter.value()));
+                parameter.set(change.apply(parameter));
             }
         }
     }

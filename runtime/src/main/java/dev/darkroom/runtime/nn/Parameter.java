@@ -1,5 +1,6 @@
 package dev.darkroom.runtime.nn;
 
+import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
@@ -14,12 +15,17 @@ public final class Parameter {
     private final String key;
     private final Shape shape;
     private final boolean buffer;
+    private final @Nullable DType avoided;
     private @Nullable Tensor value;
 
-    Parameter(String key, Shape shape, boolean buffer) {
+    /**
+     * @param avoided a type for which float32 takes its place
+     */
+    Parameter(String key, Shape shape, boolean buffer, @Nullable DType avoided) {
         this.key = key;
         this.shape = shape;
         this.buffer = buffer;
+        this.avoided = avoided;
     }
 
     /** The name in the checkpoint, from the root of the network. */
@@ -71,6 +77,14 @@ public final class Parameter {
         if (before != null && before != tensor) {
             before.close();
         }
+    }
+
+    /** A value in the type that this parameter has in a network of a type; integers stay as they are. */
+    Tensor cast(Tensor tensor, DType network) {
+        if (!tensor.dtype().isFloatingPoint()) {
+            return tensor;
+        }
+        return tensor.to(network == avoided ? DType.FLOAT32 : network);
     }
 
     /** Whether there is a value. */

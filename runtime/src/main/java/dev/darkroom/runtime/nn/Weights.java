@@ -25,12 +25,23 @@ public final class Weights {
     private final Declarations declarations;
     private final @Nullable Weights parent;
     private final String path;
+    private final @Nullable DType avoided;
     private @Nullable Module owner;
 
-    Weights(Declarations declarations, @Nullable Weights parent, String path) {
+    /** The root of a network. */
+    Weights(Declarations declarations) {
+        this(declarations, null, "", null);
+    }
+
+    private Weights(
+            Declarations declarations,
+            @Nullable Weights parent,
+            String path,
+            @Nullable DType avoided) {
         this.declarations = declarations;
         this.parent = parent;
         this.path = path;
+        this.avoided = avoided;
     }
 
     // ---- Making networks ----
@@ -76,7 +87,7 @@ public final class Weights {
      * @param name as in the checkpoint; dots go down several levels
      */
     public Weights sub(String name) {
-        return new Weights(declarations, this, key(name));
+        return new Weights(declarations, this, key(name), avoided);
     }
 
     /** The place of a numbered element of a list below this one, such as {@code blocks.3}. */
@@ -87,6 +98,16 @@ public final class Weights {
     /** Modules numbered from 0 below a name, such as {@code blocks.0}, {@code blocks.1} … */
     public <T> List<T> list(String name, int count, Function<Weights, T> each) {
         return IntStream.range(0, count).mapToObj(i -> each.apply(sub(name, i))).toList();
+    }
+
+    /**
+     * This place, with parameters that are float32 where the network is of a type that they would
+     * overflow in.
+     *
+     * @param avoided that type
+     */
+    public Weights inFloat32InsteadOf(DType avoided) {
+        return new Weights(declarations, this, path, avoided);
     }
 
     /** This place's name from the root of the network; empty at the root. */
@@ -119,7 +140,7 @@ public final class Weights {
     }
 
     private Parameter declare(String name, Shape shape, Init init, boolean buffer) {
-        var parameter = new Parameter(key(name), shape, buffer);
+        var parameter = new Parameter(key(name), shape, buffer, avoided);
         nearestOwner("declare " + name).add(parameter);
         declarations.add(parameter, init);
         return parameter;
@@ -132,7 +153,7 @@ public final class Weights {
      * @param value taken over
      */
     public Parameter constant(String name, Tensor value) {
-        var parameter = new Parameter(key(name), value.shape(), true);
+        var parameter = new Parameter(key(name), value.shape(), true, avoided);
         nearestOwner("declare " + name).add(parameter);
         declarations.addConstant(parameter, value);
         return parameter;
