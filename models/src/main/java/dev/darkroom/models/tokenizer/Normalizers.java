@@ -1,0 +1,199 @@
+package dev.darkroom.models.tokenizer;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.text.BreakIterator;
+import java.text.Normalizer.Form;
+import java.util.ArrayList;
+import java.util.Base64;
+import java.util.Locale;
+import java.util.function.UnaryOperator;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
+import org.jspecify.annotations.Nullable;
+
+/** The {@code normalizer} of a {@code tokenizer.json}. */
+final class Normalizers {
+    private static final String SUPPORTED =
+            "Sequence, Precompiled, NFC, NFD, NFKC, NFKD, Nmt, Lowercase, Strip, StripAccents, "
+                    + "Replace, Prepend and ByteLevel";
+
+    private Normalizers() {}
+
+    static UnaryOperator<String> read(JsonFile json, @Nullable JsonNode node)
+            throws TokenizerException {
+        if (node == null) {
+            return UnaryOperator.identity();
+        }
+        String type = json.type(node, "normalizer");
+        return switch (type) {
+            case "Sequence" -> {
+                var parts = new ArrayList<UnaryOperator<String>>();
+                for (var part : json.array(node, "normalizers")) {
+                    parts.add(read(json, part));
+                }
+                yield sequence(parts);
+            }
+            case "Precompiled" -> precompiled(charsMap(json, node));
+            case "NFC" -> form(Form.NFC);
+            case "NFD" -> form(Form.NFD);
+            case "NFKC" -> form(Form.NFKC);
+            case "NFKD" -> form(Form.NFKD);
+            case "Nmt" -> Normalizers::nmt;
+            case "Lowercase" -> Normalizers::lowercase;
+            case "Strip" ->
+                    strip(
+                            json.bool(node, "strip_left", true),
+                            json.bool(node, "strip_right", true));
+            case "StripAccents" -> replace(Pattern.compile("\\p{M}"), "");
+            case "Replace" -> replace(pattern(json, node), json.string(node, "content"));
+            case "Prepend" -> {
+                var prefix = json.string(node, "prepend");
+                yield text -> text.isEmpty() ? text : prefix + text;
+            }
+            case "ByteLevel" -> ByteLevel::encode;
+            default ->
+                    throw json.error(
+                            "the normalizer \""
+                                    + type
+                                    + "\" is not supported; those that are: "
+                                    + SUPPORTED);
+        };
+    }
+
+    static UnaryOperator<String> sequence(Iterable<UnaryOperator<String>> parts) {
+        return text -> {
+            for (var part : parts) {
+                text = part.apply(text);
+            }
+            return text;
+        };
+    }
+
+    /**
+     * A precompiled table as the tokenizers library applies it, which is not how SentencePiece does
+     * it: a whole grapheme of less than six bytes is replaced by what its shortest rule says, any
+     * other is taken character by character.
+     */
+    static UnaryOperator<String> precompiled(CharsMap map) {
+        return text -> {
+            var utf8 = Utf8.bytes(text);
+            var out = new StringBuilder(text.length() + 16);
+            var graphemes = BreakIterator.getCharacterInstance(Locale.ROOT);
+            graphemes.setText(text);
+            int at = 0; // in utf8
+            int start = graphemes.first();
+            for (int end = graphemes.next(); end != BreakIterator.DONE; end = graphemes.next()) {
+                int bytes = 0;
+                for (int i = start; i < end; i += Character.charCount(text.codePointAt(i))) {
+                    bytes += Utf8.length(text.codePointAt(i));
+                }
+                long match = bytes < 6 ? map.shortest(utf8, at, at + bytes) : 0;
+                if (match != 0) {
+                    append(out, map, match);
+                    at += bytes;
+                } else {
+                    for (int i = start; i < end; ) {
+                        int c = text.codePointAt(i);
+                        match = map.shortest(utf8, at, at + Utf8.length(c));
+                        if (match != 0) {
+                            append(out, map, match);
+                        } else {
+                            out.appendCodePoint(c);
+                        }
+                        at += Utf8.length(c);
+                        i += Character.charCount(c);
+                    }
+                }
+                start = end;
+            }
+            return out.toString();
+        };
+    }
+
+    private static void append(StringBuilder out, CharsMap map, long match) {
+        int start = CharsMap.start(match);
+        out.append(Utf8.text(map.replacements(), start, map.end(start)));
+    }
+
+    static UnaryOperator<String> strip(boolean left, boolean right) {
+        return text -> {
+            var rest = left ? Whitespace.stripLeading(text, Whitespace::isUnicode) : text;
+            return right ? Whitespace.stripTrailing(rest, Whitespace::isUnicode) : rest;
+        };
+    }
+
+    static UnaryOperator<String> replace(Pattern pattern, String content) {
+        var replacement = Matcher.quoteReplacement(content);
+        return text -> pattern.matcher(text).replaceAll(replacement);
+    }
+
+    static UnaryOperator<String> form(Form form) {
+        return text -> java.text.Normalizer.normalize(text, form);
+    }
+
+    /** Each character on its own: unlike Java's, without the rule for the final sigma. */
+    static String lowercase(String text) {
+        var out = new StringBuilder(text.length());
+        text.codePoints()
+                .forEach(
+                        c -> {
+                            if (c == '\u0130') {
+                                out.append("i\u0307"); // the one that becomes two
+                            } else {
+                                out.appendCodePoint(Character.toLowerCase(c));
+                            }
+                        });
+        return out.toString();
+    }
+
+    /** The clean-up of Google's NMT: drops controls, makes other odd characters spaces. */
+    private static String nmt(String text) {
+        var out = new StringBuilder(text.length());
+        for (int i = 0; i < text.length(); i++) {
+            char c = text.charAt(i);
+            switch (c) {
+                case '\t', '\n', '\f', '\r', '\u1680', '\u200B', '\u200C', '\u200D', '\u200E',
+                        '\u200F', '\u2028', '\u2029', '\u2581', '\uFEFF', '\uFFFD' ->
+                        out.append(' ');
+                case '\u007F', '\u008F', '\u009F' -> {}
+                default -> {
+                    if (c == 0 || c >= ' ') {
+                        out.append(c);
+                    }
+                }
+            }
+        }
+        return out.toString();
+    }
+
+    private static CharsMap charsMap(JsonFile json, JsonNode node) throws TokenizerException {
+        try {
+            var blob = Base64.getDecoder().decode(json.string(node, "precompiled_charsmap"));
+            return CharsMap.parse(json.path(), blob);
+        } catch (IllegalArgumentException e) {
+            throw new TokenizerException(
+                    json.path(), "the precompiled normaliser table is not Base64", e);
+        }
+    }
+
+    /** A {@code pattern}: {@code {"String": …}} or {@code {"Regex": …}}. */
+    static Pattern pattern(JsonFile json, JsonNode node) throws TokenizerException {
+        var pattern = json.object(node, "pattern");
+        if (json.optional(pattern, "String") != null) {
+            return Pattern.compile(json.string(pattern, "String"), Pattern.LITERAL);
+        }
+        try {
+            return Pattern.compile(
+                    json.string(pattern, "Regex"), Pattern.UNICODE_CHARACTER_CLASS);
+        } catch (PatternSyntaxException e) {
+            throw new TokenizerException(
+                    json.path(),
+                    "the regular expression \""
+                            + e.getPattern()
+                            + "\" is not valid: "
+                            + e.getDescription(),
+                    e);
+        }
+    }
+}

@@ -1,0 +1,19 @@
+package dev.darkroom.models.tokenizer;
+
+import java.io.IOException;
+import java.nio.file.Path;
+
+/** A tokenizer's file is missing, malformed, or asks for something that is not supported. */
+public final class TokenizerException extends IOException {
+    private static final long serialVersionUID = 1;
+
+    /** Names the file, then says what is wrong with it. */
+    public TokenizerException(Path file, String problem) {
+        super(file + ": " + problem);
+    }
+
+    /** As {@link #TokenizerException(Path, String)}, with the exception that showed it. */
+    public TokenizerException(Path file, String problem, Throwable cause) {
+        super(file + ": " + problem, cause);
+    }
+}
