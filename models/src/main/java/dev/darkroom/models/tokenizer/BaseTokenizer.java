@@ -57,9 +57,7 @@ abstract class BaseTokenizer implements Tokenizer {
 
     private int[] withEnds(int[] content) {
         boolean ended =
-                keepsGivenEnd()
-                        && content.length > 0
-                        && content[content.length - 1] == eosId;
+                keepsGivenEnd() && content.length > 0 && content[content.length - 1] == eosId;
         int after = ended ? 0 : suffix.length;
         var ids = Arrays.copyOf(prefix, prefix.length + content.length + after);
         System.arraycopy(content, 0, ids, prefix.length, content.length);

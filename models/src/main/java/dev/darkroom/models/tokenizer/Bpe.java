@@ -1,5 +1,7 @@
 package dev.darkroom.models.tokenizer;
 
+import org.jspecify.annotations.Nullable;
+
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.HashMap;
@@ -7,7 +9,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.PriorityQueue;
 import java.util.concurrent.ConcurrentHashMap;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Byte-pair encoding (Sennrich et al. 2016, section 3.2): a word's characters are joined, always
@@ -58,8 +59,7 @@ final class Bpe {
         this.vocabulary = vocabulary;
         this.spelling = spelling;
         this.symbols = new HashMap<>(vocabulary);
-        int next =
-                vocabulary.isEmpty() ? 0 : Collections.max(vocabulary.values()) + 1;
+        int next = vocabulary.isEmpty() ? 0 : Collections.max(vocabulary.values()) + 1;
         firstOutside = next;
         ranks = new LongIntMap(merges.size());
         joined = new int[merges.size()];
@@ -156,8 +156,8 @@ final class Bpe {
     }
 
     /**
-     * Joins neighbours, lowest rank first and leftmost among equals. Symbols are a linked list;
-     * the queue holds rank and place of every pair, and a pair that is no longer there is skipped.
+     * Joins neighbours, lowest rank first and leftmost among equals. Symbols are a linked list; the
+     * queue holds rank and place of every pair, and a pair that is no longer there is skipped.
      */
     private int[] join(int[] symbols) {
         int n = symbols.length;
@@ -201,8 +201,7 @@ final class Bpe {
     }
 
     private void offer(PriorityQueue<Long> queue, int[] symbols, int left, int right) {
-        int rank =
-                right < symbols.length ? ranks.get(pair(symbols[left], symbols[right]), -1) : -1;
+        int rank = right < symbols.length ? ranks.get(pair(symbols[left], symbols[right]), -1) : -1;
         if (rank >= 0) {
             queue.add(((long) rank << 32) | left);
         }

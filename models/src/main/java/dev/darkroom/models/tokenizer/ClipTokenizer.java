@@ -27,8 +27,7 @@ final class ClipTokenizer extends BaseTokenizer {
     /** The reader takes as many merges as CLIP has, whatever the file holds. */
     static final int MOST_MERGES = 49152 - 256 - 2;
 
-    static final Pattern SPACES =
-            Pattern.compile("\\s+", Pattern.UNICODE_CHARACTER_CLASS);
+    static final Pattern SPACES = Pattern.compile("\\s+", Pattern.UNICODE_CHARACTER_CLASS);
     private static final Pattern WORDS =
             Pattern.compile(
                     "<\\|startoftext\\|>|<\\|endoftext\\|>|'s|'t|'re|'ve|'m|'ll|'d"

@@ -79,7 +79,9 @@ final class Conversion {
         return id;
     }
 
-    /** @param settings with a token for each of CLIP's roles */
+    /**
+     * @param settings with a token for each of CLIP's roles
+     */
     static FastTokenizer.Parts clip(ClipVocabulary vocabulary, TokenizerSettings settings)
             throws TokenizerException {
         var ids = vocabulary.ids();

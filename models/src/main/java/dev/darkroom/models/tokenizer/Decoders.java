@@ -21,7 +21,9 @@ final class Decoders {
         };
     }
 
-    /** Bytes back to text, then CLIP's ends of words to spaces, as its class in transformers does. */
+    /**
+     * Bytes back to text, then CLIP's ends of words to spaces, as its class in transformers does.
+     */
     static FastTokenizer.Decoder byteLevel(String endOfWord) {
         return tokens -> {
             var bytes = new ByteArrayOutputStream();

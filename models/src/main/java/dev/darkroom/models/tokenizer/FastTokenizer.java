@@ -9,8 +9,8 @@ import java.util.function.UnaryOperator;
 
 /**
  * The pipeline of the tokenizers library, which transformers' "fast" tokenizers run: added tokens
- * that are not normalised are taken out, the text between them is normalised, the other added tokens
- * are taken out, what is left is cut into pieces, and the model turns each into ids.
+ * that are not normalised are taken out, the text between them is normalised, the other added
+ * tokens are taken out, what is left is cut into pieces, and the model turns each into ids.
  */
 final class FastTokenizer extends BaseTokenizer {
 
@@ -23,7 +23,8 @@ final class FastTokenizer extends BaseTokenizer {
         int id(String token);
 
         /** The token of an id, or null. */
-        @org.jspecify.annotations.Nullable String token(int id);
+        @org.jspecify.annotations.Nullable
+        String token(int id);
 
         int size();
     }

@@ -3,6 +3,8 @@ package dev.darkroom.models.tokenizer;
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import org.jspecify.annotations.Nullable;
+
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.Charset;
@@ -12,7 +14,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.regex.Pattern;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Undoes mojibake: UTF-8 that was decoded as a one-byte encoding, so that "é" reads "Ã©". The rules
@@ -105,32 +106,32 @@ final class Mojibake {
                             + "|\u00f0[\u0080-\u00bf]{2} ");
 
     /** A French "à" as a word, but not the Portuguese words that start with it. */
-    private static final Pattern SPACED_WORD =
-            Pattern.compile("\u00c3 (?! |quele|quela|quilo|s )");
+    private static final Pattern SPACED_WORD = Pattern.compile("\u00c3 (?! |quele|quela|quilo|s )");
 
     /** UTF-8 in which bytes were lost. */
     private static final Pattern LOSSY =
             Pattern.compile(
                     "[\u00c2-\u00df]\u001a|[\u00c2\u00c3]\\?"
-                            + "|\u00ed[\u00a0-\u00af][\u001a?]\u00ed[\u00b0-\u00bf][\u001a?\u0080-\u00bf]"
-                            + "|\u00ed[\u00a0-\u00af][\u001a?\u0080-\u00bf]\u00ed[\u00b0-\u00bf][\u001a?]"
-                            + "|[\u00e0-\u00ef][\u001a?][\u001a\u0080-\u00bf]"
-                            + "|[\u00e0-\u00ef][\u001a\u0080-\u00bf][\u001a?]"
-                            + "|[\u00f0-\u00f4][\u001a?][\u001a\u0080-\u00bf]{2}"
-                            + "|[\u00f0-\u00f4][\u001a\u0080-\u00bf][\u001a?][\u001a\u0080-\u00bf]"
-                            + "|[\u00f0-\u00f4][\u001a\u0080-\u00bf]{2}[\u001a?]"
-                            + "|\u001a");
+                        + "|\u00ed[\u00a0-\u00af][\u001a?]\u00ed[\u00b0-\u00bf][\u001a?\u0080-\u00bf]"
+                        + "|\u00ed[\u00a0-\u00af][\u001a?\u0080-\u00bf]\u00ed[\u00b0-\u00bf][\u001a?]"
+                        + "|[\u00e0-\u00ef][\u001a?][\u001a\u0080-\u00bf]"
+                        + "|[\u00e0-\u00ef][\u001a\u0080-\u00bf][\u001a?]"
+                        + "|[\u00f0-\u00f4][\u001a?][\u001a\u0080-\u00bf]{2}"
+                        + "|[\u00f0-\u00f4][\u001a\u0080-\u00bf][\u001a?][\u001a\u0080-\u00bf]"
+                        + "|[\u00f0-\u00f4][\u001a\u0080-\u00bf]{2}[\u001a?]|\u001a");
 
     /** Surrogates spelled in UTF-8 each (CESU-8), and Java's spelling of NUL. */
     private static final Pattern UTF8_VARIANT =
             Pattern.compile(
                     "\u00ed([\u00a0-\u00af])([\u0080-\u00bf])\u00ed([\u00b0-\u00bf])([\u0080-\u00bf])"
-                            + "|\u00c0\u0080");
+                        + "|\u00c0\u0080");
 
     /** The encodings that text may have been decoded with, likely ones first. */
     private static final List<Encoding> ENCODINGS = encodings();
 
-    private static final boolean[][] LEADS = {{}, {}, leads(0xC2, 0xDF), leads(0xE0, 0xEF), leads()};
+    private static final boolean[][] LEADS = {
+        {}, {}, leads(0xC2, 0xDF), leads(0xE0, 0xEF), leads()
+    };
     private static final boolean[] CONTINUATION = leads(0x80, 0xBF);
     private static final String NOT_STRICT = "–—―‘’‚“”„•…";
 
@@ -170,9 +171,7 @@ final class Mojibake {
     private static String restore(String bytes, Encoding encoding) {
         if (!encoding.name.equals("x-MacRoman") && SPACED.matcher(bytes).find()) {
             bytes = SPACED_WORD.matcher(bytes).replaceAll("\u00c3\u00a0 ");
-            bytes =
-                    SPACED.matcher(bytes)
-                            .replaceAll(match -> match.group().replace(' ', '\u00a0'));
+            bytes = SPACED.matcher(bytes).replaceAll(match -> match.group().replace(' ', '\u00a0'));
         }
         return encoding.sloppy ? LOSSY.matcher(bytes).replaceAll("\u00ef\u00bf\u00bd") : bytes;
     }
@@ -309,8 +308,8 @@ final class Mojibake {
     }
 
     /**
-     * A one-byte encoding. The "sloppy" ones, Windows', have bytes that stand for nothing; they stand
-     * for themselves here, and U+FFFD for {@link #LOST}.
+     * A one-byte encoding. The "sloppy" ones, Windows', have bytes that stand for nothing; they
+     * stand for themselves here, and U+FFFD for {@link #LOST}.
      */
     private static final class Encoding {
         final String name;

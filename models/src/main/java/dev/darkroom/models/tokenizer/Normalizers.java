@@ -1,6 +1,9 @@
 package dev.darkroom.models.tokenizer;
 
 import com.fasterxml.jackson.databind.JsonNode;
+
+import org.jspecify.annotations.Nullable;
+
 import java.text.BreakIterator;
 import java.text.Normalizer.Form;
 import java.util.ArrayList;
@@ -10,7 +13,6 @@ import java.util.function.UnaryOperator;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
-import org.jspecify.annotations.Nullable;
 
 /** The {@code normalizer} of a {@code tokenizer.json}. */
 final class Normalizers {
@@ -153,8 +155,21 @@ final class Normalizers {
         for (int i = 0; i < text.length(); i++) {
             char c = text.charAt(i);
             switch (c) {
-                case '\t', '\n', '\f', '\r', '\u1680', '\u200B', '\u200C', '\u200D', '\u200E',
-                        '\u200F', '\u2028', '\u2029', '\u2581', '\uFEFF', '\uFFFD' ->
+                case '\t',
+                        '\n',
+                        '\f',
+                        '\r',
+                        '\u1680',
+                        '\u200B',
+                        '\u200C',
+                        '\u200D',
+                        '\u200E',
+                        '\u200F',
+                        '\u2028',
+                        '\u2029',
+                        '\u2581',
+                        '\uFEFF',
+                        '\uFFFD' ->
                         out.append(' ');
                 case '\u007F', '\u008F', '\u009F' -> {}
                 default -> {
@@ -184,8 +199,7 @@ final class Normalizers {
             return Pattern.compile(json.string(pattern, "String"), Pattern.LITERAL);
         }
         try {
-            return Pattern.compile(
-                    json.string(pattern, "Regex"), Pattern.UNICODE_CHARACTER_CLASS);
+            return Pattern.compile(json.string(pattern, "Regex"), Pattern.UNICODE_CHARACTER_CLASS);
         } catch (PatternSyntaxException e) {
             throw new TokenizerException(
                     json.path(),

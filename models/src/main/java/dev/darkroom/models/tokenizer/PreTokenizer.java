@@ -1,10 +1,12 @@
 package dev.darkroom.models.tokenizer;
 
 import com.fasterxml.jackson.databind.JsonNode;
+
+import org.jspecify.annotations.Nullable;
+
 import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Pattern;
-import org.jspecify.annotations.Nullable;
 
 /** The {@code pre_tokenizer} of a {@code tokenizer.json}: cuts text before the model does. */
 interface PreTokenizer {
@@ -86,8 +88,7 @@ interface PreTokenizer {
     static PreTokenizer metaspace(String space, Prepend prepend, boolean split) {
         return piece -> {
             var text = piece.text.replace(" ", space);
-            boolean wanted =
-                    prepend == Prepend.ALWAYS || (prepend == Prepend.FIRST && piece.first);
+            boolean wanted = prepend == Prepend.ALWAYS || (prepend == Prepend.FIRST && piece.first);
             if (wanted && !text.startsWith(space)) {
                 text = space + text;
             }
@@ -176,7 +177,8 @@ interface PreTokenizer {
         boolean prefix = json.bool(node, "add_prefix_space", true);
         String scheme = json.string(node, "prepend_scheme", prefix ? "always" : "never");
         if (!prefix && !"never".equals(scheme)) {
-            throw json.error("add_prefix_space and prepend_scheme of Metaspace contradict each other");
+            throw json.error(
+                    "add_prefix_space and prepend_scheme of Metaspace contradict each other");
         }
         return switch (String.valueOf(scheme)) {
             case "always" -> Prepend.ALWAYS;

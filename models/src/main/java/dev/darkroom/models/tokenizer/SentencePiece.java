@@ -225,8 +225,7 @@ final class SentencePiece {
 
         boolean endsWith(byte[] suffix) {
             return size >= suffix.length
-                    && Arrays.equals(
-                            bytes, size - suffix.length, size, suffix, 0, suffix.length);
+                    && Arrays.equals(bytes, size - suffix.length, size, suffix, 0, suffix.length);
         }
 
         byte[] toArray() {

@@ -1,12 +1,13 @@
 package dev.darkroom.models.tokenizer;
 
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The parts of a {@code spiece.model} file that encoding and decoding need, as declared in
@@ -197,7 +198,8 @@ record SentencePieceModel(
             }
             for (int b = 0; byteFallback && b < 256; b++) {
                 if (!otherPieces.contains(bytePiece(b))) {
-                    throw error("byte fallback is on but the piece " + bytePiece(b) + " is missing");
+                    throw error(
+                            "byte fallback is on but the piece " + bytePiece(b) + " is missing");
                 }
             }
             return unkId;

@@ -10,8 +10,8 @@ import java.util.Set;
 import java.util.stream.Collectors;
 
 /**
- * T5's tokens from {@code spiece.model}, as transformers' slow {@code T5Tokenizer} makes them: added
- * tokens are taken out, and each text between them goes through SentencePiece on its own.
+ * T5's tokens from {@code spiece.model}, as transformers' slow {@code T5Tokenizer} makes them:
+ * added tokens are taken out, and each text between them goes through SentencePiece on its own.
  */
 final class T5Tokenizer extends BaseTokenizer {
     static final Map<Role, String> SPECIAL =

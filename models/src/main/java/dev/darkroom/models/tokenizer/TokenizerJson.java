@@ -1,11 +1,13 @@
 package dev.darkroom.models.tokenizer;
 
 import com.fasterxml.jackson.databind.JsonNode;
+
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Reads a {@code tokenizer.json} of the tokenizers library. Its {@code truncation} and {@code
@@ -33,7 +35,8 @@ final class TokenizerJson {
         for (var ids : List.of(prefix, suffix)) {
             for (int id : ids) {
                 if (model.token(id) == null && added.token(id) == null) {
-                    throw json.error("the post_processor adds the id " + id + ", which is no token");
+                    throw json.error(
+                            "the post_processor adds the id " + id + ", which is no token");
                 }
             }
         }
@@ -85,7 +88,9 @@ final class TokenizerJson {
                     || !entry.get(0).isTextual()
                     || !entry.get(1).isNumber()) {
                 throw json.error(
-                        "token " + vocabulary.size() + " of the vocabulary should be [text, score]");
+                        "token "
+                                + vocabulary.size()
+                                + " of the vocabulary should be [text, score]");
             }
             var token = entry.get(0).textValue();
             if (token.isEmpty() || !seen.add(token)) {

@@ -1,6 +1,9 @@
 package dev.darkroom.models.tokenizer;
 
 import com.fasterxml.jackson.databind.JsonNode;
+
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -13,7 +16,6 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
-import org.jspecify.annotations.Nullable;
 
 /**
  * What {@code tokenizer_config.json}, {@code special_tokens_map.json} and {@code added_tokens.json}
@@ -78,8 +80,8 @@ record TokenizerSettings(
     /**
      * As {@link #withDefaults(Map)}.
      *
-     * @param normalized the roles whose tokens, where they are given by their text alone, are looked
-     *     for in the normalised text
+     * @param normalized the roles whose tokens, where they are given by their text alone, are
+     *     looked for in the normalised text
      */
     TokenizerSettings withDefaults(Map<Role, String> defaults, Set<Role> normalized) {
         var contents = new EnumMap<Role, String>(Role.class);
@@ -191,16 +193,14 @@ record TokenizerSettings(
             if (decoder != null) {
                 for (var entry : config.object(root, "added_tokens_decoder").properties()) {
                     added.put(
-                            id(config, entry.getKey()),
-                            config.addedToken(entry.getValue(), false));
+                            id(config, entry.getKey()), config.addedToken(entry.getValue(), false));
                 }
             } else {
                 readOlderFiles();
             }
             var byContent = new LinkedHashMap<String, AddedToken>();
             added.values().forEach(token -> byContent.put(token.content(), token));
-            special.replaceAll(
-                    (role, token) -> byContent.getOrDefault(token.content(), token));
+            special.replaceAll((role, token) -> byContent.getOrDefault(token.content(), token));
             names.forEach(
                     (role, content) -> {
                         var token = byContent.get(content);
@@ -290,7 +290,8 @@ record TokenizerSettings(
             for (var side : List.of("padding_side", "truncation_side")) {
                 var value = config.string(config.root(), side, "right");
                 if (!value.equals("right")) {
-                    throw config.error(side + " \"" + value + "\" is not supported, only \"right\"");
+                    throw config.error(
+                            side + " \"" + value + "\" is not supported, only \"right\"");
                 }
             }
             if (config.bool(config.root(), "split_special_tokens", false)) {

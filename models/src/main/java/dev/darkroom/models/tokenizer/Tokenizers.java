@@ -2,12 +2,13 @@ package dev.darkroom.models.tokenizer;
 
 import static dev.darkroom.models.tokenizer.TokenizerSettings.Role;
 
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.EnumSet;
 import java.util.Map;
-import org.jspecify.annotations.Nullable;
 
 /** Reads tokenizer folders. */
 public final class Tokenizers {
@@ -74,7 +75,8 @@ public final class Tokenizers {
 
         Tokenizer t5() throws IOException {
             return has("spiece.model")
-                    ? T5Tokenizer.of(SentencePieceModel.read(path.resolve("spiece.model")), settings)
+                    ? T5Tokenizer.of(
+                            SentencePieceModel.read(path.resolve("spiece.model")), settings)
                     : t5FromJson("spiece.model or tokenizer.json");
         }
 

@@ -1,14 +1,17 @@
 package dev.darkroom.models.tokenizer;
 
+import org.jspecify.annotations.Nullable;
+
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import org.jspecify.annotations.Nullable;
 
 /** The tokenizers library's Unigram model. */
 final class UnigramModel implements FastTokenizer.Model {
 
-    /** @param score log-probability */
+    /**
+     * @param score log-probability
+     */
     record Entry(String token, double score) {}
 
     private final List<Entry> vocabulary;

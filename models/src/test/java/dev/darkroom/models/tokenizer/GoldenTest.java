@@ -2,17 +2,20 @@ package dev.darkroom.models.tokenizer;
 
 import static dev.darkroom.models.tokenizer.TestFiles.cases;
 import static dev.darkroom.models.tokenizer.TestFiles.ints;
+
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import com.fasterxml.jackson.databind.JsonNode;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /**
  * The ids are those of the references, on every string: see {@code
@@ -130,7 +133,10 @@ class GoldenTest {
         for (var row : TestFiles.JSON.readTree(cases().resolve("expected.json").toFile())) {
             var text = row.get("text").textValue();
             compare(
-                    text, ints(row.get("clip")), clip.encode(text, clip.maxLength()).ids(), differences);
+                    text,
+                    ints(row.get("clip")),
+                    clip.encode(text, clip.maxLength()).ids(),
+                    differences);
             var tokens = t5.encode(text, 60);
             int used = Math.min(60, tokens.unpaddedLength());
             compare(text, ints(row.get("t5")), Arrays.copyOf(tokens.ids(), used), differences);
@@ -158,6 +164,8 @@ class GoldenTest {
                 () ->
                         differences.size()
                                 + " texts differ:\n"
-                                + String.join("\n", differences.subList(0, Math.min(20, differences.size()))));
+                                + String.join(
+                                        "\n",
+                                        differences.subList(0, Math.min(20, differences.size()))));
     }
 }
