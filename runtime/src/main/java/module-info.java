@@ -2,8 +2,10 @@
 module dev.darkroom.runtime {
     requires dev.darkroom.bindings;
     requires com.fasterxml.jackson.databind;
+    requires jdk.management;
     requires static transitive org.jspecify;
 
     exports dev.darkroom.runtime;
     exports dev.darkroom.runtime.nn;
+    exports dev.darkroom.runtime.safetensors;
 }

@@ -8,6 +8,8 @@ import dev.darkroom.runtime.internal.ffi.Operator;
 import dev.darkroom.runtime.internal.ffi.TensorHandle;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -331,6 +333,19 @@ public final class Tensor implements AutoCloseable {
                             + "; use toDevice(Device.CPU).contiguous()");
         }
         return Native.memory(dataPointer(), Math.multiplyExact(elements(), dtype().bytes()));
+    }
+
+    /**
+     * A part of the tensor's memory for reading and writing files, shared like {@link #segment}.
+     *
+     * @param offset of the part, in bytes
+     * @param size of the part, in bytes
+     * @return a direct buffer of native byte order
+     * @throws IllegalStateException if the tensor is not contiguous or not on the CPU
+     * @throws IndexOutOfBoundsException if the part is not inside the tensor
+     */
+    public ByteBuffer buffer(long offset, int size) {
+        return segment().asSlice(offset, size).asByteBuffer().order(ByteOrder.nativeOrder());
     }
 
     /** The elements as float32, row-major, from any type and device. */

@@ -2,6 +2,7 @@ package dev.darkroom.runtime.safetensors;
 
 import com.fasterxml.jackson.core.JsonToken;
 
+import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.safetensors.SafetensorsException.Kind;
 
 import org.jspecify.annotations.Nullable;
@@ -21,7 +22,7 @@ final class HeaderParser {
     private static final int DEPTH = 3;
 
     /** A tensor's entry. @param begin of its bytes, counted from the end of the header */
-    record Entry(SafetensorsDType dtype, List<Long> shape, long begin, long end) {}
+    record Entry(SafetensorsDType dtype, Shape shape, long begin, long end) {}
 
     record Parsed(Map<String, Entry> tensors, Map<String, String> metadata) {}
 
@@ -114,7 +115,8 @@ final class HeaderParser {
                     Kind.OFFSET_COUNT,
                     "data_offsets has %d numbers, not 2".formatted(offsets.size()));
         }
-        return checked(new Entry(dtype, shape, offsets.get(0), offsets.get(1)));
+        var sizes = Shape.of(shape.stream().mapToLong(Long::longValue).toArray());
+        return checked(new Entry(dtype, sizes, offsets.get(0), offsets.get(1)));
     }
 
     private void once(String field, @Nullable Object earlier) throws SafetensorsException {
@@ -180,7 +182,7 @@ final class HeaderParser {
     private static long bits(Entry entry) {
         long bits = entry.dtype().bits();
         boolean empty = false;
-        for (long size : entry.shape()) {
+        for (long size : entry.shape().toArray()) {
             bits = Math.multiplyExact(bits, Math.max(size, 1));
             empty |= size == 0;
         }

@@ -1,5 +1,9 @@
 package dev.darkroom.runtime.safetensors;
 
+import dev.darkroom.runtime.DType;
+
+import org.jspecify.annotations.Nullable;
+
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
@@ -11,36 +15,38 @@ import java.util.stream.Stream;
  * constants first, so that every tensor is aligned. The names are those in the header.
  */
 public enum SafetensorsDType {
-    BOOL(8),
-    F4(4),
-    F6_E2M3(6),
-    F6_E3M2(6),
-    U8(8),
-    I8(8),
-    F8_E5M2(8),
-    F8_E4M3(8),
-    F8_E8M0(8),
-    F8_E4M3FNUZ(8),
-    F8_E5M2FNUZ(8),
-    I16(16),
-    U16(16),
-    F16(16),
-    BF16(16),
-    I32(32),
-    U32(32),
-    F32(32),
-    C64(64),
-    F64(64),
-    I64(64),
-    U64(64);
+    BOOL(8, DType.BOOL),
+    F4(4, null),
+    F6_E2M3(6, null),
+    F6_E3M2(6, null),
+    U8(8, DType.UINT8),
+    I8(8, DType.INT8),
+    F8_E5M2(8, DType.FLOAT8_E5M2),
+    F8_E4M3(8, DType.FLOAT8_E4M3FN),
+    F8_E8M0(8, DType.FLOAT8_E8M0FNU),
+    F8_E4M3FNUZ(8, DType.FLOAT8_E4M3FNUZ),
+    F8_E5M2FNUZ(8, DType.FLOAT8_E5M2FNUZ),
+    I16(16, DType.INT16),
+    U16(16, DType.UINT16),
+    F16(16, DType.FLOAT16),
+    BF16(16, DType.BFLOAT16),
+    I32(32, DType.INT32),
+    U32(32, DType.UINT32),
+    F32(32, DType.FLOAT32),
+    C64(64, DType.COMPLEX64),
+    F64(64, DType.FLOAT64),
+    I64(64, DType.INT64),
+    U64(64, DType.UINT64);
 
     private static final Map<String, SafetensorsDType> BY_NAME =
             Stream.of(values()).collect(Collectors.toMap(Enum::name, Function.identity()));
 
     private final int bits;
+    private final @Nullable DType tensorType;
 
-    SafetensorsDType(int bits) {
+    SafetensorsDType(int bits, @Nullable DType tensorType) {
         this.bits = bits;
+        this.tensorType = tensorType;
     }
 
     /** The dtype of that name in a header; empty if the format knows none. */
@@ -51,5 +57,15 @@ public enum SafetensorsDType {
     /** Bits of one element: 4 and 6 occur. */
     public int bits() {
         return bits;
+    }
+
+    /** The type of tensors with these elements; empty for F4 and F6, which have none. */
+    public Optional<DType> tensorType() {
+        return Optional.ofNullable(tensorType);
+    }
+
+    /** The type in a file for tensors of that type; empty if the format has none. */
+    public static Optional<SafetensorsDType> of(DType tensorType) {
+        return Stream.of(values()).filter(dtype -> dtype.tensorType == tensorType).findFirst();
     }
 }

@@ -27,7 +27,7 @@ import java.util.Map;
 public record SafetensorsHeader(
         Path file,
         long headerBytes,
-        Map<String, TensorInfo> tensors,
+        Map<String, StoredTensor> tensors,
         Map<String, String> metadata) {
     /** The longest header that is read, as in the format's reference implementation. */
     public static final long MAX_BYTES = 100_000_000;
@@ -128,7 +128,7 @@ public record SafetensorsHeader(
     }
 
     /** Checks that the tensors fill the file without holes, and places them in it. */
-    private static Map<String, TensorInfo> layOut(
+    private static Map<String, StoredTensor> layOut(
             Path file, Map<String, HeaderParser.Entry> entries, long start, long available)
             throws SafetensorsException {
         var order = new ArrayList<>(entries.entrySet());
@@ -136,7 +136,7 @@ public record SafetensorsHeader(
                 Map.Entry.comparingByValue(
                         Comparator.comparingLong(HeaderParser.Entry::begin)
                                 .thenComparingLong(HeaderParser.Entry::end)));
-        var tensors = LinkedHashMap.<String, TensorInfo>newLinkedHashMap(order.size());
+        var tensors = LinkedHashMap.<String, StoredTensor>newLinkedHashMap(order.size());
         long end = 0;
         for (var named : order) {
             var name = named.getKey();
@@ -168,7 +168,7 @@ public record SafetensorsHeader(
             }
             tensors.put(
                     name,
-                    new TensorInfo(
+                    new StoredTensor(
                             name,
                             entry.dtype(),
                             entry.shape(),
@@ -200,7 +200,7 @@ public record SafetensorsHeader(
 
     /** Bytes of the tensors together. */
     public long tensorBytes() {
-        return tensors.values().stream().mapToLong(TensorInfo::bytes).sum();
+        return tensors.values().stream().mapToLong(StoredTensor::bytes).sum();
     }
 
     /** The names of the tensors, in the order of their bytes. */

@@ -1,0 +1,168 @@
+package dev.darkroom.runtime.safetensors;
+
+import dev.darkroom.runtime.Aten;
+import dev.darkroom.runtime.ByteSize;
+import dev.darkroom.runtime.DType;
+import dev.darkroom.runtime.Device;
+import dev.darkroom.runtime.MemoryBudget;
+import dev.darkroom.runtime.Mode;
+import dev.darkroom.runtime.Shape;
+import dev.darkroom.runtime.Tensor;
+import dev.darkroom.runtime.TensorScope;
+import dev.darkroom.runtime.safetensors.SafetensorsException.Kind;
+
+import org.jspecify.annotations.Nullable;
+
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.attribute.FileTime;
+
+/** One opened file of a checkpoint. */
+final class Shard implements Closeable {
+    /** The most bytes that are read at once. */
+    private static final int CHUNK = 1 << 30;
+
+    /** What changes when a file is written to or replaced. */
+    private record Identity(@Nullable Object key, long size, FileTime modified) {
+        static Identity of(Path file) throws IOException {
+            var attributes = Files.readAttributes(file, BasicFileAttributes.class);
+            return new Identity(
+                    attributes.fileKey(), attributes.size(), attributes.lastModifiedTime());
+        }
+    }
+
+    private final SafetensorsHeader header;
+    private final Identity identity;
+
+    /** Where tensors are read from; null if they are mapped. */
+    private final @Nullable FileChannel channel;
+
+    /** The whole file as uint8 {@code [bytes]}, once a tensor was asked for. */
+    private @Nullable Tensor mapping;
+
+    private Shard(SafetensorsHeader header, Identity identity, @Nullable FileChannel channel) {
+        this.header = header;
+        this.identity = identity;
+        this.channel = channel;
+    }
+
+    static Shard open(Path file, LoadMode mode) throws IOException {
+        ForeignFormats.checkPath(file);
+        var identity = Identity.of(file);
+        if (mode == LoadMode.MAPPED) {
+            return new Shard(SafetensorsHeader.read(file), identity, null);
+        }
+        var channel = SafetensorsHeader.open(file);
+        try {
+            return new Shard(SafetensorsHeader.read(file, channel), identity, channel);
+        } catch (IOException | RuntimeException e) {
+            channel.close();
+            throw e;
+        }
+    }
+
+    SafetensorsHeader header() {
+        return header;
+    }
+
+    Tensor tensor(StoredTensor stored) throws IOException {
+        var dtype =
+                stored.dtype()
+                        .tensorType()
+                        .orElseThrow(
+                                () ->
+                                        refusal(
+                                                Kind.UNSUPPORTED_DTYPE,
+                                                stored,
+                                                "libtorch has no tensors of " + stored.dtype()));
+        try (var scope = TensorScope.open();
+                var mode = Mode.NO_GRAD.enter()) {
+            var bytes = channel == null ? mapped(stored, dtype) : read(stored, channel);
+            if (dtype == DType.BOOL && stored.bytes() > 0 && bytes.max().itemLong() > 1) {
+                // libtorch's kernels count on 0 and 1 and would write out of bounds
+                throw refusal(Kind.INVALID_BOOL, stored, "it has bytes other than 0 and 1");
+            }
+            return scope.keep(bytes.viewAs(dtype).reshape(stored.shape().toArray()));
+        }
+    }
+
+    /**
+     * A tensor's bytes in the mapping, or copied from it where libtorch can't use them in place.
+     */
+    private Tensor mapped(StoredTensor stored, DType dtype) throws IOException {
+        var bytes = mapping().narrow(0, stored.begin(), stored.bytes());
+        if (stored.begin() % dtype.bytes() == 0) {
+            return bytes;
+        }
+        requireMemory(stored);
+        return bytes.copy();
+    }
+
+    private synchronized Tensor mapping() throws IOException {
+        var known = mapping;
+        if (known != null) {
+            return known;
+        }
+        var file = header.file();
+        // shared = false: a private, copy-on-write mapping
+        var mapped =
+                TensorScope.detach(
+                        Aten.tensor(
+                                "from_file", file.toString(), false, identity.size(), DType.UINT8));
+        if (!Identity.of(file).equals(identity)) {
+            mapped.close();
+            throw new SafetensorsException(
+                    Kind.CHANGED, file, null, "the file changed after it had been opened");
+        }
+        mapping = mapped;
+        return mapped;
+    }
+
+    private Tensor read(StoredTensor stored, FileChannel from) throws IOException {
+        requireMemory(stored);
+        long size = stored.bytes();
+        var bytes = Tensor.empty(Shape.of(size), DType.UINT8, Device.CPU);
+        for (long done = 0; done < size; ) {
+            var buffer = bytes.buffer(done, (int) Math.min(CHUNK, size - done));
+            int count = from.read(buffer, stored.begin() + done);
+            if (count < 0) {
+                throw refusal(
+                        Kind.CHANGED, stored, "the file became shorter after it had been opened");
+            }
+            done += count;
+        }
+        return bytes;
+    }
+
+    private static void requireMemory(StoredTensor stored) throws SafetensorsException {
+        var budget = MemoryBudget.current();
+        if (stored.bytes() > budget.available()) {
+            throw refusal(
+                    Kind.NOT_ENOUGH_MEMORY,
+                    stored,
+                    "reading it takes %s, but only %s are available (%s)"
+                            .formatted(
+                                    ByteSize.format(stored.bytes()),
+                                    ByteSize.format(budget.available()),
+                                    budget.source()));
+        }
+    }
+
+    private static SafetensorsException refusal(Kind kind, StoredTensor stored, String what) {
+        return new SafetensorsException(kind, stored.file(), stored.name(), what);
+    }
+
+    @Override
+    public void close() throws IOException {
+        if (mapping != null) {
+            mapping.close();
+        }
+        if (channel != null) {
+            channel.close();
+        }
+    }
+}
