@@ -17,6 +17,7 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileTime;
@@ -107,19 +108,41 @@ final class Shard implements Closeable {
         if (known != null) {
             return known;
         }
-        var file = header.file();
+        requireUnchanged();
         // shared = false: a private, copy-on-write mapping
         var mapped =
                 TensorScope.detach(
                         Aten.tensor(
-                                "from_file", file.toString(), false, identity.size(), DType.UINT8));
-        if (!Identity.of(file).equals(identity)) {
+                                "from_file",
+                                header.file().toString(),
+                                false,
+                                identity.size(),
+                                DType.UINT8));
+        try {
+            requireUnchanged();
+        } catch (IOException e) {
             mapped.close();
-            throw new SafetensorsException(
-                    Kind.CHANGED, file, null, "the file changed after it had been opened");
+            throw e;
         }
         mapping = mapped;
         return mapped;
+    }
+
+    /** The path must still lead to the file whose header was read. */
+    private void requireUnchanged() throws IOException {
+        boolean same;
+        try {
+            same = Identity.of(header.file()).equals(identity);
+        } catch (NoSuchFileException e) {
+            same = false;
+        }
+        if (!same) {
+            throw new SafetensorsException(
+                    Kind.CHANGED,
+                    header.file(),
+                    null,
+                    "the file was written to, replaced or moved after it had been opened");
+        }
     }
 
     private Tensor read(StoredTensor stored, FileChannel from) throws IOException {
