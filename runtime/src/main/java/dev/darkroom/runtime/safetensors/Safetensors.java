@@ -1,6 +1,7 @@
 package dev.darkroom.runtime.safetensors;
 
 import dev.darkroom.runtime.Tensor;
+import dev.darkroom.runtime.nn.WeightSource;
 import dev.darkroom.runtime.safetensors.SafetensorsException.Kind;
 
 import java.io.IOException;
@@ -218,6 +219,11 @@ public final class Safetensors implements AutoCloseable {
         } finally {
             lock.readLock().unlock();
         }
+    }
+
+    /** This checkpoint's tensors as the weights of layers. Usable until this is closed. */
+    public WeightSource weights() {
+        return new CheckpointWeights(this);
     }
 
     private Place place(String name) throws SafetensorsException {

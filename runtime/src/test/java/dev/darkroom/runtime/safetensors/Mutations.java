@@ -93,7 +93,8 @@ final class Mutations {
                     -1L);
 
     private static final Pattern NUMBER = Pattern.compile("-?\\d+");
-    private static final Pattern OFFSETS = Pattern.compile("(?<=\"data_offsets\":\\[)(\\d{1,15}),(\\d{1,15})");
+    private static final Pattern OFFSETS =
+            Pattern.compile("(?<=\"data_offsets\":\\[)(\\d{1,15}),(\\d{1,15})");
     private static final Pattern TOKEN = Pattern.compile("\"[^\"]*\"|\\d+|[\\[\\]{},:]");
 
     private final RandomGenerator random;

@@ -16,6 +16,8 @@ import dev.darkroom.runtime.Mode;
 import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
+import dev.darkroom.runtime.nn.Linear;
+import dev.darkroom.runtime.nn.Weights;
 import dev.darkroom.runtime.safetensors.SafetensorsException.Kind;
 
 import org.junit.jupiter.api.AfterEach;
@@ -35,6 +37,7 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Map;
+import java.util.NoSuchElementException;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.stream.IntStream;
@@ -93,6 +96,29 @@ class SafetensorsTest {
         scope.close();
         assertFalse(isMapped(file), "the mapping goes with its last tensor");
         scope = TensorScope.open();
+    }
+
+    @Test
+    @EnabledOnOs(OS.LINUX)
+    void layersUseTheMappingInPlace() throws IOException {
+        var file =
+                save(
+                        Map.of(
+                                "weight", Tensor.ones(DType.FLOAT32, 3, 2),
+                                "bias", Tensor.zeros(DType.FLOAT32, 3)));
+        try (var checkpoint = Safetensors.open(file, LoadMode.MAPPED)) {
+            var source = checkpoint.weights();
+            assertEquals(file.toString(), source.name());
+            assertEquals(DType.FLOAT32, source.dtype("weight"));
+            assertThrows(NoSuchElementException.class, () -> source.shape("absent"));
+            try (var linear =
+                    Weights.load(source, null, Device.CPU, w -> new Linear(w, 2, 3, true))) {
+                assertTrue(isInMapping(linear.weight().value(), file));
+                assertArrayEquals(
+                        new float[] {3, 3, 3},
+                        linear.forward(Tensor.copyOf(new float[] {1, 2}, 2)).toFloatArray());
+            }
+        }
     }
 
     @Test

@@ -1,0 +1,52 @@
+package dev.darkroom.runtime.safetensors;
+
+import dev.darkroom.runtime.DType;
+import dev.darkroom.runtime.Shape;
+import dev.darkroom.runtime.Tensor;
+import dev.darkroom.runtime.nn.WeightSource;
+
+import java.io.IOException;
+import java.util.NoSuchElementException;
+import java.util.Set;
+
+/** A checkpoint as the source of layers' weights. */
+record CheckpointWeights(Safetensors checkpoint) implements WeightSource {
+    @Override
+    public String name() {
+        return checkpoint.path().toString();
+    }
+
+    @Override
+    public Set<String> keys() {
+        return checkpoint.names();
+    }
+
+    @Override
+    public Shape shape(String key) {
+        return stored(key).shape();
+    }
+
+    @Override
+    public DType dtype(String key) {
+        var dtype = stored(key).dtype();
+        return dtype.tensorType()
+                .orElseThrow(
+                        () ->
+                                new UnsupportedOperationException(
+                                        "%s: libtorch has no tensors of %s, the dtype of %s"
+                                                .formatted(name(), dtype, Names.quote(key))));
+    }
+
+    @Override
+    public Tensor read(String key) throws IOException {
+        return checkpoint.tensor(key);
+    }
+
+    private StoredTensor stored(String key) {
+        try {
+            return checkpoint.info(key);
+        } catch (SafetensorsException e) {
+            throw (NoSuchElementException) new NoSuchElementException(e.getMessage()).initCause(e);
+        }
+    }
+}
