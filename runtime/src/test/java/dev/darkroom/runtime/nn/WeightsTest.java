@@ -1,0 +1,289 @@
+package dev.darkroom.runtime.nn;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.darkroom.runtime.DType;
+import dev.darkroom.runtime.Device;
+import dev.darkroom.runtime.Memory;
+import dev.darkroom.runtime.Shape;
+import dev.darkroom.runtime.Tensor;
+import dev.darkroom.runtime.TensorScope;
+import java.io.IOException;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+class WeightsTest {
+    private final long before = Memory.liveTensors();
+    private TensorScope scope;
+
+    @BeforeEach
+    void open() {
+        scope = TensorScope.open();
+    }
+
+    @AfterEach
+    void close() {
+        scope.close();
+        assertEquals(before, Memory.liveTensors());
+    }
+
+    /** A network with a list, a two-level name, an optional parameter and a computed table. */
+    private static final class Net extends Module {
+        final List<Linear> blocks;
+        final Parameter extra;
+        final Parameter table;
+
+        Net(Weights w) {
+            super(w);
+            blocks = w.list("blocks", 2, each -> new Linear(each.sub("ff.proj"), 2, 2, true));
+            extra = w.has("extra") ? w.parameter("extra", Shape.of(3), Init.ONES) : null;
+            table = w.constant("table", Tensor.ones(DType.FLOAT32, 4));
+            w.ignore("position_ids");
+            w.ignore("decoder.*");
+        }
+    }
+
+    private static Map<String, Tensor> tensors() {
+        var tensors = new HashMap<String, Tensor>();
+        for (int i = 0; i < 2; i++) {
+            tensors.put("blocks." + i + ".ff.proj.weight", Tensor.ones(DType.FLOAT32, 2, 2));
+            tensors.put("blocks." + i + ".ff.proj.bias", Tensor.zeros(DType.FLOAT32, 2));
+        }
+        return tensors;
+    }
+
+    private static Net load(Map<String, Tensor> tensors, DType dtype) throws IOException {
+        return Weights.load(WeightSource.of("a.safetensors", tensors), dtype, Device.CPU, Net::new);
+    }
+
+    @Test
+    void parametersHaveTheNamesOfTheCheckpoint() throws IOException {
+        var tensors = tensors();
+        tensors.put("extra", Tensor.ones(DType.FLOAT32, 3));
+        tensors.put("position_ids", Tensor.arange(3));
+        tensors.put("decoder.weight", Tensor.ones(DType.FLOAT32, 3));
+        try (var net = load(tensors, null)) {
+            assertEquals(
+                    List.of(
+                            "extra",
+                            "table",
+                            "blocks.0.ff.proj.weight",
+                            "blocks.0.ff.proj.bias",
+                            "blocks.1.ff.proj.weight",
+                            "blocks.1.ff.proj.bias"),
+                    List.copyOf(net.parameters().keySet()));
+            assertEquals(
+                    List.of("weight", "bias"),
+                    List.copyOf(net.blocks.get(1).parameters().keySet()));
+            assertEquals(4 * (3 + 4 + 2 * (4 + 2)), net.bytes());
+        }
+    }
+
+    @Test
+    void memoryIsSharedWhereTypeAndDeviceAllow() throws IOException {
+        var tensors = tensors();
+        try (var shared = load(tensors, DType.FLOAT32);
+                var cast = load(tensors, DType.BFLOAT16)) {
+            long address = tensors.get("blocks.0.ff.proj.weight").dataPointer();
+            assertEquals(address, shared.blocks.get(0).weight().value().dataPointer());
+            assertNotEquals(address, cast.blocks.get(0).weight().value().dataPointer());
+            assertEquals(DType.BFLOAT16, cast.dtype());
+            assertEquals(DType.BFLOAT16, cast.table.value().dtype());
+            assertNull(shared.extra);
+        }
+        assertFalse(tensors.get("blocks.0.ff.proj.weight").isClosed());
+    }
+
+    @Test
+    void everythingThatDoesNotFitIsReportedAtOnce() {
+        var tensors = tensors();
+        tensors.remove("blocks.0.ff.proj.bias");
+        tensors.put("blocks.1.ff.proj.bias", Tensor.zeros(DType.FLOAT32, 3));
+        tensors.put("blocks.1.ff.proj.weight", Tensor.zeros(DType.INT8, 2, 2));
+        tensors.put("stray", Tensor.zeros(DType.FLOAT32, 1));
+        var error = assertThrows(WeightsException.class, () -> load(tensors, null));
+        assertEquals(List.of("blocks.0.ff.proj.bias"), error.missing());
+        assertEquals(List.of("stray"), error.unexpected());
+        assertEquals(2, error.misfits().size());
+        assertEquals(
+                "a.safetensors does not fit Net as configured; 1 missing: blocks.0.ff.proj.bias;"
+                        + " 1 unexpected: stray; 2 of another shape or type:"
+                        + " blocks.1.ff.proj.weight (int8[2, 2] instead of [2, 2]),"
+                        + " blocks.1.ff.proj.bias (float32[3] instead of [2]). Check that config"
+                        + " and weights belong together.",
+                error.getMessage());
+    }
+
+    @Test
+    void longListsAreCutShort() {
+        var tensors = tensors();
+        for (int i = 0; i < 9; i++) {
+            tensors.put("stray" + i, Tensor.zeros(DType.FLOAT32, 1));
+        }
+        var error = assertThrows(WeightsException.class, () -> load(tensors, null));
+        assertEquals(9, error.unexpected().size());
+        assertTrue(error.getMessage().contains(" and 4 more. Check"), error.getMessage());
+    }
+
+    /** A source whose last tensor can't be read. */
+    private record Broken(WeightSource source, String broken) implements WeightSource {
+        @Override
+        public String name() {
+            return source.name();
+        }
+
+        @Override
+        public Set<String> keys() {
+            return source.keys();
+        }
+
+        @Override
+        public Shape shape(String key) {
+            return source.shape(key);
+        }
+
+        @Override
+        public DType dtype(String key) {
+            return source.dtype(key);
+        }
+
+        @Override
+        public Tensor read(String key) throws IOException {
+            if (key.equals(broken)) {
+                throw new IOException("bad sector");
+            }
+            return source.read(key);
+        }
+    }
+
+    @Test
+    void aFailureFreesWhatWasLoaded() {
+        var source =
+                new Broken(WeightSource.of("a", tensors()), "blocks.1.ff.proj.bias");
+        long live = Memory.liveTensors();
+        var error =
+                assertThrows(
+                        IOException.class,
+                        () -> Weights.load(source, DType.FLOAT64, Device.CPU, Net::new));
+        assertEquals("bad sector", error.getMessage());
+        assertEquals(live, Memory.liveTensors());
+    }
+
+    @Test
+    void drawnParametersDependOnTheSeedOnly() {
+        try (var a = Weights.random(7, DType.FLOAT32, Device.CPU, Net::new);
+                var b = Weights.random(7, DType.FLOAT32, Device.CPU, Net::new);
+                var c = Weights.random(8, DType.FLOAT32, Device.CPU, Net::new)) {
+            Tensor weight = a.blocks.get(1).weight().value();
+            assertTrue(weight.contentEquals(b.blocks.get(1).weight().value()));
+            assertFalse(weight.contentEquals(c.blocks.get(1).weight().value()));
+            assertTrue(
+                    a.blocks.get(1).bias().value().contentEquals(Tensor.zeros(DType.FLOAT32, 2)));
+        }
+        try (var linear =
+                Weights.random(
+                        1, DType.FLOAT32, Device.CPU, w -> new Linear(w, 400, 400, false))) {
+            double variance = linear.weight().value().square().mean().item();
+            assertEquals(1 / 400.0, variance, 0.05 / 400);
+        }
+    }
+
+    @Test
+    void aModuleIsCastAndClosed() {
+        var net = Weights.random(7, DType.FLOAT32, Device.CPU, Net::new);
+        Tensor first = net.blocks.get(0).weight().value();
+        net.to(DType.FLOAT64);
+        assertTrue(first.isClosed());
+        assertEquals(DType.FLOAT64, net.dtype());
+        net.to(Device.CPU);
+        net.close();
+        net.close();
+        var error =
+                assertThrows(
+                        IllegalStateException.class, () -> net.blocks.get(0).weight().value());
+        assertTrue(error.getMessage().startsWith("blocks.0.ff.proj.weight has no value"));
+    }
+
+    @Test
+    void aParameterKeepsItsShape() {
+        try (var net = Weights.random(7, DType.FLOAT32, Device.CPU, Net::new)) {
+            Parameter weight = net.blocks.get(0).weight();
+            weight.set(Tensor.zeros(DType.FLOAT32, 2, 2));
+            assertEquals(0, weight.value().sum().item());
+            assertThrows(
+                    IllegalArgumentException.class,
+                    () -> weight.set(Tensor.zeros(DType.FLOAT32, 2, 3)));
+        }
+    }
+
+    @Test
+    void valuesAreNotThereInConstructors() {
+        assertThrows(
+                IllegalStateException.class,
+                () ->
+                        Weights.random(
+                                7,
+                                DType.FLOAT32,
+                                Device.CPU,
+                                w -> {
+                                    var net = new Net(w);
+                                    net.blocks.get(0).weight().value();
+                                    return net;
+                                }));
+    }
+
+    @Test
+    void namesAreDeclaredOnceAndInAModule() {
+        var twice =
+                assertThrows(
+                        IllegalStateException.class,
+                        () ->
+                                Weights.random(
+                                        7,
+                                        DType.FLOAT32,
+                                        Device.CPU,
+                                        w -> {
+                                            new Net(w);
+                                            return new Net(w);
+                                        }));
+        assertEquals("blocks.0.ff.proj.weight is declared twice", twice.getMessage());
+        assertThrows(
+                IllegalStateException.class,
+                () ->
+                        Weights.random(
+                                7,
+                                DType.FLOAT32,
+                                Device.CPU,
+                                w -> {
+                                    w.parameter("weight", Shape.of(1), Init.ONES);
+                                    return new Net(w);
+                                }));
+    }
+
+    @Test
+    void oldNamesAreReplaced() throws IOException {
+        var tensors = tensors();
+        var weight = tensors.remove("blocks.0.ff.proj.weight");
+        tensors.put("blocks.0.mlp.weight", weight);
+        var source =
+                WeightSource.of("a", tensors)
+                        .renamed(key -> key.replace("blocks.0.mlp", "blocks.0.ff.proj"));
+        assertEquals("a", source.name());
+        try (var net = Weights.load(source, null, Device.CPU, Net::new)) {
+            assertEquals(
+                    weight.dataPointer(), net.blocks.get(0).weight().value().dataPointer());
+        }
+        assertThrows(
+                IllegalArgumentException.class, () -> WeightSource.of("a", tensors).renamed(k -> "b"));
+    }
+}
