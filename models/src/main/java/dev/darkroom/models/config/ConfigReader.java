@@ -269,7 +269,8 @@ public final class ConfigReader {
     }
 
     private static int integer(String key, JsonNode value) {
-        return require(key, value, JsonNode::canConvertToInt, "an integer").intValue();
+        Predicate<JsonNode> kind = each -> each.isIntegralNumber() && each.canConvertToInt();
+        return require(key, value, kind, "an integer").intValue();
     }
 
     private static double number(String key, JsonNode value) {

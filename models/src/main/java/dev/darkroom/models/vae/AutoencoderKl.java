@@ -21,7 +21,7 @@ public final class AutoencoderKl extends Module {
     /** Of all norms. */
     static final double EPS = 1e-6;
 
-    /** How checkpoints made before diffusers 0.13 name the layers of attention. */
+    /** How old checkpoints name the layers of attention. */
     private static final Map<String, String> OLD_ATTENTION =
             Map.of("query", "to_q", "key", "to_k", "value", "to_v", "proj_attn", "to_out.0");
 
@@ -35,7 +35,7 @@ public final class AutoencoderKl extends Module {
     public AutoencoderKl(Weights w, AutoencoderKlConfig config) {
         super(w);
         this.config = config;
-        int channels = config.latentChannels();
+        long channels = config.latentChannels();
         encoder = Coder.encoder(w.sub("encoder"), config);
         decoder = Coder.decoder(w.sub("decoder"), config);
         quantConv =

@@ -48,6 +48,11 @@ public record AutoencoderKlConfig(
         boolean postQuantConv,
         boolean midBlockAttention) {
 
+    /** More levels or layers than anyone has: what a damaged config may ask for. */
+    private static final int MAX_LEVELS = 16;
+
+    private static final int MAX_LAYERS = 100;
+
     /** Checks that sizes fit together. */
     public AutoencoderKlConfig {
         downBlocks = List.copyOf(downBlocks);
@@ -55,7 +60,10 @@ public record AutoencoderKlConfig(
         blockOutChannels = List.copyOf(blockOutChannels);
         require(inChannels >= 1, "in_channels", inChannels);
         require(outChannels >= 1, "out_channels", outChannels);
-        require(layersPerBlock >= 1, "layers_per_block", layersPerBlock);
+        require(
+                layersPerBlock >= 1 && layersPerBlock <= MAX_LAYERS,
+                "layers_per_block",
+                layersPerBlock);
         require(latentChannels >= 1, "latent_channels", latentChannels);
         require(normGroups >= 1, "norm_num_groups", normGroups);
         require(
@@ -64,7 +72,10 @@ public record AutoencoderKlConfig(
                 scalingFactor);
         require(
                 shiftFactor == null || Double.isFinite(shiftFactor), "shift_factor", shiftFactor);
-        require(!blockOutChannels.isEmpty(), "block_out_channels", blockOutChannels);
+        require(
+                !blockOutChannels.isEmpty() && blockOutChannels.size() <= MAX_LEVELS,
+                "block_out_channels",
+                blockOutChannels);
         for (int channels : blockOutChannels) {
             if (channels < 1 || channels % normGroups != 0) {
                 throw new IllegalArgumentException(
@@ -91,12 +102,12 @@ public record AutoencoderKlConfig(
         if (values != null && values.size() != size) {
             throw new IllegalArgumentException(
                     option
-                            + " has "
-                            + values.size()
-                            + " elements, but "
+                            + " must have "
+                            + size
+                            + " elements, as "
                             + other
-                            + " makes it "
-                            + size);
+                            + " says, not "
+                            + values.size());
         }
     }
 

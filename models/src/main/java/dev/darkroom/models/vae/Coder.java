@@ -26,7 +26,7 @@ final class Coder extends Module {
             encoder.layers.add(Level.down(w.sub("down_blocks", i), i, config)::forward);
         }
         encoder.midBlock(w.sub("mid_block"), config);
-        encoder.convOut(w, channels.getLast(), 2 * config.latentChannels(), config);
+        encoder.convOut(w, channels.getLast(), 2L * config.latentChannels(), config);
         return encoder;
     }
 
@@ -61,7 +61,7 @@ final class Coder extends Module {
     }
 
     /** Its activation is SiLU whatever the config says of the blocks'. */
-    private void convOut(Weights w, int in, int out, AutoencoderKlConfig config) {
+    private void convOut(Weights w, int in, long out, AutoencoderKlConfig config) {
         var norm = new GroupNorm(w.sub("conv_norm_out"), config.normGroups(), in, AutoencoderKl.EPS);
         var conv = new Conv2d(w.sub("conv_out"), in, out, 3, 1);
         layers.add(norm::forward);

@@ -3,6 +3,7 @@ package dev.darkroom.runtime.nn;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Generator;
+import dev.darkroom.runtime.MemoryBudget;
 import dev.darkroom.runtime.Mode;
 import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
@@ -79,6 +80,7 @@ final class Declarations {
                 var mode = Mode.NO_GRAD.enter()) {
             M root = network.apply(new Weights(this));
             check.run(root.getClass().getSimpleName());
+            requireMemory(root.getClass().getSimpleName());
             for (Parameter constant : constants) {
                 constant.set(place(constant, constant.value()));
             }
@@ -96,6 +98,23 @@ final class Declarations {
                 constants.forEach(Parameter::close);
             }
         }
+    }
+
+    /** Refuses what is to be copied to the CPU's memory and does not fit there. */
+    private void requireMemory(String network) {
+        if (device.type() != Device.Type.CPU) {
+            return;
+        }
+        long bytes = 0;
+        for (Declaration declaration : declared.values()) {
+            Parameter parameter = declaration.parameter();
+            DType from = source == null ? null : source.dtype(parameter.key());
+            DType to = from == null || from.isFloatingPoint() ? dtype : from;
+            if (to != null && to != from) {
+                bytes += parameter.shape().elements() * to.bytes();
+            }
+        }
+        MemoryBudget.current().require(bytes, network + " in " + dtype);
     }
 
     private Tensor place(Parameter parameter, Tensor tensor) {

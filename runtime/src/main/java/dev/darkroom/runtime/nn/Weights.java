@@ -55,6 +55,8 @@ public final class Weights {
      * @param network calls the constructor
      * @throws WeightsException if the checkpoint does not fit
      * @throws IOException if it can't be read
+     * @throws dev.darkroom.runtime.InsufficientMemoryException if its parameters have to be cast and
+     *     there is not enough memory for the copies
      */
     public static <M extends Module> M load(
             WeightSource source, @Nullable DType dtype, Device device, Function<Weights, M> network)
@@ -70,6 +72,7 @@ public final class Weights {
      * Makes a network with drawn parameters, for training and benchmarks.
      *
      * @param seed of the generator; parameters are drawn in the order of declaration
+     * @throws dev.darkroom.runtime.InsufficientMemoryException if there is not enough memory
      */
     public static <M extends Module> M random(
             long seed, DType dtype, Device device, Function<Weights, M> network) {

@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
+import dev.darkroom.runtime.InsufficientMemoryException;
 import dev.darkroom.runtime.Memory;
 import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
@@ -177,6 +178,21 @@ class WeightsTest {
                         () -> Weights.load(source, DType.FLOAT64, Device.CPU, Net::new));
         assertEquals("bad sector", error.getMessage());
         assertEquals(live, Memory.liveTensors());
+    }
+
+    @Test
+    void moreThanThereIsMemoryForIsRefused() {
+        var error =
+                assertThrows(
+                        InsufficientMemoryException.class,
+                        () ->
+                                Weights.random(
+                                        7,
+                                        DType.FLOAT32,
+                                        Device.CPU,
+                                        w -> new Linear(w, 1L << 24, 1L << 24, false)));
+        assertEquals(1L << 50, error.needed());
+        assertTrue(error.getMessage().startsWith("Linear in float32 needs"), error.getMessage());
     }
 
     @Test

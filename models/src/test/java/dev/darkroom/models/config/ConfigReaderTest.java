@@ -1,0 +1,163 @@
+package dev.darkroom.models.config;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.function.Function;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class ConfigReaderTest {
+    @TempDir Path folder;
+
+    private <T> T read(String json, Function<ConfigReader, T> build) throws IOException {
+        return ConfigReader.read(Files.writeString(folder.resolve("config.json"), json), build);
+    }
+
+    private String failure(String json, Function<ConfigReader, ?> build) {
+        var error = assertThrows(ConfigException.class, () -> read(json, build));
+        String start = folder.resolve("config.json") + ": ";
+        assertTrue(error.getMessage().startsWith(start), error.getMessage());
+        return error.getMessage().substring(start.length());
+    }
+
+    @Test
+    void optionsHaveTheirKinds() throws IOException {
+        String json =
+                """
+                {"_class_name": "X", "text": "a", "integer": 3, "number": 2, "flag": false,
+                 "texts": ["a", "b"], "integers": [1, 2], "numbers": [0.5, -Infinity]}""";
+        read(
+                json,
+                options -> {
+                    assertEquals("a", options.text("text", "b"));
+                    assertEquals(3, options.integer("integer", 4));
+                    assertEquals(2.0, options.number("number", 4));
+                    assertEquals(false, options.flag("flag", true));
+                    assertEquals(List.of("a", "b"), options.texts("texts", List.of()));
+                    assertEquals(List.of(1, 2), options.integers("integers", List.of()));
+                    assertEquals(
+                            List.of(0.5, Double.NEGATIVE_INFINITY),
+                            options.numbersOrNull("numbers"));
+                    return true;
+                });
+    }
+
+    @Test
+    void aMissingOptionHasItsDefault() throws IOException {
+        read(
+                "{\"shift\": null}",
+                options -> {
+                    assertEquals("b", options.text("text", "b"));
+                    assertEquals(4, options.integer("integer", 4));
+                    assertEquals(0.5, options.number("number", 0.5));
+                    assertEquals(true, options.flag("flag", true));
+                    assertEquals(List.of("c"), options.texts("texts", List.of("c")));
+                    assertEquals(List.of(1), options.integers("integers", List.of(1)));
+                    assertNull(options.numberOrNull("shift"));
+                    assertNull(options.integerOrNull("shift"));
+                    assertNull(options.textOrNull("absent"));
+                    assertNull(options.flagOrNull("absent"));
+                    assertNull(options.numbersOrNull("absent"));
+                    assertTrue(options.has("shift"));
+                    return true;
+                });
+    }
+
+    @Test
+    void nonNumericNumbersAreNumbers() throws IOException {
+        assertEquals(
+                List.of(Double.NaN, Double.POSITIVE_INFINITY),
+                read(
+                        "{\"a\": NaN, \"b\": Infinity}",
+                        options -> List.of(options.number("a", 0), options.number("b", 0))));
+    }
+
+    @Test
+    void anOptionThatNobodyAskedForIsAnError() throws IOException {
+        assertEquals(
+                "option not supported: norm_type (\"spatial\"), depth (2)",
+                failure(
+                        "{\"norm_type\": \"spatial\", \"known\": 1, \"depth\": 2}",
+                        options -> options.integer("known", 0)));
+        int known =
+                read(
+                        "{\"known\": 1, \"depth\": 2}",
+                        options -> {
+                            options.ignore("depth");
+                            return options.integer("known", 0);
+                        });
+        assertEquals(1, known);
+    }
+
+    @Test
+    void someOptionsHaveOneSupportedValue() throws IOException {
+        Function<ConfigReader, Boolean> build =
+                options -> {
+                    options.only("norm", "group", null);
+                    options.only("dropout", 0.0);
+                    options.only("flag", false);
+                    return true;
+                };
+        assertTrue(read("{\"norm\": null, \"dropout\": 0, \"flag\": false}", build));
+        assertTrue(read("{\"norm\": \"group\"}", build));
+        assertEquals(
+                "norm \"spatial\" is not supported, only \"group\" or null",
+                failure("{\"norm\": \"spatial\"}", build));
+        assertEquals(
+                "dropout 0.1 is not supported, only 0.0", failure("{\"dropout\": 0.1}", build));
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "{\"n\": \"3\"} | n must be an integer, not \"3\"",
+                "{\"n\": 3.5} | n must be an integer, not 3.5",
+                "{\"n\": null} | n must be an integer, not null",
+                "{\"n\": 3000000000} | n must be an integer, not 3000000000",
+                "{\"n\": [1]} | n must be an integer, not [1]",
+                "[1] | a config is a JSON object",
+                "7 | a config is a JSON object",
+                "'' | a config is a JSON object"
+            })
+    void wrongKindsAreNamed(String json, String message) {
+        assertEquals(message, failure(json, options -> options.integer("n", 0)));
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {"{\"n\": 1", "{\"n\": 1, \"n\": 2}", "{\"n\": 1} {}", "{n: 1}"})
+    void whatIsNotJsonSaysSo(String json) {
+        String message = failure(json, options -> options.integer("n", 0));
+        assertTrue(message.startsWith("not valid JSON"), message);
+    }
+
+    @Test
+    void theRecordsOwnErrorNamesTheFile() {
+        assertEquals(
+                "n can't be 0",
+                failure(
+                        "{}",
+                        options -> {
+                            throw new IllegalArgumentException("n can't be 0");
+                        }));
+    }
+
+    @Test
+    void aMissingFileIsNoConfigError() {
+        assertThrows(
+                NoSuchFileException.class,
+                () -> ConfigReader.read(folder.resolve("absent.json"), options -> 1));
+    }
+}
