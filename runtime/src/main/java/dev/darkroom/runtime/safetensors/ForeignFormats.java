@@ -19,8 +19,9 @@ final class ForeignFormats {
     private ForeignFormats() {}
 
     static boolean isPickleName(String fileName) {
-        var extension = fileName.substring(fileName.lastIndexOf('.') + 1);
-        return PICKLE_EXTENSIONS.contains(extension.toLowerCase(Locale.ROOT));
+        int dot = fileName.lastIndexOf('.');
+        return dot >= 0
+                && PICKLE_EXTENSIONS.contains(fileName.substring(dot + 1).toLowerCase(Locale.ROOT));
     }
 
     /** Refuses what is no regular file, and pickles by their extension. */

@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -77,7 +78,7 @@ public final class Safetensors implements AutoCloseable {
     private static Safetensors openIndex(Path file, LoadMode mode) throws IOException {
         var index = ShardIndex.read(file);
         var present = new ArrayList<Path>();
-        var missing = new ArrayList<String>();
+        var missing = new LinkedHashSet<String>();
         for (var name : index.shards()) {
             var shard = file.resolveSibling(name);
             if (Files.exists(shard)) {
@@ -113,7 +114,7 @@ public final class Safetensors implements AutoCloseable {
     }
 
     /** Reports everything in which index and shards differ, at once. */
-    private void compareWith(ShardIndex index, List<String> missingShards)
+    private void compareWith(ShardIndex index, Set<String> missingShards)
             throws SafetensorsException {
         var absent = new ArrayList<String>();
         index.weightMap()

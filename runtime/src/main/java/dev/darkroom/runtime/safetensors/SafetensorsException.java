@@ -38,7 +38,9 @@ public final class SafetensorsException extends IOException {
         FILE_TOO_SHORT(DAMAGED),
         /** The header's length is 2⁶³ or more. */
         HEADER_LENGTH_OVERFLOW(DAMAGED),
-        /** The header's length is over {@link SafetensorsHeader#MAX_BYTES}. */
+        /**
+         * The header is longer than {@link SafetensorsHeader#MAX_BYTES}, or the index than 32 MB.
+         */
         HEADER_TOO_LARGE(DAMAGED),
         /** The header's length reaches past the end of the file. */
         HEADER_BEYOND_FILE(DAMAGED),
@@ -120,7 +122,9 @@ public final class SafetensorsException extends IOException {
         /** The file was written to or replaced after it had been opened. */
         CHANGED("Open the checkpoint again when nothing writes to it any more."),
         /** Reading would take more memory than there is. */
-        NOT_ENOUGH_MEMORY("Free some memory or give the JVM more.");
+        NOT_ENOUGH_MEMORY(
+                "Free some memory or raise the limit: -Xmx for the Java heap,"
+                        + " -Ddarkroom.memory.limit for tensors.");
 
         private final String advice;
 

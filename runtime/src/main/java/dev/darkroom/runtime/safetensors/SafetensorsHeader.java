@@ -108,23 +108,28 @@ public record SafetensorsHeader(
                     "the header's length is %d, but only %d bytes follow it"
                             .formatted(length, fileBytes - LENGTH_BYTES);
         } else {
-            long heap = Runtime.getRuntime().maxMemory();
-            if (length * HEAP_PER_BYTE > heap) {
-                throw new SafetensorsException(
-                        Kind.NOT_ENOUGH_MEMORY,
-                        file,
-                        null,
-                        "reading a header of %s may take %s of Java heap, which has %s"
-                                .formatted(
-                                        ByteSize.format(length),
-                                        ByteSize.format(length * HEAP_PER_BYTE),
-                                        ByteSize.format(heap)));
-            }
+            requireHeap(file, length);
             return;
         }
         // What is no safetensors file at all usually fails here: say what it is instead.
         ForeignFormats.checkContent(file, channel);
         throw new SafetensorsException(kind, file, null, what);
+    }
+
+    /** Fails if JSON of that length might not fit the Java heap once it is parsed. */
+    static void requireHeap(Path file, long length) throws SafetensorsException {
+        long heap = Runtime.getRuntime().maxMemory();
+        if (length * HEAP_PER_BYTE > heap) {
+            throw new SafetensorsException(
+                    Kind.NOT_ENOUGH_MEMORY,
+                    file,
+                    null,
+                    "reading %s of JSON may take %s of Java heap, which has %s"
+                            .formatted(
+                                    ByteSize.format(length),
+                                    ByteSize.format(length * HEAP_PER_BYTE),
+                                    ByteSize.format(heap)));
+        }
     }
 
     /** Checks that the tensors fill the file without holes, and places them in it. */

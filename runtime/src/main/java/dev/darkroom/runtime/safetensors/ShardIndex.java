@@ -26,7 +26,8 @@ import java.util.regex.Pattern;
  * @param totalSize bytes of all tensors as the index has them; what hubs write there is often wrong
  */
 record ShardIndex(Path file, Map<String, String> weightMap, OptionalLong totalSize) {
-    private static final long MAX_BYTES = SafetensorsHeader.MAX_BYTES;
+    /** Several times the largest index on public hubs. */
+    private static final long MAX_BYTES = 32_000_000;
 
     /** Metadata may hold anything, but not without end. */
     private static final int DEPTH = 16;
@@ -39,10 +40,15 @@ record ShardIndex(Path file, Map<String, String> weightMap, OptionalLong totalSi
 
     static ShardIndex read(Path file) throws IOException {
         ForeignFormats.checkPath(file);
-        if (Files.size(file) > MAX_BYTES) {
+        long size = Files.size(file);
+        if (size > MAX_BYTES) {
             throw new SafetensorsException(
-                    Kind.HEADER_TOO_LARGE, file, null, "an index has at most 100,000,000 bytes");
+                    Kind.HEADER_TOO_LARGE,
+                    file,
+                    null,
+                    "the index has %d bytes, more than %d".formatted(size, MAX_BYTES));
         }
+        SafetensorsHeader.requireHeap(file, 2 * size); // entries are smaller than a header's
         try (var json = new StrictJson(file, Files.readAllBytes(file), DEPTH)) {
             return read(file, json);
         }

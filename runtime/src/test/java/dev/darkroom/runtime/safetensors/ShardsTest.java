@@ -219,6 +219,18 @@ class ShardsTest {
     }
 
     @Test
+    void endlesslyLongIndex() throws IOException {
+        assertEquals(
+                Kind.HEADER_TOO_LARGE,
+                refusal(index("{\"weight_map\":{}}" + " ".repeat(32_000_000))).kind());
+    }
+
+    @Test
+    void nameWithoutADotIsNoExtension() throws IOException {
+        assertEquals(Kind.MISSING_SHARD, refusal(weightMap("a", "bin")).kind());
+    }
+
+    @Test
     void indexThatIsNotUtf8() throws IOException {
         var file = folder.resolve("model.safetensors.index.json");
         Files.write(file, new byte[] {'{', '"', (byte) 0xff, '"', ':', '1', '}'});
