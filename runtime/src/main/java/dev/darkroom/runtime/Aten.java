@@ -104,21 +104,21 @@ public final class Aten {
     }
 
     private static void putTensors(CallFrame frame, String name, List<?> list) {
-        List<@Nullable TensorHandle> handles = new ArrayList<>(list.size());
-        boolean optional = false;
+        List<TensorHandle> handles = new ArrayList<>(list.size());
+        List<@Nullable TensorHandle> optionals = new ArrayList<>(list.size());
         for (Object element : list) {
             if (element instanceof Tensor tensor) {
                 handles.add(tensor.handle);
+                optionals.add(tensor.handle);
             } else if (element == null) {
-                handles.add(null);
-                optional = true;
+                optionals.add(null);
             } else {
                 throw new IllegalArgumentException(
                         name + ": a list holds tensors, not a " + element.getClass().getName());
             }
         }
-        if (optional) {
-            frame.optionalTensors(handles);
+        if (handles.size() < optionals.size()) {
+            frame.optionalTensors(optionals);
         } else {
             frame.tensors(handles);
         }
@@ -128,13 +128,14 @@ public final class Aten {
         if (value instanceof TensorHandle handle) {
             return Tensor.adopt(handle);
         }
-        if (value instanceof @Nullable TensorHandle[] handles) {
-            List<@Nullable Tensor> tensors = new ArrayList<>(handles.length);
-            for (TensorHandle handle : handles) {
-                tensors.add(handle == null ? null : Tensor.adopt(handle));
-            }
-            return Collections.unmodifiableList(tensors);
+        return value instanceof @Nullable TensorHandle[] handles ? adoptAll(handles) : value;
+    }
+
+    private static List<@Nullable Tensor> adoptAll(@Nullable TensorHandle[] handles) {
+        List<@Nullable Tensor> tensors = new ArrayList<>(handles.length);
+        for (TensorHandle handle : handles) {
+            tensors.add(handle == null ? null : Tensor.adopt(handle));
         }
-        return value;
+        return Collections.unmodifiableList(tensors);
     }
 }

@@ -7,14 +7,14 @@ final class Checks {
     private Checks() {}
 
     static void requireBroadcast(String method, Shape a, Shape b) {
-        if (a != b && !a.equals(b) && !a.broadcastsWith(b)) {
+        if (!a.equals(b) && !a.broadcastsWith(b)) {
             throw new IllegalArgumentException(
                     method + ": shapes " + a + " and " + b + " do not broadcast together");
         }
     }
 
     static void requireExpands(String method, Shape from, Shape to) {
-        if (from != to && !from.expandsTo(to)) {
+        if (!from.equals(to) && !from.expandsTo(to)) {
             throw new IllegalArgumentException(
                     method + ": shape " + from + " does not broadcast to " + to);
         }

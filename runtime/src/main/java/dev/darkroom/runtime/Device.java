@@ -97,7 +97,7 @@ public record Device(Type type, int index) {
 
     /** The shim's packed form: type and index in one number. */
     int code() {
-        return type.code << 8 | index & 0xff;
+        return (type.code << 8) | (index & 0xff);
     }
 
     static Device ofCode(int code) {

@@ -7,6 +7,7 @@ import dev.darkroom.runtime.internal.ffi.Platform;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -68,7 +69,7 @@ public record Diagnosis(
                                 ? "none"
                                 : location.version() + " in " + location.directory();
             } catch (LibtorchNotFoundException e) {
-                found = e.getMessage();
+                found = Objects.requireNonNull(e.getMessage());
             }
             sources.add(new Source(source.label(), found));
         }

@@ -13,6 +13,7 @@ import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -59,10 +60,10 @@ public final class Tensor implements AutoCloseable {
 
     static List<Tensor> runAll(CallFrame call) {
         ThreadState state = ThreadState.current();
-        TensorHandle[] handles = call.tensors(state.mode.nativeMode);
+        @Nullable TensorHandle[] handles = call.tensors(state.mode.nativeMode);
         List<Tensor> tensors = new ArrayList<>(handles.length);
         for (TensorHandle handle : handles) {
-            tensors.add(adopt(handle, state));
+            tensors.add(adopt(Objects.requireNonNull(handle, "an undefined result"), state));
         }
         return List.copyOf(tensors);
     }

@@ -59,22 +59,21 @@ final class Bpe {
         this.vocabulary = vocabulary;
         this.spelling = spelling;
         this.symbols = new HashMap<>(vocabulary);
-        int next = vocabulary.isEmpty() ? 0 : Collections.max(vocabulary.values()) + 1;
-        firstOutside = next;
+        firstOutside = vocabulary.isEmpty() ? 0 : Collections.max(vocabulary.values()) + 1;
         ranks = new LongIntMap(merges.size());
         joined = new int[merges.size()];
         for (int rank = 0; rank < merges.size(); rank++) {
             var merge = merges.get(rank);
-            var whole = merge.joined(spelling.prefix);
-            for (var part : List.of(merge.left, merge.right, whole)) {
-                if (symbols.putIfAbsent(part, next) == null) {
-                    next++;
-                }
-            }
             // The same merge twice: the later rank counts, as in the references.
-            ranks.put(pair(symbols.get(merge.left), symbols.get(merge.right)), rank);
-            joined[rank] = symbols.get(whole);
+            ranks.put(pair(symbol(merge.left), symbol(merge.right)), rank);
+            joined[rank] = symbol(merge.joined(spelling.prefix));
         }
+    }
+
+    private int symbol(String text) {
+        int next = firstOutside + symbols.size() - vocabulary.size();
+        Integer known = symbols.putIfAbsent(text, next);
+        return known == null ? next : known;
     }
 
     /** The ids of a word. The array is shared: it is not to be written to. */

@@ -244,7 +244,7 @@ final class TextRepair {
         try (var in =
                 new BufferedReader(new InputStreamReader(resource, StandardCharsets.US_ASCII))) {
             for (var line = in.readLine(); line != null; line = in.readLine()) {
-                var fields = line.split(" ");
+                var fields = line.split(" ", -1);
                 var meant = new StringBuilder();
                 for (int i = 1; i < fields.length; i++) {
                     meant.appendCodePoint(Integer.parseInt(fields[i], 16));

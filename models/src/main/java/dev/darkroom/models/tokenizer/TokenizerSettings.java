@@ -289,7 +289,7 @@ record TokenizerSettings(
         private static void refuseUnsupported(JsonFile config) throws TokenizerException {
             for (var side : List.of("padding_side", "truncation_side")) {
                 var value = config.string(config.root(), side, "right");
-                if (!value.equals("right")) {
+                if (!"right".equals(value)) {
                     throw config.error(
                             side + " \"" + value + "\" is not supported, only \"right\"");
                 }

@@ -21,7 +21,7 @@ final class HeaderParser {
     /** The header, a tensor in it, a list in that. */
     private static final int DEPTH = 3;
 
-    /** A tensor's entry. @param begin of its bytes, counted from the end of the header */
+    /** A tensor's entry; its bytes are counted from the end of the header. */
     record Entry(SafetensorsDType dtype, Shape shape, long begin, long end) {}
 
     record Parsed(Map<String, Entry> tensors, Map<String, String> metadata) {}

@@ -269,14 +269,18 @@ public final class CallFrame {
         }
     }
 
-    /** Calls an operator that returns several tensors, one by one or as a list. */
-    public TensorHandle[] tensors(NativeMode mode) {
+    /**
+     * Calls an operator that returns several tensors, one by one or as a list.
+     *
+     * @return null for those that the operator left undefined
+     */
+    public @Nullable TensorHandle[] tensors(NativeMode mode) {
         run(mode);
         try {
             if (resultCount() == 1 && tag(0) == TENSOR_LIST) {
-                return (TensorHandle[]) value(0);
+                return tensorList(0);
             }
-            var tensors = new TensorHandle[resultCount()];
+            var tensors = new @Nullable TensorHandle[resultCount()];
             for (int i = 0; i < tensors.length; i++) {
                 tensors[i] = tensorAt(i);
             }
@@ -382,8 +386,10 @@ public final class CallFrame {
             return Double.longBitsToDouble(payload);
         } else if (tag == BOOL) {
             return payload != 0;
+        } else if (tag == TENSOR_LIST || tag == OPTIONAL_TENSOR_LIST) {
+            return tensorList(index);
         }
-        int size = results.get(ValueLayout.JAVA_INT, index * VALUE_BYTES + SIZE);
+        int size = size(index);
         try {
             if (tag == STRING) {
                 return new String(
@@ -400,21 +406,36 @@ public final class CallFrame {
                     bools[i] = bytes[i] != 0;
                 }
                 return bools;
-            } else if (tag == TENSOR_LIST || tag == OPTIONAL_TENSOR_LIST) {
-                var tensors = new TensorHandle[size];
-                MemorySegment addresses = array(payload, size * 8L);
-                for (int i = 0; i < size; i++) {
-                    long address = addresses.getAtIndex(ValueLayout.JAVA_LONG, i);
-                    if (address != 0) {
-                        tensors[i] = new TensorHandle(address);
-                    }
-                }
-                return tensors;
             }
             throw new IllegalStateException(operator + " returned a value of unknown kind " + tag);
         } finally {
-            DarkroomH.dr_results_free(results.asSlice(index * VALUE_BYTES, VALUE_BYTES), 1);
+            free(index);
         }
+    }
+
+    private @Nullable TensorHandle[] tensorList(int index) {
+        try {
+            var tensors = new @Nullable TensorHandle[size(index)];
+            MemorySegment addresses = array(payload(index), tensors.length * 8L);
+            for (int i = 0; i < tensors.length; i++) {
+                long address = addresses.getAtIndex(ValueLayout.JAVA_LONG, i);
+                if (address != 0) {
+                    tensors[i] = new TensorHandle(address);
+                }
+            }
+            return tensors;
+        } finally {
+            free(index);
+        }
+    }
+
+    private int size(int index) {
+        return results.get(ValueLayout.JAVA_INT, index * VALUE_BYTES + SIZE);
+    }
+
+    /** Frees the array or string of a result. */
+    private void free(int index) {
+        DarkroomH.dr_results_free(results.asSlice(index * VALUE_BYTES, VALUE_BYTES), 1);
     }
 
     private static MemorySegment array(long address, long bytes) {

@@ -127,7 +127,8 @@ public record LibtorchLocation(
     }
 
     private static String version(String source, Path root) {
-        Path home = root.endsWith("lib") ? root.getParent() : root;
+        Path parent = root.getParent();
+        Path home = root.endsWith("lib") && parent != null ? parent : root;
         for (String file :
                 List.of("build-version", "version.py", "include/torch/version.h",
                         "include/torch/headeronly/version.h")) {

@@ -11,7 +11,6 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -216,7 +215,9 @@ public final class Native {
     }
 
     public static void setGrad(TensorHandle tensor, @Nullable TensorHandle grad) {
-        List<@Nullable Handle> handles = new ArrayList<>(Arrays.asList(tensor, grad));
+        List<@Nullable Handle> handles = new ArrayList<>();
+        handles.add(tensor);
+        handles.add(grad);
         try (Arena arena = Arena.ofConfined();
                 var held = new Held(arena, handles)) {
             check(
