@@ -1,7 +1,7 @@
 // Autograd.
-#include "internal.h"
-
 #include <torch/csrc/autograd/autograd.h>
+
+#include "internal.h"
 
 using namespace darkroom;
 
@@ -45,7 +45,8 @@ int32_t dr_tensor_set_requires_grad(dr_tensor* tensor, int32_t requires_grad, dr
 
 int32_t dr_tensor_grad(const dr_tensor* tensor, dr_tensor** grad, dr_error* error) {
   return guarded(error, [&] {
-    require(tensor != nullptr && grad != nullptr, "dr_tensor_grad: the tensor or the result pointer is NULL.");
+    require(tensor != nullptr && grad != nullptr,
+            "dr_tensor_grad: the tensor or the result pointer is NULL.");
     *grad = release(at::Tensor(borrow(tensor).grad()));
   });
 }
@@ -57,11 +58,11 @@ int32_t dr_tensor_set_grad(dr_tensor* tensor, const dr_tensor* grad, dr_error* e
     if (grad != nullptr) {
       const at::Tensor g = borrow(grad);
       require(!g.is_same(t), "A tensor can't be its own gradient.");
-      require(g.sizes() == t.sizes() && g.scalar_type() == t.scalar_type() &&
-                  g.device() == t.device(),
-              "A gradient has the size, dtype and device of its tensor, ", t.sizes(), " ",
-              c10::toString(t.scalar_type()), " on ", t.device(), "; this one is ", g.sizes(), " ",
-              c10::toString(g.scalar_type()), " on ", g.device(), ".");
+      require(
+          g.sizes() == t.sizes() && g.scalar_type() == t.scalar_type() && g.device() == t.device(),
+          "A gradient has the size, dtype and device of its tensor, ", t.sizes(), " ",
+          c10::toString(t.scalar_type()), " on ", t.device(), "; this one is ", g.sizes(), " ",
+          c10::toString(g.scalar_type()), " on ", g.device(), ".");
       t.mutable_grad() = g;
     } else {
       t.mutable_grad().reset();

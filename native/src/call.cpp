@@ -1,6 +1,5 @@
 // Operator call.
-#include "internal.h"
-
+#include <ATen/EmptyTensor.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <torch/version.h>
 
@@ -10,6 +9,8 @@
 #include <mutex>
 #include <new>
 #include <vector>
+
+#include "internal.h"
 
 namespace darkroom {
 namespace {
@@ -86,7 +87,8 @@ Kind kind_of(const c10::Argument& argument) {
     case c10::TypeKind::StringType: return Kind::STRING;
     case c10::TypeKind::DeviceObjType: return Kind::DEVICE;
     case c10::TypeKind::GeneratorType: return Kind::GENERATOR;
-    case c10::TypeKind::ListType: return list_kind_of(type->expectRef<c10::ListType>().getElementType());
+    case c10::TypeKind::ListType:
+      return list_kind_of(type->expectRef<c10::ListType>().getElementType());
     default: return Kind::OTHER;
   }
 }
@@ -117,8 +119,13 @@ const char* name_of(int32_t tag) {
 struct dr_op {
   c10::OperatorHandle handle;
   std::vector<darkroom::Parameter> parameters;
+  size_t nresults;
+  bool mutates;
 
-  explicit dr_op(const c10::OperatorHandle& found) : handle(found) {
+  explicit dr_op(const c10::OperatorHandle& found)
+      : handle(found),
+        nresults(found.schema().returns().size()),
+        mutates(found.schema().is_mutable()) {
     for (const auto& argument : found.schema().arguments()) {
       parameters.emplace_back(argument);
     }
@@ -162,7 +169,8 @@ c10::IValue convert(const dr_op& op, size_t index, const dr_value& value) {
   if (value.tag == DR_NONE && parameter.optional) {
     return {};
   }
-  const bool sized = value.tag == DR_STRING || (value.tag >= DR_INT_LIST && value.tag <= DR_SCALAR_LIST);
+  const bool sized =
+      value.tag == DR_STRING || (value.tag >= DR_INT_LIST && value.tag <= DR_SCALAR_LIST);
   if (sized && (value.size < 0 || (value.size > 0 && value.as.chars == nullptr))) {
     wrong_argument(op, index, c10::str("and is NULL or has the size ", value.size));
   }
@@ -247,6 +255,39 @@ c10::IValue convert(const dr_op& op, size_t index, const dr_value& value) {
     case Kind::OTHER: break;
   }
   wrong_type(op, index, value);
+}
+
+// This thread's stack: its memory serves all calls. A call from within a call (out of a log
+// callback) finds it taken and uses one of its own.
+struct ReusedStack {
+  torch::jit::Stack stack;
+
+  ReusedStack() { stack.swap(spare); }
+  ~ReusedStack() {
+    stack.clear();
+    stack.swap(spare);
+  }
+
+ private:
+  static thread_local torch::jit::Stack spare;
+};
+
+thread_local torch::jit::Stack ReusedStack::spare;
+
+// Where libtorch may not resize a storage (memory of the caller's), it says so after it has given
+// the tensor its new sizes, which then reach beyond the memory. Such a tensor is made empty.
+void undo_failed_resizes(const dr_value* args, int32_t nargs) {
+  for (int32_t i = 0; i < nargs; ++i) {
+    if (args[i].tag == DR_TENSOR) {
+      const at::Tensor t = borrow(args[i].as.tensor);
+      if (t.layout() == c10::kStrided && t.has_storage() &&
+          at::detail::computeStorageNbytes(t.sizes(), t.strides(), t.itemsize(),
+                                           static_cast<size_t>(t.storage_offset())) >
+              t.storage().nbytes()) {
+        t.unsafeGetTensorImpl()->set_sizes_contiguous({0});
+      }
+    }
+  }
 }
 
 // ---- Results -----------------------------------------------------------------------------------
@@ -412,9 +453,7 @@ int64_t dr_op_schema(const dr_op* op, char* text, int64_t capacity) {
   return length;
 }
 
-int32_t dr_op_mutates(const dr_op* op) {
-  return op != nullptr && op->handle.schema().is_mutable() ? 1 : 0;
-}
+int32_t dr_op_mutates(const dr_op* op) { return op != nullptr && op->mutates ? 1 : 0; }
 
 int32_t dr_call(const dr_op* op, const dr_mode* mode, const dr_value* args, int32_t nargs,
                 dr_value* results, int32_t capacity, int32_t* count, dr_error* error) {
@@ -422,7 +461,7 @@ int32_t dr_call(const dr_op* op, const dr_mode* mode, const dr_value* args, int3
     require(op != nullptr && count != nullptr, "dr_call: the operator or the count is NULL.");
     const size_t given = static_cast<size_t>(std::max(nargs, 0));
     const size_t wanted = op->parameters.size();
-    const size_t nresults = op->handle.schema().returns().size();
+    const size_t nresults = op->nresults;
     require(given == 0 || args != nullptr, op->handle.operator_name(), ": the arguments are NULL.");
     require(given <= wanted, op->handle.operator_name(), " takes ", wanted, " arguments, not ",
             given, ".");
@@ -430,19 +469,29 @@ int32_t dr_call(const dr_op* op, const dr_mode* mode, const dr_value* args, int3
             op->handle.operator_name(), " returns ", nresults, " results; there is room for ",
             capacity, ".");
 
-    torch::jit::Stack stack;
+    ReusedStack reused;
+    torch::jit::Stack& stack = reused.stack;
     stack.reserve(std::max(wanted, nresults));
     for (size_t i = 0; i < given; ++i) {
-      stack.push_back(convert(*op, i, args[i]));
+      const dr_value& value = args[i];
+      if (op->parameters[i].kind == Kind::TENSOR && value.tag == DR_TENSOR &&
+          value.as.tensor != nullptr) {
+        stack.emplace_back(borrow(value.as.tensor));
+      } else {
+        stack.push_back(convert(*op, i, value));
+      }
     }
     for (size_t i = given; i < wanted; ++i) {
       const auto& fallback = op->parameters[i].argument->default_value();
       if (!fallback) wrong_argument(*op, i, "and is missing");
       stack.push_back(*fallback);
     }
-    {
+    try {
       const Mode guard(mode);
       op->handle.callBoxed(stack);
+    } catch (...) {
+      if (op->mutates) undo_failed_resizes(args, nargs);
+      throw;
     }
 
     size_t done = 0;

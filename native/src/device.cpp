@@ -1,12 +1,12 @@
 // Devices, streams, threads, memory.
-#include "internal.h"
-
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
 #include <c10/core/CPUAllocator.h>
 #include <c10/core/impl/alloc_cpu.h>
 #include <torch/version.h>
+
+#include "internal.h"
 
 // Since libtorch 2.9 the allocators of devices share an interface.
 #if TORCH_VERSION_MAJOR > 2 || TORCH_VERSION_MINOR >= 9
@@ -30,6 +30,9 @@ extern "C" void openblas_set_num_threads(int threads) __attribute__((weak));
 namespace darkroom {
 
 void require_usable(c10::Device device) {
+  if (device.is_cpu()) {
+    return;
+  }
   const int32_t count = dr_device_count(static_cast<int32_t>(device.type()));
   if (count == 0) {
     fail(DR_UNSUPPORTED, "This libtorch has no usable ", c10::DeviceTypeName(device.type()),
@@ -140,7 +143,7 @@ c10::DeviceAllocator& allocator_of(c10::Device device) {
 int32_t dr_device_count(int32_t device_type) {
   int32_t count = 0;
   guarded(nullptr, [&] {
-    const auto type = decode_device(int64_t{device_type} << 8).type();
+    const auto type = decode_device_type(device_type);
     if (c10::impl::hasDeviceGuardImpl(type)) {
       count = c10::impl::VirtualGuardImpl(type).deviceCount();
     }
@@ -162,8 +165,8 @@ int32_t dr_stream_new(int32_t device, dr_stream** stream, dr_error* error) {
   return guarded(error, [&] {
     require(stream != nullptr, "dr_stream_new: the result pointer is NULL.");
     const auto where = queued(device);
-    *stream = new dr_stream{
-        c10::impl::VirtualGuardImpl(where.type()).getStreamFromGlobalPool(where)};
+    *stream =
+        new dr_stream{c10::impl::VirtualGuardImpl(where.type()).getStreamFromGlobalPool(where)};
   });
 }
 
@@ -180,7 +183,8 @@ int32_t dr_event_new(int32_t device, int32_t timed, dr_event** event, dr_error* 
   return guarded(error, [&] {
     require(event != nullptr, "dr_event_new: the result pointer is NULL.");
     const auto where = queued(device);
-    const auto flag = timed != 0 ? c10::EventFlag::BACKEND_DEFAULT : c10::EventFlag::PYTORCH_DEFAULT;
+    const auto flag =
+        timed != 0 ? c10::EventFlag::BACKEND_DEFAULT : c10::EventFlag::PYTORCH_DEFAULT;
     *event = new dr_event{c10::Event(where.type(), flag), where};
   });
 }

@@ -1,12 +1,12 @@
 // Versions and errors.
-#include "internal.h"
-
 #include <ATen/Version.h>
 #include <torch/version.h>
 
 #include <atomic>
 #include <cstring>
 #include <new>
+
+#include "internal.h"
 
 namespace darkroom {
 namespace {

@@ -5,7 +5,6 @@
 #include <ATen/core/Tensor.h>
 #include <c10/core/AutogradState.h>
 #include <c10/core/Event.h>
-#include <c10/core/GradMode.h>
 #include <c10/core/InferenceMode.h>
 #include <c10/core/StreamGuard.h>
 #include <c10/util/StringUtil.h>
@@ -46,7 +45,8 @@ inline at::Tensor borrow_or_undefined(const dr_tensor* tensor) {
 }
 
 inline dr_tensor* release(at::Tensor&& tensor) {
-  return tensor.defined() ? reinterpret_cast<dr_tensor*>(tensor.unsafeReleaseTensorImpl()) : nullptr;
+  return tensor.defined() ? reinterpret_cast<dr_tensor*>(tensor.unsafeReleaseTensorImpl())
+                          : nullptr;
 }
 
 inline at::Generator borrow(const dr_generator* generator) {
@@ -59,6 +59,7 @@ inline int32_t encode(c10::Device device) {
   return static_cast<int32_t>(device.type()) << 8 | (device.index() & 0xff);
 }
 
+c10::DeviceType decode_device_type(int64_t type);
 c10::Device decode_device(int64_t device);
 c10::ScalarType decode_dtype(int64_t dtype);
 
@@ -102,7 +103,7 @@ int32_t guarded(dr_error* error, Body&& body) noexcept {
 // Writes text as the header's conventions say; returns its whole length.
 int64_t copy_text(std::string_view text, char* out, int64_t capacity) noexcept;
 
-// Fails unless the device can be used; initialises its type at first use.
+// Fails unless the device is the CPU or can be used; initialises its type at first use.
 void require_usable(c10::Device device);
 
 // ---- Mode --------------------------------------------------------------------------------------
@@ -121,11 +122,26 @@ class Autocast {
   bool cache_;
 };
 
+// As c10::AutoGradMode, with one look at the thread's state instead of three: it is in every call.
+class GradMode {
+ public:
+  explicit GradMode(bool enabled)
+      : state_(c10::AutogradState::get_tls_state()), before_(state_.get_grad_mode()) {
+    state_.set_grad_mode(enabled);
+  }
+  ~GradMode() { state_.set_grad_mode(before_); }
+  GradMode(const GradMode&) = delete;
+  GradMode& operator=(const GradMode&) = delete;
+
+ private:
+  c10::AutogradState& state_;
+  const bool before_;
+};
+
 // Sets a call's mode on this thread and restores what was before.
 class Mode {
  public:
-  explicit Mode(const dr_mode* mode)
-      : grad_(mode != nullptr && (mode->flags & DR_GRAD) != 0) {
+  explicit Mode(const dr_mode* mode) : grad_(mode != nullptr && (mode->flags & DR_GRAD) != 0) {
     if (mode != nullptr && ((mode->flags & ~DR_GRAD) != 0 || mode->stream != nullptr)) {
       enter(*mode);
     }
@@ -136,7 +152,7 @@ class Mode {
  private:
   void enter(const dr_mode& mode);
 
-  c10::AutoGradMode grad_;
+  GradMode grad_;
   std::optional<c10::InferenceMode> inference_;
   std::optional<Autocast> autocast_;
   std::optional<c10::StreamGuard> stream_;

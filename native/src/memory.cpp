@@ -1,10 +1,10 @@
 // Tensors from and to memory.
-#include "internal.h"
-
 #include <ATen/DLConvertor.h>
 #include <ATen/ops/from_blob.h>
 
 #include <memory>
+
+#include "internal.h"
 
 using namespace darkroom;
 
@@ -46,16 +46,17 @@ int32_t dr_tensor_from_memory(void* data, const int64_t* sizes, const int64_t* s
     require(tensor != nullptr, "dr_tensor_from_memory: the result pointer is NULL.");
     const auto type = decode_dtype(dtype);
     const auto where = decode_device(device);
+    require_usable(where);
     check_extent(dim, sizes, strides, static_cast<int64_t>(c10::elementSize(type)));
     const c10::IntArrayRef shape(sizes, static_cast<size_t>(dim));
-    require(data != nullptr || is_empty(dim, sizes), "The memory of a tensor that is not empty is NULL.");
+    require(data != nullptr || is_empty(dim, sizes),
+            "The memory of a tensor that is not empty is NULL.");
     auto maker = at::for_blob(data, shape);
     if (strides != nullptr) {
       maker.strides(c10::IntArrayRef(strides, static_cast<size_t>(dim)));
     }
-    *tensor = release(maker.options(at::TensorOptions(type).device(where))
-                          .target_device(where)
-                          .make_tensor());
+    *tensor = release(
+        maker.options(at::TensorOptions(type).device(where)).target_device(where).make_tensor());
   });
 }
 
@@ -75,7 +76,8 @@ int32_t dr_tensor_to_dlpack(const dr_tensor* tensor, DLManagedTensor** managed, 
             "dr_tensor_to_dlpack: the tensor or the result pointer is NULL.");
     const at::Tensor t = borrow(tensor);
     if (t.layout() != c10::kStrided || t.is_conj() || t.is_neg()) {
-      fail(DR_UNSUPPORTED, "DLPack holds strided tensors without a lazy conjugate or negative only.");
+      fail(DR_UNSUPPORTED,
+           "DLPack holds strided tensors without a lazy conjugate or negative only.");
     }
     *managed = at::toDLPack(t);
   });
@@ -100,6 +102,7 @@ int32_t dr_tensor_from_dlpack(DLManagedTensor* managed, dr_tensor** tensor, dr_e
         dr_dlpack_free(managed);
       }
     });
+    require_usable(t.device());
     *consumed = true;
     *tensor = release(std::move(t));
   });

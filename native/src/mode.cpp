@@ -1,17 +1,22 @@
 // The modes beyond grad mode, and the decoding of devices and dtypes.
-#include "internal.h"
-
 #include <ATen/autocast_mode.h>
+
+#include "internal.h"
 
 namespace darkroom {
 
-c10::Device decode_device(int64_t device) {
-  const int64_t type = device >> 8;
-  const auto index = static_cast<int8_t>(device & 0xff);
-  require(type >= 0 && type < c10::COMPILE_TIME_MAX_DEVICE_TYPES && index >= -1 &&
+c10::DeviceType decode_device_type(int64_t type) {
+  require(type >= 0 && type < c10::COMPILE_TIME_MAX_DEVICE_TYPES &&
               c10::isValidDeviceType(static_cast<c10::DeviceType>(type)),
-          "There is no device type ", type, " with index ", static_cast<int>(index), ".");
-  return c10::Device(static_cast<c10::DeviceType>(type), index);
+          "There is no device type ", type, ".");
+  return static_cast<c10::DeviceType>(type);
+}
+
+c10::Device decode_device(int64_t device) {
+  const auto type = decode_device_type(device >> 8);
+  const auto index = static_cast<int8_t>(device & 0xff);
+  require(index >= -1, "There is no device with the index ", static_cast<int>(index), ".");
+  return c10::Device(type, index);
 }
 
 c10::ScalarType decode_dtype(int64_t dtype) {
@@ -48,8 +53,7 @@ void Mode::enter(const dr_mode& mode) {
     const auto dtype = decode_dtype(mode.autocast_dtype);
     require(dtype == c10::kBFloat16 || dtype == c10::kHalf,
             "Autocast goes to BFloat16 or Half, not to ", c10::toString(dtype), ".");
-    const auto type = decode_device(int64_t{mode.autocast_device} << 8).type();
-    autocast_.emplace(type, dtype);
+    autocast_.emplace(decode_device_type(mode.autocast_device), dtype);
   }
   if (mode.stream != nullptr) {
     stream_.emplace(mode.stream->stream);

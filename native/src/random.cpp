@@ -1,10 +1,10 @@
 // Random numbers.
-#include "internal.h"
-
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Context.h>
 
 #include <mutex>
+
+#include "internal.h"
 
 using namespace darkroom;
 
@@ -26,8 +26,9 @@ int32_t dr_generator_new(int32_t device, int64_t seed, dr_generator** generator,
       g = at::make_generator<at::CPUGeneratorImpl>(static_cast<uint64_t>(seed));
     } else {
       require_usable(where);
-      g = at::globalContext().getAcceleratorHooksInterface(where.type()).getNewGenerator(
-          where.index());
+      g = at::globalContext()
+              .getAcceleratorHooksInterface(where.type())
+              .getNewGenerator(where.index());
       g.set_current_seed(static_cast<uint64_t>(seed));
     }
     *generator = reinterpret_cast<dr_generator*>(g.unsafeReleaseGeneratorImpl());
