@@ -5,17 +5,18 @@
 CASES holds the folders pixart_alpha, pixart_sigma, pixart_lcm and dit; OUT is a safetensors file. Run
 with diffusers 0.35.2, transformers 4.57.1 and torch 2.13.0 on the CPU.
 
-For each model: its inputs, what every block returns, and the output. The small models made here (T5 v1.0,
-T5 in half precision, PixArt without a caption projection, DiT with another patch size) bring their weights
-along, under "NAME.weights.".
+For each model: its inputs and the output; for the cases' T5s the ids of prompt and negative prompt, whose
+embeddings the cases have. The small models made here (T5 v1.0, T5 in half precision, PixArt without a caption
+projection, DiT with another patch size) bring their weights along, under "NAME.weights.".
 """
 
+import json
 import sys
 
 import torch
 from diffusers import DiTTransformer2DModel, PixArtTransformer2DModel
-from safetensors.torch import load_file, save_file
-from transformers import T5Config, T5EncoderModel
+from safetensors.torch import save_file
+from transformers import T5Config, T5EncoderModel, T5Tokenizer
 
 torch.set_grad_enabled(False)
 torch.set_num_threads(1)
@@ -26,15 +27,6 @@ golden = {}
 def record(name, **tensors):
     for key, tensor in tensors.items():
         golden[f"{name}.{key}"] = tensor.detach().clone().contiguous()
-
-
-def recording(name, model, blocks):
-    """Records what each block returns."""
-    for i, block in enumerate(blocks):
-        def hook(module, inputs, output, i=i):
-            record(name, **{f"block_{i}": output[0] if isinstance(output, tuple) else output})
-        block.register_forward_hook(hook)
-    return model
 
 
 def randomised(model):
@@ -50,7 +42,6 @@ def weights(name, model, skip=()):
 
 
 def pixart(name, model, size, conditions=None, embeds=None, mask=None, timestep=(999, 412)):
-    recording(name, model, model.transformer_blocks)
     latents = torch.randn(2, 4, *size)
     timestep = torch.tensor(timestep)
     record(name, latents=latents, embeds=embeds, mask=mask, timestep=timestep, **(conditions or {}))
@@ -60,7 +51,6 @@ def pixart(name, model, size, conditions=None, embeds=None, mask=None, timestep=
 
 
 def dit(name, model, size, labels, timestep):
-    recording(name, model, model.transformer_blocks)
     latents = torch.randn(len(labels), model.config.in_channels, *size)
     labels, timestep = torch.tensor(labels), torch.tensor(timestep)
     record(name, latents=latents, labels=labels, timestep=timestep)
@@ -68,15 +58,20 @@ def dit(name, model, size, labels, timestep):
 
 
 def t5(name, model, ids, mask):
-    recording(name, model, model.encoder.block)
     record(name, ids=ids, mask=mask, output=model(ids, attention_mask=mask)[0])
 
 
 # ---- the cases' own checkpoints
 for case, size in (("pixart_alpha", (6, 10)), ("pixart_sigma", (8, 8)), ("pixart_lcm", (8, 4))):
+    call = json.load(open(f"{cases}/{case}/case.json"))
+    tokenizer = T5Tokenizer.from_pretrained(f"{cases}/{case}/model/tokenizer", legacy=True)
+    for text in ("prompt", "negative_prompt") if call["guidance_scale"] > 1 else ("prompt",):
+        ids = tokenizer(call[text].lower().strip(), padding="max_length", truncation=True,
+                        max_length=call["max_sequence_length"], return_tensors="pt").input_ids
+        record(case, **{f"{text}_ids": ids})
+
     torch.manual_seed(1)
-    folder = f"{cases}/{case}/model/transformer"
-    model = PixArtTransformer2DModel.from_pretrained(folder).eval()
+    model = PixArtTransformer2DModel.from_pretrained(f"{cases}/{case}/model/transformer").eval()
     embeds = torch.randn(2, 12, model.config.caption_channels)
     mask = (torch.arange(12)[None] < torch.tensor([[7], [1]])).long()
     conditions = None
@@ -119,8 +114,11 @@ torch.manual_seed(6)
 model = randomised(T5EncoderModel(T5Config(**tiny, feed_forward_proj="gated-gelu")))
 half = model.half()
 weights("t5_half", half, skip=("encoder.embed_tokens.weight",))
+exact = T5EncoderModel(half.config).eval()
+exact.load_state_dict(half.state_dict())
+record("t5_half", output_float32=exact(ids[:, :11], attention_mask=mask[:, 5:16])[0])
 for block in half.encoder.block:  # what from_pretrained(torch_dtype=float16) leaves in float32
     block.layer[-1].DenseReluDense.wo.float()
-t5("t5_half", half, ids[:, :11], mask[:, 29:])
+t5("t5_half", half, ids[:, :11], mask[:, 5:16])
 
 save_file(golden, out_file)

@@ -5,5 +5,9 @@ module dev.darkroom.models {
     requires static transitive org.jspecify;
 
     exports dev.darkroom.models.config;
+    exports dev.darkroom.models.dit;
+    exports dev.darkroom.models.layers;
+    exports dev.darkroom.models.pixart;
+    exports dev.darkroom.models.t5;
     exports dev.darkroom.models.vae;
 }

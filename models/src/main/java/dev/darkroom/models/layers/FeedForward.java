@@ -1,0 +1,34 @@
+package dev.darkroom.models.layers;
+
+import dev.darkroom.runtime.Tensor;
+import dev.darkroom.runtime.nn.Activation;
+import dev.darkroom.runtime.nn.Linear;
+import dev.darkroom.runtime.nn.Module;
+import dev.darkroom.runtime.nn.Weights;
+
+/** Two linear layers, four times as wide in between. */
+public final class FeedForward extends Module {
+    private final Linear in;
+    private final Linear out;
+    private final Activation activation;
+
+    /**
+     * @param width of the tokens
+     */
+    public FeedForward(Weights w, long width, Activation activation) {
+        super(w);
+        this.activation = activation;
+        in = new Linear(w.sub("net.0.proj"), width, 4 * width, true);
+        out = new Linear(w.sub("net.2"), 4 * width, width, true);
+    }
+
+    /**
+     * Transforms each token.
+     *
+     * @param x {@code [N,T,D]}
+     * @return {@code [N,T,D]}
+     */
+    public Tensor forward(Tensor x) {
+        return out.forward(activation.apply(in.forward(x)));
+    }
+}

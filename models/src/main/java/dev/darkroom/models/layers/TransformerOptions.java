@@ -1,0 +1,56 @@
+package dev.darkroom.models.layers;
+
+import dev.darkroom.models.config.ConfigReader;
+import dev.darkroom.runtime.nn.Activation;
+
+/**
+ * Options that diffusers' patch transformers share, in the old class {@code Transformer2DModel}
+ * too.
+ */
+public final class TransformerOptions {
+    private TransformerOptions() {}
+
+    /**
+     * Checks the options that choose between kinds of networks.
+     *
+     * @param normType the kind of conditioning that the caller is
+     */
+    public static void require(ConfigReader json, String normType) {
+        json.ignore("dropout", "norm_num_groups"); // training only; of other kinds
+        json.ignore("upcast_attention"); // attention accumulates in float32 anyhow
+        json.only("norm_type", normType);
+        json.only("norm_elementwise_affine", false);
+        json.only("attention_type", "default");
+        json.only("double_self_attention", false);
+        json.only("only_cross_attention", false);
+        json.only("use_linear_projection", false);
+        json.only("num_vector_embeds", (Object) null);
+    }
+
+    /** The activation of the feed-forward networks. */
+    public static Activation activation(ConfigReader json) {
+        json.only("activation_fn", "gelu-approximate", "gelu");
+        return Activation.parse(json.text("activation_fn", "gelu-approximate"));
+    }
+
+    /** Whether all sizes are positive and the tokens' positions and patches come out even. */
+    public static void requireSizes(
+            int heads, int headWidth, int channels, int layers, int sampleSize, int patchSize) {
+        if (heads < 1 || headWidth < 1 || channels < 1 || layers < 1 || patchSize < 1) {
+            throw new IllegalArgumentException(
+                    ("sizes must be at least 1: num_attention_heads %d, attention_head_dim %d,"
+                                    + " channels %d, num_layers %d, patch_size %d")
+                            .formatted(heads, headWidth, channels, layers, patchSize));
+        }
+        if ((long) heads * headWidth % 4 != 0) {
+            throw new IllegalArgumentException(
+                    "num_attention_heads %d · attention_head_dim %d must be a multiple of 4"
+                            .formatted(heads, headWidth));
+        }
+        if (sampleSize < patchSize) {
+            throw new IllegalArgumentException(
+                    "sample_size %d must be at least patch_size %d"
+                            .formatted(sampleSize, patchSize));
+        }
+    }
+}

@@ -1,0 +1,73 @@
+package dev.darkroom.models.t5;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.darkroom.models.config.ConfigException;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+class T5ConfigTest {
+    @TempDir Path folder;
+
+    private T5Config read(String json) throws IOException {
+        return T5Config.read(Files.writeString(folder.resolve("config.json"), json));
+    }
+
+    @Test
+    void missingOptionsHaveTheReferencesDefaults() throws IOException {
+        assertEquals(new T5Config(32128, 512, 64, 2048, 6, 8, 32, 128, 1e-6, false), read("{}"));
+    }
+
+    @Test
+    void xxlAsPublished() throws IOException {
+        assertEquals(
+                T5Config.xxl(),
+                read(
+                        """
+                        {"_name_or_path": "t5-v1_1-xxl", "architectures": ["T5EncoderModel"],
+                         "classifier_dropout": 0.0, "d_ff": 10240, "d_kv": 64, "d_model": 4096,
+                         "decoder_start_token_id": 0, "dense_act_fn": "gelu_new",
+                         "dropout_rate": 0.1, "eos_token_id": 1, "feed_forward_proj": "gated-gelu",
+                         "initializer_factor": 1.0, "is_encoder_decoder": true,
+                         "is_gated_act": true, "layer_norm_epsilon": 1e-06, "model_type": "t5",
+                         "num_decoder_layers": 24, "num_heads": 64, "num_layers": 24,
+                         "output_past": true, "pad_token_id": 0,
+                         "relative_attention_max_distance": 128,
+                         "relative_attention_num_buckets": 32, "tie_word_embeddings": false,
+                         "torch_dtype": "float32", "transformers_version": "4.21.1",
+                         "use_cache": true, "vocab_size": 32128}
+                        """));
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "model_type                      | \"umt5\"",
+                "is_decoder                      | true",
+                "feed_forward_proj               | \"gated-silu\"",
+                "dense_act_fn                    | \"gelu_new\"",
+                "is_gated_act                    | true",
+                "d_model                         | 0",
+                "relative_attention_num_buckets  | 3",
+                "relative_attention_max_distance | 8",
+                "layer_norm_epsilon              | 0",
+                "vocab_size                      | \"many\"",
+                "a_new_option                    | 1",
+            })
+    void whatIsNotSupportedIsNamed(String option, String value) {
+        var error =
+                assertThrows(
+                        ConfigException.class, () -> read("{\"%s\": %s}".formatted(option, value)));
+        assertTrue(error.getMessage().contains(option), error.getMessage());
+    }
+}
