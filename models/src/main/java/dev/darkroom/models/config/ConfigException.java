@@ -1,8 +1,9 @@
 package dev.darkroom.models.config;
 
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
 import java.nio.file.Path;
-import org.jspecify.annotations.Nullable;
 
 /** A config is not JSON, or has an option or a value that is not supported. Names the file. */
 public final class ConfigException extends IOException {

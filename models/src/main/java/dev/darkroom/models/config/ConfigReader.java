@@ -7,6 +7,9 @@ import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -18,12 +21,11 @@ import java.util.Set;
 import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
-import org.jspecify.annotations.Nullable;
 
 /**
- * Reads one JSON config into a record. A missing option has the default that is passed with it, which
- * is the one of the reference class's constructor; an option that nobody asked for is an error, so
- * that none is silently ignored.
+ * Reads one JSON config into a record. A missing option has the default that is passed with it,
+ * which is the one of the reference class's constructor; an option that nobody asked for is an
+ * error, so that none is silently ignored.
  *
  * <pre>{@code
  * VaeConfig config = ConfigReader.read(file, json -> {
@@ -33,9 +35,9 @@ import org.jspecify.annotations.Nullable;
  * });
  * }</pre>
  *
- * <p>Numbers may be {@code NaN} and {@code ±Infinity}, which real configs contain. Options that begin
- * with an underscore ({@code _class_name}, {@code _diffusers_version} …) describe the file and need
- * not be asked for.
+ * <p>Numbers may be {@code NaN} and {@code ±Infinity}, which real configs contain. Options that
+ * begin with an underscore ({@code _class_name}, {@code _diffusers_version} …) describe the file
+ * and need not be asked for.
  */
 public final class ConfigReader {
     /** More than any config has; what is larger is some other file. */
@@ -58,8 +60,8 @@ public final class ConfigReader {
     /**
      * Reads a config.
      *
-     * @param build asks for the options and makes the record; an {@link IllegalArgumentException} of
-     *     it or of the record becomes a {@link ConfigException} that names the file
+     * @param build asks for the options and makes the record; an {@link IllegalArgumentException}
+     *     of it or of the record becomes a {@link ConfigException} that names the file
      * @throws ConfigException if the file is not a JSON object, or has an unknown option or a value
      *     that is not supported
      * @throws IOException if the file can't be read
@@ -164,7 +166,9 @@ public final class ConfigReader {
      */
     public String text(String key, String missing) {
         JsonNode value = get(key);
-        return value == null ? missing : require(key, value, JsonNode::isTextual, "a string").textValue();
+        return value == null
+                ? missing
+                : require(key, value, JsonNode::isTextual, "a string").textValue();
     }
 
     /**
@@ -207,10 +211,7 @@ public final class ConfigReader {
         return value == null
                 ? missing
                 : elements(key, value).stream()
-                        .map(
-                                each ->
-                                        require(key, each, JsonNode::isTextual, "strings")
-                                                .textValue())
+                        .map(each -> require(key, each, JsonNode::isTextual, "strings").textValue())
                         .toList();
     }
 

@@ -15,7 +15,8 @@ final class AttentionBlock extends Module {
     AttentionBlock(Weights w, int channels, AutoencoderKlConfig config) {
         super(w);
         groupNorm =
-                new GroupNorm(w.sub("group_norm"), config.normGroups(), channels, AutoencoderKl.EPS);
+                new GroupNorm(
+                        w.sub("group_norm"), config.normGroups(), channels, AutoencoderKl.EPS);
         attention = new Attention(w, Attention.Sizes.self(channels, 1, true));
     }
 

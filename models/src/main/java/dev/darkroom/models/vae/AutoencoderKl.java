@@ -8,14 +8,16 @@ import dev.darkroom.runtime.nn.Conv2d;
 import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.runtime.nn.WeightSource;
 import dev.darkroom.runtime.nn.Weights;
+
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
 import java.util.Map;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The autoencoder of latent diffusion (Rombach et al. 2022, "High-Resolution Image Synthesis with
- * Latent Diffusion Models"), in diffusers' layout {@code AutoencoderKL}. Images are
- * {@code [N,C,H,W]} from −1 to 1.
+ * Latent Diffusion Models"), in diffusers' layout {@code AutoencoderKL}. Images are {@code
+ * [N,C,H,W]} from −1 to 1.
  */
 public final class AutoencoderKl extends Module {
     /** Of all norms. */
@@ -85,8 +87,8 @@ public final class AutoencoderKl extends Module {
     /**
      * Encodes images.
      *
-     * @param images {@code [N,C,H,W]} from −1 to 1, H and W multiples of
-     *     {@link AutoencoderKlConfig#downsampling}
+     * @param images {@code [N,C,H,W]} from −1 to 1, H and W multiples of {@link
+     *     AutoencoderKlConfig#downsampling}
      * @return the distribution of the latents, not {@linkplain #scaled scaled}
      * @throws IllegalArgumentException if the shape is another
      */
@@ -113,8 +115,8 @@ public final class AutoencoderKl extends Module {
      * Decodes latents.
      *
      * @param latents {@code [N,C,H,W]}, {@linkplain #unscaled not scaled}
-     * @return images {@code [N,C',H·f,W·f]} with f = {@link AutoencoderKlConfig#downsampling}; about
-     *     from −1 to 1, not clamped
+     * @return images {@code [N,C',H·f,W·f]} with f = {@link AutoencoderKlConfig#downsampling};
+     *     about from −1 to 1, not clamped
      * @throws IllegalArgumentException if the shape is another
      */
     public Tensor decode(Tensor latents) {

@@ -2,14 +2,16 @@ package dev.darkroom.models.vae;
 
 import dev.darkroom.models.config.ConfigReader;
 import dev.darkroom.runtime.nn.Activation;
+
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /**
- * The options of {@link AutoencoderKl}; names and defaults are those of diffusers'
- * {@code AutoencoderKL}.
+ * The options of {@link AutoencoderKl}; names and defaults are those of diffusers' {@code
+ * AutoencoderKL}.
  *
  * @param inChannels of images that are encoded
  * @param outChannels of images that are decoded
@@ -70,8 +72,7 @@ public record AutoencoderKlConfig(
                 Double.isFinite(scalingFactor) && scalingFactor != 0,
                 "scaling_factor",
                 scalingFactor);
-        require(
-                shiftFactor == null || Double.isFinite(shiftFactor), "shift_factor", shiftFactor);
+        require(shiftFactor == null || Double.isFinite(shiftFactor), "shift_factor", shiftFactor);
         require(
                 !blockOutChannels.isEmpty() && blockOutChannels.size() <= MAX_LEVELS,
                 "block_out_channels",

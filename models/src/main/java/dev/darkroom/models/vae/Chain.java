@@ -2,6 +2,7 @@ package dev.darkroom.models.vae;
 
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
+
 import java.util.List;
 import java.util.function.UnaryOperator;
 

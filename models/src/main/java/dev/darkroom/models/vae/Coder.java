@@ -5,6 +5,7 @@ import dev.darkroom.runtime.nn.Conv2d;
 import dev.darkroom.runtime.nn.GroupNorm;
 import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.runtime.nn.Weights;
+
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.UnaryOperator;
@@ -62,7 +63,8 @@ final class Coder extends Module {
 
     /** Its activation is SiLU whatever the config says of the blocks'. */
     private void convOut(Weights w, int in, long out, AutoencoderKlConfig config) {
-        var norm = new GroupNorm(w.sub("conv_norm_out"), config.normGroups(), in, AutoencoderKl.EPS);
+        var norm =
+                new GroupNorm(w.sub("conv_norm_out"), config.normGroups(), in, AutoencoderKl.EPS);
         var conv = new Conv2d(w.sub("conv_out"), in, out, 3, 1);
         layers.add(norm::forward);
         layers.add(Tensor::silu);

@@ -6,8 +6,8 @@ import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
 
 /**
- * What the encoder knows of an image's latents: independent normal distributions (Kingma and Welling
- * 2014, "Auto-Encoding Variational Bayes").
+ * What the encoder knows of an image's latents: independent normal distributions (Kingma and
+ * Welling 2014, "Auto-Encoding Variational Bayes").
  *
  * @param mean {@code [N,C,H,W]}
  * @param logVariance {@code [N,C,H,W]}, between −30 and 20

@@ -6,13 +6,14 @@ import dev.darkroom.runtime.TensorScope;
 import dev.darkroom.runtime.nn.Conv2d;
 import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.runtime.nn.Weights;
+
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.UnaryOperator;
 
 /**
- * One resolution of the encoder or the decoder: residual blocks, in some configs with attention after
- * each, then a change of resolution unless it is the last level.
+ * One resolution of the encoder or the decoder: residual blocks, in some configs with attention
+ * after each, then a change of resolution unless it is the last level.
  */
 final class Level extends Module {
     private final List<UnaryOperator<Tensor>> layers = new ArrayList<>();
@@ -34,7 +35,8 @@ final class Level extends Module {
         var channels = config.blockOutChannels();
         int in = channels.get(Math.max(i - 1, 0));
         int out = channels.get(i);
-        var level = new Level(w, in, out, config.layersPerBlock(), config.downBlocks().get(i), config);
+        var level =
+                new Level(w, in, out, config.layersPerBlock(), config.downBlocks().get(i), config);
         if (i < channels.size() - 1) {
             var conv = new Conv2d(w.sub("downsamplers.0.conv"), out, out, 3, 2, 0, true);
             level.layers.add(x -> halve(x, conv));
@@ -66,7 +68,9 @@ final class Level extends Module {
         return Chain.run(x, layers);
     }
 
-    /** {@code [N,C,H,W]} to {@code [N,C,H/2,W/2]}; zeros are added at the right and the bottom only. */
+    /**
+     * {@code [N,C,H,W]} to {@code [N,C,H/2,W/2]}; zeros are added at the right and the bottom only.
+     */
     private static Tensor halve(Tensor x, Conv2d conv) {
         try (var scope = TensorScope.open()) {
             return scope.keep(conv.forward(Ops.pad(x, 0, 0, 1, 0, 1)));

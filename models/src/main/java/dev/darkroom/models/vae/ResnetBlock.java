@@ -7,6 +7,7 @@ import dev.darkroom.runtime.nn.Conv2d;
 import dev.darkroom.runtime.nn.GroupNorm;
 import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.runtime.nn.Weights;
+
 import org.jspecify.annotations.Nullable;
 
 /** Two normalised convolutions with a residual connection (He et al. 2016), without timestep. */

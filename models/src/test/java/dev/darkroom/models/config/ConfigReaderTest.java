@@ -5,16 +5,17 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.function.Function;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
 
 class ConfigReaderTest {
     @TempDir Path folder;
@@ -35,7 +36,8 @@ class ConfigReaderTest {
         String json =
                 """
                 {"_class_name": "X", "text": "a", "integer": 3, "number": 2, "flag": false,
-                 "texts": ["a", "b"], "integers": [1, 2], "numbers": [0.5, -Infinity]}""";
+                 "texts": ["a", "b"], "integers": [1, 2], "numbers": [0.5, -Infinity]}\
+                """;
         read(
                 json,
                 options -> {

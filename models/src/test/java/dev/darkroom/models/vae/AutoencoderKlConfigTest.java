@@ -6,21 +6,22 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.darkroom.models.config.ConfigException;
 import dev.darkroom.runtime.nn.Activation;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.List;
+
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+
 class AutoencoderKlConfigTest {
     @TempDir Path folder;
 
     private AutoencoderKlConfig read(String json) throws IOException {
-        return AutoencoderKlConfig.read(
-                Files.writeString(folder.resolve("config.json"), json));
+        return AutoencoderKlConfig.read(Files.writeString(folder.resolve("config.json"), json));
     }
 
     @Test
@@ -58,7 +59,8 @@ class AutoencoderKlConfigTest {
                  "sample_size": 512, "scaling_factor": 0.5, "shift_factor": 0.25,
                  "latents_mean": [1, 2], "latents_std": [3, 4], "force_upcast": false,
                  "use_quant_conv": false, "use_post_quant_conv": false,
-                 "mid_block_add_attention": false}""";
+                 "mid_block_add_attention": false}\
+                """;
         var config = read(json);
         assertEquals(
                 new AutoencoderKlConfig(

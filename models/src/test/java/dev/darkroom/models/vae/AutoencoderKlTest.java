@@ -16,16 +16,18 @@ import dev.darkroom.runtime.nn.Weights;
 import dev.darkroom.runtime.safetensors.LoadMode;
 import dev.darkroom.runtime.safetensors.Safetensors;
 import dev.darkroom.runtime.safetensors.WeightFiles;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.HashMap;
+
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashMap;
 
 /** The autoencoder against diffusers'. */
 class AutoencoderKlTest {
@@ -114,16 +116,12 @@ class AutoencoderKlTest {
         Path folder = TESTS.resolve("cases").resolve(name);
         Path part = folder.resolve("model/vae");
         var config = AutoencoderKlConfig.read(part.resolve("config.json"));
-        var files =
-                WeightFiles.find(
-                        part, WeightFiles.DIFFUSERS, null);
+        var files = WeightFiles.find(part, WeightFiles.DIFFUSERS, null);
         try (var weights = Safetensors.open(files.path(), LoadMode.MAPPED);
                 var expected =
-                        Safetensors.open(
-                                folder.resolve("expected.safetensors"), LoadMode.MAPPED);
+                        Safetensors.open(folder.resolve("expected.safetensors"), LoadMode.MAPPED);
                 var vae =
-                        AutoencoderKl.load(
-                                weights.weights(), config, DType.FLOAT32, Device.CPU)) {
+                        AutoencoderKl.load(weights.weights(), config, DType.FLOAT32, Device.CPU)) {
             var image = vae.decode(vae.unscaled(expected.tensor("latents_03")));
             assertClose(
                     expected.tensor("image"),

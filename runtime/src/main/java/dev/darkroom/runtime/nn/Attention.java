@@ -3,6 +3,7 @@ package dev.darkroom.runtime.nn;
 import dev.darkroom.runtime.Ops;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
+
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -84,8 +85,8 @@ public final class Attention extends Module {
     public record KeyValue(Tensor key, Tensor value) {}
 
     /**
-     * Projects a context that {@link #forward(Tensor, KeyValue, Tensor)} is to use several times, such
-     * as a text at every step.
+     * Projects a context that {@link #forward(Tensor, KeyValue, Tensor)} is to use several times,
+     * such as a text at every step.
      *
      * @param context {@code [N,L,D']}
      */

@@ -9,13 +9,15 @@ import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
 import dev.darkroom.runtime.nn.WeightsException.Misfit;
+
+import org.jspecify.annotations.Nullable;
+
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
-import org.jspecify.annotations.Nullable;
 
 /** What the constructors of one network have declared, and the checkpoint to hold it against. */
 final class Declarations {
@@ -126,9 +128,7 @@ final class Declarations {
         var keys = checkpoint.keys();
         var missing = declared.keySet().stream().filter(key -> !keys.contains(key)).toList();
         var unexpected =
-                keys.stream()
-                        .filter(key -> !declared.containsKey(key) && !isIgnored(key))
-                        .toList();
+                keys.stream().filter(key -> !declared.containsKey(key) && !isIgnored(key)).toList();
         var misfits =
                 declared.values().stream()
                         .map(Declaration::parameter)
@@ -145,11 +145,11 @@ final class Declarations {
         Shape shape = checkpoint.shape(parameter.key());
         DType type = checkpoint.dtype(parameter.key());
         boolean fits =
-                shape.equals(parameter.shape())
-                        && (type.isFloatingPoint() || parameter.isBuffer());
+                shape.equals(parameter.shape()) && (type.isFloatingPoint() || parameter.isBuffer());
         return fits
                 ? Optional.empty()
-                : Optional.of(new Misfit(parameter.key(), parameter.shape(), type.toString() + shape));
+                : Optional.of(
+                        new Misfit(parameter.key(), parameter.shape(), type.toString() + shape));
     }
 
     private boolean isIgnored(String key) {
@@ -157,8 +157,7 @@ final class Declarations {
                 .anyMatch(
                         pattern ->
                                 pattern.endsWith("*")
-                                        ? key.startsWith(
-                                                pattern.substring(0, pattern.length() - 1))
+                                        ? key.startsWith(pattern.substring(0, pattern.length() - 1))
                                         : key.equals(pattern));
     }
 }

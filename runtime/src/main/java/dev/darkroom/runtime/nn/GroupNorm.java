@@ -5,8 +5,8 @@ import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
 
 /**
- * Normalises groups of channels to mean 0 and variance 1, then scales and shifts each channel (Wu and
- * He 2018, "Group Normalization"). Keys: {@code weight [C]}, {@code bias [C]}.
+ * Normalises groups of channels to mean 0 and variance 1, then scales and shifts each channel (Wu
+ * and He 2018, "Group Normalization"). Keys: {@code weight [C]}, {@code bias [C]}.
  */
 public final class GroupNorm extends Module {
     private final Parameter weight;
@@ -23,7 +23,12 @@ public final class GroupNorm extends Module {
         super(w);
         if (groups < 1 || channels % groups != 0) {
             throw new IllegalArgumentException(
-                    w.path() + ": " + channels + " channels do not divide into " + groups + " groups");
+                    w.path()
+                            + ": "
+                            + channels
+                            + " channels do not divide into "
+                            + groups
+                            + " groups");
         }
         weight = w.parameter("weight", Shape.of(channels), Init.ONES);
         bias = w.parameter("bias", Shape.of(channels), Init.ZEROS);

@@ -3,11 +3,12 @@ package dev.darkroom.runtime.nn;
 import dev.darkroom.runtime.Ops;
 import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
+
 import org.jspecify.annotations.Nullable;
 
 /**
- * Normalises the last dimension to mean 0 and variance 1, then scales and shifts it (Ba et al. 2016,
- * "Layer Normalization"). Keys, where affine: {@code weight [D]}, {@code bias [D]}.
+ * Normalises the last dimension to mean 0 and variance 1, then scales and shifts it (Ba et al.
+ * 2016, "Layer Normalization"). Keys, where affine: {@code weight [D]}, {@code bias [D]}.
  */
 public final class LayerNorm extends Module {
     private final @Nullable Parameter weight;

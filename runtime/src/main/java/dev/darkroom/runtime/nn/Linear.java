@@ -3,6 +3,7 @@ package dev.darkroom.runtime.nn;
 import dev.darkroom.runtime.Ops;
 import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
+
 import org.jspecify.annotations.Nullable;
 
 /** x · weightᵀ + bias. Keys: {@code weight [out,in]}, {@code bias [out]}. */
@@ -16,8 +17,8 @@ public final class Linear extends Module {
     }
 
     /**
-     * A layer whose weight begins in a way of its own, such as {@link Init#ZEROS} for the last layer
-     * of a residual branch.
+     * A layer whose weight begins in a way of its own, such as {@link Init#ZEROS} for the last
+     * layer of a residual branch.
      */
     public Linear(Weights w, long in, long out, boolean bias, Init init) {
         super(w);

@@ -3,6 +3,7 @@ package dev.darkroom.runtime.nn;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
+
 import java.util.Collections;
 import java.util.Map;
 import java.util.Objects;

@@ -5,6 +5,7 @@ import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Mode;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
+
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -62,8 +63,8 @@ public abstract class Module implements AutoCloseable {
     }
 
     /**
-     * All parameters, those of the modules inside too, by their names as seen from this module, in the
-     * order of declaration: first a module's own, then those of the modules inside.
+     * All parameters, those of the modules inside too, by their names as seen from this module, in
+     * the order of declaration: first a module's own, then those of the modules inside.
      */
     public final Map<String, Parameter> parameters() {
         var all = new LinkedHashMap<String, Parameter>();

@@ -4,12 +4,13 @@ import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
+
 import org.jspecify.annotations.Nullable;
 
 /**
- * A tensor that belongs to a {@link Module}, under the name that it has in checkpoints. It is declared
- * with a shape when the module is made and has a value once the network is loaded; the value can be
- * replaced (another type or device, merged adapters, averaged weights).
+ * A tensor that belongs to a {@link Module}, under the name that it has in checkpoints. It is
+ * declared with a shape when the module is made and has a value once the network is loaded; the
+ * value can be replaced (another type or device, merged adapters, averaged weights).
  */
 public final class Parameter {
     private final String key;
@@ -79,7 +80,10 @@ public final class Parameter {
         }
     }
 
-    /** A value in the type that this parameter has in a network of a type; integers stay as they are. */
+    /**
+     * A value in the type that this parameter has in a network of a type; integers stay as they
+     * are.
+     */
     Tensor cast(Tensor tensor, DType network) {
         if (!tensor.dtype().isFloatingPoint()) {
             return tensor;

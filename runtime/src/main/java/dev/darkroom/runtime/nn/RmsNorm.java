@@ -7,8 +7,8 @@ import dev.darkroom.runtime.TensorScope;
 
 /**
  * Divides by the root of the mean square over the last dimension, then scales (Zhang and Sennrich
- * 2019, "Root Mean Square Layer Normalization"). The mean is taken in float32, as T5 and diffusers do.
- * Key: {@code weight [D]}.
+ * 2019, "Root Mean Square Layer Normalization"). The mean is taken in float32, as T5 and diffusers
+ * do. Key: {@code weight [D]}.
  */
 public final class RmsNorm extends Module {
     private final Parameter weight;

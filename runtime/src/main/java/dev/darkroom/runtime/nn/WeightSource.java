@@ -3,6 +3,7 @@ package dev.darkroom.runtime.nn;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
+
 import java.io.IOException;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -24,8 +25,8 @@ public interface WeightSource {
     DType dtype(String key);
 
     /**
-     * One of the tensors, in its own type. It belongs to the open scope and may share memory with the
-     * source.
+     * One of the tensors, in its own type. It belongs to the open scope and may share memory with
+     * the source.
      *
      * @throws IOException if it can't be read
      */

@@ -5,17 +5,19 @@ import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Generator;
 import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
+
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
 import java.util.List;
 import java.util.function.Function;
 import java.util.stream.IntStream;
-import org.jspecify.annotations.Nullable;
 
 /**
  * A place in a network's tree of names, where constructors declare parameters. {@link #load} and
- * {@link #random} make a network in two steps: the constructors run and declare everything, which is
- * checked as a whole; then the parameters get their values. So nothing is read or allocated for a
- * network that does not fit, and no {@link Parameter} has a value inside a constructor.
+ * {@link #random} make a network in two steps: the constructors run and declare everything, which
+ * is checked as a whole; then the parameters get their values. So nothing is read or allocated for
+ * a network that does not fit, and no {@link Parameter} has a value inside a constructor.
  *
  * <pre>{@code
  * var vae = Weights.load(source, DType.FLOAT32, Device.CPU, w -> new AutoencoderKl(w, config));
@@ -55,8 +57,8 @@ public final class Weights {
      * @param network calls the constructor
      * @throws WeightsException if the checkpoint does not fit
      * @throws IOException if it can't be read
-     * @throws dev.darkroom.runtime.InsufficientMemoryException if its parameters have to be cast and
-     *     there is not enough memory for the copies
+     * @throws dev.darkroom.runtime.InsufficientMemoryException if its parameters have to be cast
+     *     and there is not enough memory for the copies
      */
     public static <M extends Module> M load(
             WeightSource source, @Nullable DType dtype, Device device, Function<Weights, M> network)
@@ -150,8 +152,8 @@ public final class Weights {
     }
 
     /**
-     * Gives the module a table that is computed and not in the checkpoint. It is cast and moved like
-     * the parameters, and closed with them.
+     * Gives the module a table that is computed and not in the checkpoint. It is cast and moved
+     * like the parameters, and closed with them.
      *
      * @param value taken over
      */

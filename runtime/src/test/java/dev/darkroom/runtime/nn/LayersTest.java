@@ -11,14 +11,17 @@ import dev.darkroom.runtime.Memory;
 import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
-import java.io.IOException;
-import java.util.Map;
-import java.util.function.Function;
+
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+
+import java.io.IOException;
+import java.util.Map;
+import java.util.function.Consumer;
+import java.util.function.Function;
 
 /** Layers against PyTorch 2.13's functions of the same inputs, in float32 on the CPU. */
 class LayersTest {
@@ -47,7 +50,7 @@ class LayersTest {
     }
 
     private static <M extends Module> void with(
-            Map<String, Tensor> weights, Function<Weights, M> make, java.util.function.Consumer<M> test)
+            Map<String, Tensor> weights, Function<Weights, M> make, Consumer<M> test)
             throws IOException {
         var source = WeightSource.of("weights", weights);
         try (M module = Weights.load(source, null, Device.CPU, make)) {
@@ -259,8 +262,7 @@ class LayersTest {
 
     @Test
     void anUnknownActivationNamesTheKnownOnes() {
-        var error =
-                assertThrows(IllegalArgumentException.class, () -> Activation.parse("snake"));
+        var error = assertThrows(IllegalArgumentException.class, () -> Activation.parse("snake"));
         assertEquals(
                 "no activation \"snake\"; there are silu, swish, gelu, gelu-approximate, gelu_new,"
                         + " gelu_pytorch_tanh, quick_gelu, relu, mish",

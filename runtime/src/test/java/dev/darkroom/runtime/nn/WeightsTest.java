@@ -14,14 +14,16 @@ import dev.darkroom.runtime.Memory;
 import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
+
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
 import java.io.IOException;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Test;
 
 class WeightsTest {
     private final long before = Memory.liveTensors();
@@ -169,8 +171,7 @@ class WeightsTest {
 
     @Test
     void aFailureFreesWhatWasLoaded() {
-        var source =
-                new Broken(WeightSource.of("a", tensors()), "blocks.1.ff.proj.bias");
+        var source = new Broken(WeightSource.of("a", tensors()), "blocks.1.ff.proj.bias");
         long live = Memory.liveTensors();
         var error =
                 assertThrows(
@@ -207,8 +208,7 @@ class WeightsTest {
                     a.blocks.get(1).bias().value().contentEquals(Tensor.zeros(DType.FLOAT32, 2)));
         }
         try (var linear =
-                Weights.random(
-                        1, DType.FLOAT32, Device.CPU, w -> new Linear(w, 400, 400, false))) {
+                Weights.random(1, DType.FLOAT32, Device.CPU, w -> new Linear(w, 400, 400, false))) {
             double variance = linear.weight().value().square().mean().item();
             assertEquals(1 / 400.0, variance, 0.05 / 400);
         }
@@ -225,8 +225,7 @@ class WeightsTest {
         net.close();
         net.close();
         var error =
-                assertThrows(
-                        IllegalStateException.class, () -> net.blocks.get(0).weight().value());
+                assertThrows(IllegalStateException.class, () -> net.blocks.get(0).weight().value());
         assertTrue(error.getMessage().startsWith("blocks.0.ff.proj.weight has no value"));
     }
 
@@ -296,10 +295,10 @@ class WeightsTest {
                         .renamed(key -> key.replace("blocks.0.mlp", "blocks.0.ff.proj"));
         assertEquals("a", source.name());
         try (var net = Weights.load(source, null, Device.CPU, Net::new)) {
-            assertEquals(
-                    weight.dataPointer(), net.blocks.get(0).weight().value().dataPointer());
+            assertEquals(weight.dataPointer(), net.blocks.get(0).weight().value().dataPointer());
         }
         assertThrows(
-                IllegalArgumentException.class, () -> WeightSource.of("a", tensors).renamed(k -> "b"));
+                IllegalArgumentException.class,
+                () -> WeightSource.of("a", tensors).renamed(k -> "b"));
     }
 }
