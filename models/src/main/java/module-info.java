@@ -5,6 +5,7 @@ module dev.darkroom.models {
     requires static transitive org.jspecify;
 
     exports dev.darkroom.models.config;
+    exports dev.darkroom.models.diffusion;
     exports dev.darkroom.models.dit;
     exports dev.darkroom.models.layers;
     exports dev.darkroom.models.pixart;

@@ -1,0 +1,57 @@
+package dev.darkroom.models.diffusion;
+
+import dev.darkroom.runtime.Aten;
+import dev.darkroom.runtime.Tensor;
+
+/** Keeps x̂0 in the range of the data. */
+@FunctionalInterface
+public interface Clipping {
+    /** Leaves x̂0 as it is. */
+    Clipping NONE = x0 -> x0;
+
+    /**
+     * Clips x̂0.
+     *
+     * @param x0 {@code [N,C,…]}
+     */
+    Tensor clip(Tensor x0);
+
+    /** Clips to ±{@code limit}. */
+    static Clipping range(double limit) {
+        if (!(limit > 0)) {
+            throw new IllegalArgumentException("clip_sample_range must be > 0, not " + limit);
+        }
+        return x0 -> x0.clamp(-limit, limit);
+    }
+
+    /**
+     * Dynamic thresholding (Saharia et al. 2022, arXiv:2205.11487, section 2.3): clips each sample
+     * to ±s and divides by s, where s is a quantile of its magnitudes, at least 1.
+     *
+     * @param ratio which quantile, from 0 to 1
+     * @param limit the greatest s
+     */
+    static Clipping dynamic(double ratio, double limit) {
+        if (!(ratio >= 0 && ratio <= 1) || !(limit >= 1)) {
+            throw new IllegalArgumentException(
+                    "dynamic thresholding needs a ratio from 0 to 1 and a sample_max_value ≥ 1, not "
+                            + ratio + " and " + limit);
+        }
+        return x0 -> {
+            Tensor flat = x0.flatten(1, -1);                                   // [N,C·…]
+            Tensor s = Aten.tensor("quantile.scalar", flat.abs(), ratio, 1, true).clamp(1, limit);
+            return flat.minimum(s).maximum(s.negated()).dividedBy(s).reshape(x0.shape().toArray());
+        };
+    }
+
+    /** A denoiser whose x̂0 is clipped; the noise that it estimated stays as it was. */
+    default Denoiser around(Denoiser denoiser) {
+        if (this == NONE) {
+            return denoiser;
+        }
+        return (x, at) -> {
+            Denoised found = denoiser.denoise(x, at);
+            return new Denoised(clip(found.x0()), found.noise(x, at), found.variance());
+        };
+    }
+}

@@ -1,0 +1,157 @@
+package dev.darkroom.models.diffusion;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * diffusers' {@code DPMSolverMultistepScheduler}: {@link DpmSolver#multistep}. Sigmas (in
+ * variance-exploding form) are rounded to float32; timesteps are whole.
+ *
+ * @param lambdaMin timesteps with a smaller log(alpha/sigma) are left out
+ * @param sigmaSpacing null for the sigmas of the timesteps
+ * @param luLambdas whether sigmas are equally spaced in their logarithm
+ * @param wholeTimesteps whether the timesteps of such sigmas are rounded, not cut off
+ * @param flow whether the levels are those of flow matching
+ * @param flowShift how they are shifted
+ * @param last the sigma at which sampling ends
+ */
+record DpmSolverSpec(
+        BetaOptions betas,
+        Clipping clipping,
+        DpmSolver.Options solver,
+        double lambdaMin,
+        @Nullable SigmaSpacing sigmaSpacing,
+        boolean luLambdas,
+        boolean wholeTimesteps,
+        boolean flow,
+        double flowShift,
+        boolean dynamicShift,
+        double last)
+        implements SamplerSpec {
+    static DpmSolverSpec read(SchedulerConfig config) {
+        BetaOptions betas =
+                BetaOptions.read(config, Spacing.LINSPACE).withNearlyZeroSnr(config);
+        boolean flow = config.flag("use_flow_sigmas", false);
+        if (flow != (betas.prediction() == Prediction.FLOW)) {
+            throw config.unsupported(
+                    "use_flow_sigmas",
+                    flow,
+                    "it goes with prediction_type flow_prediction, and only with that");
+        }
+        boolean dynamicShift = config.flag("use_dynamic_shifting", false);
+        String shiftType = config.text("time_shift_type", "exponential");
+        if (dynamicShift && !shiftType.equals("exponential")) {
+            throw config.unsupported("time_shift_type", shiftType, "use exponential");
+        }
+        return new DpmSolverSpec(
+                betas,
+                BetaOptions.thresholding(config),
+                solver(config),
+                config.number("lambda_min_clipped", Double.NEGATIVE_INFINITY),
+                BetaOptions.sigmaSpacing(config),
+                config.flag("use_lu_lambdas", false),
+                !config.text("beta_schedule", "linear").equals("squaredcos_cap_v2"),
+                flow,
+                config.number("flow_shift", 1),
+                dynamicShift,
+                BetaOptions.lastSigma(config, betas.schedule()));
+    }
+
+    private static DpmSolver.Options solver(SchedulerConfig config) {
+        String algorithm = config.text("algorithm_type", "dpmsolver++");
+        boolean stochastic =
+                switch (algorithm) {
+                    case "dpmsolver++", "deis" -> false;        // deis: from another class's config
+                    case "sde-dpmsolver++" -> true;
+                    default ->
+                            throw config.unsupported(
+                                    "algorithm_type",
+                                    algorithm,
+                                    "use dpmsolver++ or sde-dpmsolver++");
+                };
+        String type = config.text("solver_type", "midpoint");
+        return new DpmSolver.Options(
+                config.integer("solver_order", 2),
+                switch (type) {
+                    // The others are from another class's config.
+                    case "midpoint", "logrho", "bh1", "bh2" -> DpmSolver.Kind.MIDPOINT;
+                    case "heun" -> DpmSolver.Kind.HEUN;
+                    default ->
+                            throw config.unsupported("solver_type", type, "use midpoint or heun");
+                },
+                stochastic,
+                config.flag("lower_order_final", true),
+                config.flag("euler_at_final", false));
+    }
+
+    @Override
+    public Prediction prediction() {
+        return betas.prediction();
+    }
+
+    @Override
+    public int trainTimesteps() {
+        return betas.trainTimesteps();
+    }
+
+    @Override
+    public SamplingPlan plan(int steps, SamplingOptions options) {
+        options.requireNoneBut(dynamicShift ? "mu" : "");
+        BetaOptions.requireSteps(steps, trainTimesteps());
+        List<NoiseLevel> at = new ArrayList<>();
+        if (flow) {
+            Double mu = options.mu();
+            double shift = mu == null ? flowShift : Math.exp(mu);
+            for (int i = steps; i > 0; i--) {
+                double sigma = (1 - 1.0 / trainTimesteps()) * i / steps;
+                double shifted = shift * sigma / (1 + (shift - 1) * sigma);
+                long timestep = (long) (shifted * trainTimesteps());
+                at.add(NoiseLevel.flow((float) shifted, timestep));
+            }
+        } else if (sigmaSpacing != null || luLambdas) {
+            addSpaced(at, steps);
+        } else {
+            for (double t : timesteps(steps)) {
+                long timestep = (long) Math.rint(t);
+                at.add(level(betas.schedule().sigma(timestep), timestep));
+            }
+        }
+        NoiseLevel end = flow ? NoiseLevel.flow((float) last, 0) : level(last, 0);
+        List<NoiseLevel> levels = BetaOptions.endingAt(end, at);
+        return new SamplingPlan(
+                at,
+                end,
+                1,
+                (denoiser, x, noise, on) ->
+                        DpmSolver.multistep(
+                                clipping.around(denoiser), x, levels, solver, noise, on));
+    }
+
+    private double[] timesteps(int steps) {
+        int last = 0;
+        for (int t = 0; t < trainTimesteps(); t++) {
+            last += betas.schedule().level(t).lambda() >= lambdaMin ? 1 : 0;
+        }
+        return betas.spacing().withoutZero(trainTimesteps(), last, steps, betas.offset());
+    }
+
+    private void addSpaced(List<NoiseLevel> levels, int steps) {
+        NoiseSchedule schedule = betas.schedule();
+        SigmaSpacing spacing = sigmaSpacing != null ? sigmaSpacing : SigmaSpacing.EXPONENTIAL;
+        boolean rounded =
+                wholeTimesteps && (luLambdas || spacing == SigmaSpacing.KARRAS);
+        double greatest = schedule.sigma(trainTimesteps() - 1);
+        for (double sigma : spacing.sigmas(steps, greatest, schedule.sigma(0))) {
+            double t = schedule.timestepOf(sigma);
+            levels.add(level(sigma, (long) (rounded ? Math.rint(t) : t)));
+        }
+    }
+
+    /** The variance-preserving level of a sigma in variance-exploding form. */
+    private static NoiseLevel level(double sigma, long timestep) {
+        double rounded = (float) sigma;
+        double alpha = 1 / Math.hypot(rounded, 1);
+        return new NoiseLevel(alpha, rounded * alpha, timestep);
+    }
+}

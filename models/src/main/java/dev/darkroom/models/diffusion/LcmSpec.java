@@ -1,0 +1,67 @@
+package dev.darkroom.models.diffusion;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * diffusers' {@code LCMScheduler}: {@link Samplers#lcm}.
+ *
+ * @param originalSteps how many timesteps the student was distilled on; sampling takes some of them
+ * @param timestepScaling see {@link Consistency#boundary}
+ */
+record LcmSpec(BetaOptions betas, Clipping clipping, int originalSteps, double timestepScaling)
+        implements SamplerSpec {
+    static LcmSpec read(SchedulerConfig config) {
+        // timestep_spacing, steps_offset and set_alpha_to_one have no effect in diffusers either.
+        BetaOptions betas =
+                BetaOptions.read(config, Spacing.LEADING, 0.00085, 0.012, "scaled_linear")
+                        .withoutFlow(config)
+                        .withZeroSnr(config);
+        int original = config.integer("original_inference_steps", 50);
+        if (original < 1 || original > betas.trainTimesteps()) {
+            throw config.unsupported(
+                    "original_inference_steps",
+                    original,
+                    "it must be from 1 to num_train_timesteps = " + betas.trainTimesteps());
+        }
+        return new LcmSpec(
+                betas,
+                BetaOptions.clipping(config, false),
+                original,
+                config.number("timestep_scaling", 10));
+    }
+
+    @Override
+    public Prediction prediction() {
+        return betas.prediction();
+    }
+
+    @Override
+    public int trainTimesteps() {
+        return betas.trainTimesteps();
+    }
+
+    @Override
+    public SamplingPlan plan(int steps, SamplingOptions options) {
+        options.requireNoneBut("");
+        BetaOptions.requireSteps(steps, originalSteps);
+        int stride = trainTimesteps() / originalSteps;
+        List<NoiseLevel> at = new ArrayList<>();
+        for (int i = 0; i < steps; i++) {
+            int skipped = (int) (i * ((double) originalSteps / steps));
+            at.add(betas.schedule().level((originalSteps - skipped) * stride - 1));
+        }
+        List<NoiseLevel> levels = BetaOptions.endingAt(NoiseLevel.CLEAN, at);
+        return new SamplingPlan(
+                at,
+                NoiseLevel.CLEAN,
+                1,
+                (denoiser, x, noise, on) ->
+                        Samplers.lcm(
+                                Consistency.boundary(clipping.around(denoiser), timestepScaling),
+                                x,
+                                levels,
+                                noise,
+                                on));
+    }
+}

@@ -1,0 +1,46 @@
+package dev.darkroom.models.diffusion;
+
+import dev.darkroom.runtime.Shape;
+import dev.darkroom.runtime.Tensor;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A network as a denoiser: scales what it sees, splits off the variance and turns its prediction
+ * into x̂0.
+ */
+public final class NetworkDenoiser implements Denoiser {
+    private final Network network;
+    private final Prediction prediction;
+
+    public NetworkDenoiser(Network network, Prediction prediction) {
+        this.network = network;
+        this.prediction = prediction;
+    }
+
+    /**
+     * {@inheritDoc}
+     *
+     * @throws IllegalStateException if the network's output has neither the shape of x nor twice its
+     *     channels
+     */
+    @Override
+    public Denoised denoise(Tensor x, NoiseLevel at) {
+        Tensor input = x.dividedBy(prediction.scale(at));
+        Tensor output = network.predict(input, at.timestep()).to(x.dtype());
+        @Nullable Tensor variance = null;
+        if (output.shape().equals(doubled(x.shape()))) {
+            variance = output.narrow(1, x.size(1), x.size(1));
+            output = output.narrow(1, 0, x.size(1));                    // [N,2C,…] → [N,C,…]
+        } else if (!output.shape().equals(x.shape())) {
+            throw new IllegalStateException(
+                    "the network made " + output.shape() + " of latents " + x.shape());
+        }
+        return new Denoised(prediction.denoised(output, x, at), null, variance);
+    }
+
+    private static Shape doubled(Shape shape) {
+        long[] sizes = shape.toArray();
+        sizes[1] *= 2;
+        return Shape.of(sizes);
+    }
+}

@@ -1,0 +1,22 @@
+package dev.darkroom.models.diffusion;
+
+import dev.darkroom.runtime.DType;
+import dev.darkroom.runtime.Device;
+import dev.darkroom.runtime.Shape;
+import dev.darkroom.runtime.Tensor;
+
+/** Where samplers get their standard normal noise. */
+@FunctionalInterface
+public interface NoiseSource {
+    /**
+     * The next noise.
+     *
+     * @param shape {@code [N,…]}
+     */
+    Tensor draw(Shape shape, DType dtype, Device device);
+
+    /** The next noise for latents. */
+    default Tensor drawLike(Tensor x) {
+        return draw(x.shape(), x.dtype(), x.device());
+    }
+}

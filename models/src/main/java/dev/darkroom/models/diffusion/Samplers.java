@@ -1,0 +1,228 @@
+package dev.darkroom.models.diffusion;
+
+import dev.darkroom.runtime.Tensor;
+import dev.darkroom.runtime.TensorScope;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Samplers: each takes latents along noise levels, from the first to the last, and calls the
+ * denoiser at all but the last (see each for the few exceptions).
+ *
+ * <p>{@code x} are latents at the first level {@code [N,C,…]}, which are left as they are; the result
+ * are latents at the last, in the caller's scope.
+ */
+public final class Samplers {
+    private Samplers() {}
+
+    /**
+     * Euler's method on the probability-flow ODE, dx/dσ = (x − x̂0)/σ (Karras et al. 2022,
+     * arXiv:2206.00364, algorithm 1, for levels with alpha = 1; for those of flow matching it is the
+     * same equation). One evaluation per step, order 1.
+     */
+    public static Tensor euler(
+            Denoiser denoiser, Tensor x, List<NoiseLevel> levels, StepListener on) {
+        return Walk.along(
+                denoiser,
+                x,
+                levels,
+                on,
+                (xi, found, at, next) ->
+                        xi.plus(slope(xi, found, at), next.sigma() - at.sigma()));
+    }
+
+    /**
+     * Heun's method on the same ODE (Karras et al. 2022, algorithm 1). Two evaluations per step but
+     * one in a step that ends without noise, order 2.
+     *
+     * @param levels with alpha = 1, or those of flow matching
+     * @param on told of every evaluation; after a step's first one, the latents are Euler's
+     */
+    public static Tensor heun(
+            Denoiser denoiser, Tensor x, List<NoiseLevel> levels, StepListener on) {
+        Walk.requireLevels(levels);
+        try (var walk = new Walk(heunEvaluations(levels).size(), on)) {
+            Tensor latents = x;
+            for (int i = 0; i + 1 < levels.size(); i++) {
+                NoiseLevel at = levels.get(i);
+                NoiseLevel next = levels.get(i + 1);
+                double dt = next.sigma() - at.sigma();
+                try (var scope = TensorScope.open()) {
+                    Denoised found = denoiser.denoise(latents, at);
+                    Tensor slope = slope(latents, found, at);
+                    Tensor guess = latents.plus(slope, dt);
+                    if (next.sigma() == 0) {
+                        latents = walk.moved(scope, at, guess, found);
+                        continue;
+                    }
+                    walk.evaluated(at, guess, found);
+                    Denoised there = denoiser.denoise(guess, next);
+                    Tensor mean = slope.plus(slope(guess, there, next)).dividedBy(2);
+                    latents = walk.moved(scope, next, latents.plus(mean, dt), there);
+                }
+            }
+            return walk.end(latents);
+        }
+    }
+
+    /** The levels at which {@link #heun} calls the denoiser, in order. */
+    static List<NoiseLevel> heunEvaluations(List<NoiseLevel> levels) {
+        List<NoiseLevel> evaluations = new ArrayList<>();
+        for (int i = 0; i + 1 < levels.size(); i++) {
+            evaluations.add(levels.get(i));
+            if (levels.get(i + 1).sigma() > 0) {
+                evaluations.add(levels.get(i + 1));
+            }
+        }
+        return evaluations;
+    }
+
+    /**
+     * Euler's method to less noise than the next level has, and fresh noise up to it (k-diffusion's
+     * ancestral sampling: the posterior's variance, DDPM's in variance-exploding form). Draws noise
+     * in every step.
+     *
+     * @param levels with alpha = 1
+     */
+    public static Tensor eulerAncestral(
+            Denoiser denoiser,
+            Tensor x,
+            List<NoiseLevel> levels,
+            NoiseSource noise,
+            StepListener on) {
+        return Walk.along(
+                denoiser,
+                x,
+                levels,
+                on,
+                (xi, found, at, next) -> {
+                    double up = Math.sqrt(posteriorVariance(at, next));
+                    double down = Math.sqrt(next.sigma() * next.sigma() - up * up);
+                    return xi.plus(slope(xi, found, at), down - at.sigma())
+                            .plus(noise.drawLike(xi), up);
+                });
+    }
+
+    /**
+     * DDIM (Song et al. 2021, arXiv:2010.02502, equations 12 and 16). Draws noise in every step if
+     * eta &gt; 0. Order 1 for eta = 0, where it solves the probability-flow ODE at levels of any
+     * family.
+     *
+     * @param eta 0 for none of DDPM's noise, 1 for all of it
+     */
+    public static Tensor ddim(
+            Denoiser denoiser,
+            Tensor x,
+            List<NoiseLevel> levels,
+            double eta,
+            NoiseSource noise,
+            StepListener on) {
+        Walk.requireLevels(levels);
+        int last = levels.size() - 1;
+        List<NoiseLevel> from = levels.subList(0, last);
+        return ddim(denoiser, x, from, levels.subList(1, last + 1), eta, false, noise, on);
+    }
+
+    /**
+     * DDIM whose steps end at given levels. For some timestep spacings, diffusers' end beside the
+     * next step's level.
+     *
+     * @param from where the denoiser is called
+     * @param to where each of these steps ends
+     * @param eta 0 for none of DDPM's noise, 1 for all of it
+     * @param clippedNoise whether ε is taken from the clipped x̂0, as GLIDE does
+     */
+    static Tensor ddim(
+            Denoiser denoiser,
+            Tensor x,
+            List<NoiseLevel> from,
+            List<NoiseLevel> to,
+            double eta,
+            boolean clippedNoise,
+            NoiseSource noise,
+            StepListener on) {
+        return Walk.between(
+                denoiser,
+                x,
+                from,
+                to,
+                on,
+                (xi, found, at, next) -> {
+                    double fresh = eta * Math.sqrt(posteriorVariance(at, next));
+                    double kept = Math.sqrt(next.sigma() * next.sigma() - fresh * fresh);
+                    Tensor epsilon = clippedNoise ? found.remainder(xi, at) : found.noise(xi, at);
+                    Tensor moved = found.x0().times(next.alpha()).plus(epsilon, kept);
+                    return eta > 0 ? moved.plus(noise.drawLike(xi), fresh) : moved;
+                });
+    }
+
+    /**
+     * DDPM's ancestral sampling (Ho et al. 2020, arXiv:2006.11239, algorithm 2 with the mean of
+     * equation 7). Draws noise in every step but one at timestep 0.
+     */
+    public static Tensor ddpm(
+            Denoiser denoiser,
+            Tensor x,
+            List<NoiseLevel> levels,
+            ReverseVariance variance,
+            NoiseSource noise,
+            StepListener on) {
+        return Walk.along(
+                denoiser,
+                x,
+                levels,
+                on,
+                (xi, found, at, next) -> {
+                    double beta = at.varianceGiven(next);
+                    double total = at.sigma() * at.sigma();
+                    double left = next.sigma() * next.sigma() / total;
+                    Tensor mean =
+                            found.x0()
+                                    .times(next.alpha() * beta / total)
+                                    .plus(xi, at.alpha() / next.alpha() * left);
+                    if (at.timestep() == 0) {
+                        return mean;
+                    }
+                    Tensor z = noise.drawLike(xi);
+                    return mean.plus(variance.scale(z, left * beta, beta, found.variance()));
+                });
+    }
+
+    /**
+     * Multistep consistency sampling (Song et al. 2023, arXiv:2303.01469, algorithm 1; for latents
+     * Luo et al. 2023, arXiv:2310.04378, algorithm 3): to the data at once, and back to the next
+     * level with fresh noise, unless that is clean.
+     *
+     * @param consistency maps latents at any level to the end of their trajectory; see {@link
+     *     Consistency#boundary}
+     */
+    public static Tensor lcm(
+            Denoiser consistency,
+            Tensor x,
+            List<NoiseLevel> levels,
+            NoiseSource noise,
+            StepListener on) {
+        return Walk.along(
+                consistency,
+                x,
+                levels,
+                on,
+                (xi, found, at, next) ->
+                        next.sigma() == 0
+                                ? found.x0().times(next.alpha())
+                                : found.x0()
+                                        .times(next.alpha())
+                                        .plus(noise.drawLike(xi), next.sigma()));
+    }
+
+    /** dx/dσ of the probability-flow ODE. */
+    private static Tensor slope(Tensor x, Denoised found, NoiseLevel at) {
+        return x.minus(found.x0()).dividedBy(at.sigma());
+    }
+
+    /** The variance of x at {@code next}, given x at {@code at} and x0. */
+    private static double posteriorVariance(NoiseLevel at, NoiseLevel next) {
+        double left = next.sigma() / at.sigma();
+        return left * left * at.varianceGiven(next);
+    }
+}

@@ -1,0 +1,93 @@
+package dev.darkroom.models.diffusion;
+
+import dev.darkroom.runtime.Tensor;
+import dev.darkroom.runtime.TensorScope;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A walk along noise levels: owns the latents between steps, so that at most two are alive, and
+ * tells the listener.
+ */
+final class Walk implements AutoCloseable {
+    /** One step of a sampler that evaluates the denoiser once. */
+    @FunctionalInterface
+    interface Move {
+        /** The latents at {@code next}, from those at {@code at} and what was found there. */
+        Tensor move(Tensor x, Denoised found, NoiseLevel at, NoiseLevel next);
+    }
+
+    private final int evaluations;
+    private final StepListener on;
+    private final TensorScope scope = TensorScope.open();
+    private @Nullable Tensor latents;
+    private int done;
+
+    Walk(int evaluations, StepListener on) {
+        this.evaluations = evaluations;
+        this.on = on;
+    }
+
+    /** From each level to the next. */
+    static Tensor along(
+            Denoiser denoiser, Tensor x, List<NoiseLevel> levels, StepListener on, Move move) {
+        requireLevels(levels);
+        int last = levels.size() - 1;
+        return between(denoiser, x, levels.subList(0, last), levels.subList(1, last + 1), on, move);
+    }
+
+    /** From each level to another of the same index. */
+    static Tensor between(
+            Denoiser denoiser,
+            Tensor x,
+            List<NoiseLevel> from,
+            List<NoiseLevel> to,
+            StepListener on,
+            Move move) {
+        try (var walk = new Walk(from.size(), on)) {
+            Tensor latents = x;
+            for (int i = 0; i < from.size(); i++) {
+                try (var step = TensorScope.open()) {
+                    NoiseLevel at = from.get(i);
+                    Denoised found = denoiser.denoise(latents, at);
+                    Tensor moved = move.move(latents, found, at, to.get(i));
+                    latents = walk.moved(step, at, moved, found);
+                }
+            }
+            return walk.end(latents);
+        }
+    }
+
+    static void requireLevels(List<NoiseLevel> levels) {
+        if (levels.size() < 2) {
+            throw new IllegalArgumentException(
+                    "a sampler needs at least two noise levels, not " + levels.size());
+        }
+    }
+
+    /** After an evaluation that ends a step: takes the new latents over from the step's scope. */
+    Tensor moved(TensorScope step, NoiseLevel at, Tensor x, Denoised found) {
+        Tensor before = latents;
+        latents = step.keep(x);
+        evaluated(at, x, found);
+        if (before != null) {
+            before.close();
+        }
+        return x;
+    }
+
+    /** After any evaluation. */
+    void evaluated(NoiseLevel at, Tensor x, Denoised found) {
+        on.onStep(new Step(done++, evaluations, at, x, found.x0()));
+    }
+
+    /** Gives the last latents to the caller's scope. */
+    Tensor end(Tensor x) {
+        return scope.keep(x);
+    }
+
+    @Override
+    public void close() {
+        scope.close();
+    }
+}
