@@ -103,8 +103,10 @@ record DpmSolverSpec(
         if (flow) {
             Double mu = options.mu();
             double shift = mu == null ? flowShift : Math.exp(mu);
+            double stride = (1.0 / trainTimesteps() - 1) / steps;
             for (int i = steps; i > 0; i--) {
-                double sigma = (1 - 1.0 / trainTimesteps()) * i / steps;
+                // Rounded as NumPy's linspace, as a timestep may be just below a whole number.
+                double sigma = 1 - (i == steps ? 1.0 / trainTimesteps() : 1 + i * stride);
                 double shifted = shift * sigma / (1 + (shift - 1) * sigma);
                 long timestep = (long) (shifted * trainTimesteps());
                 at.add(NoiseLevel.flow((float) shifted, timestep));

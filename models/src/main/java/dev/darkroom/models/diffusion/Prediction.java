@@ -37,7 +37,8 @@ public enum Prediction {
         @Override
         public Tensor denoised(Tensor output, Tensor x, NoiseLevel at) {
             double scale = scale(at);
-            return x.times(at.alpha() / (scale * scale)).plus(output, -at.sigma() / scale);
+            return output.times(-at.sigma() / scale)
+                    .plus(x.dividedBy(scale * scale / at.alpha()));
         }
 
         @Override

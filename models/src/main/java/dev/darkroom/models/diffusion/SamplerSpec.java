@@ -4,9 +4,11 @@ import dev.darkroom.models.config.ConfigException;
 import dev.darkroom.models.config.ConfigReader;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Function;
 
@@ -77,6 +79,11 @@ public interface SamplerSpec {
     /** The short names of samplers. */
     static List<String> names() {
         return List.copyOf(Registry.NAMES.keySet());
+    }
+
+    /** The schedulers of diffusers that are supported, by class name. */
+    static Set<String> schedulers() {
+        return Collections.unmodifiableSet(Registry.CLASSES.keySet());
     }
 
     /** Which class reads which config. */

@@ -28,7 +28,7 @@ public final class Samplers {
                 levels,
                 on,
                 (xi, found, at, next) ->
-                        xi.plus(slope(xi, found, at), next.sigma() - at.sigma()));
+                        xi.plus(slope(xi, found, at).times(next.sigma() - at.sigma())));
     }
 
     /**
@@ -50,7 +50,7 @@ public final class Samplers {
                 try (var scope = TensorScope.open()) {
                     Denoised found = denoiser.denoise(latents, at);
                     Tensor slope = slope(latents, found, at);
-                    Tensor guess = latents.plus(slope, dt);
+                    Tensor guess = latents.plus(slope.times(dt));
                     if (next.sigma() == 0) {
                         latents = walk.moved(scope, at, guess, found);
                         continue;
@@ -58,7 +58,7 @@ public final class Samplers {
                     walk.evaluated(at, guess, found);
                     Denoised there = denoiser.denoise(guess, next);
                     Tensor mean = slope.plus(slope(guess, there, next)).dividedBy(2);
-                    latents = walk.moved(scope, next, latents.plus(mean, dt), there);
+                    latents = walk.moved(scope, next, latents.plus(mean.times(dt)), there);
                 }
             }
             return walk.end(latents);
@@ -98,7 +98,7 @@ public final class Samplers {
                 (xi, found, at, next) -> {
                     double up = Math.sqrt(posteriorVariance(at, next));
                     double down = Math.sqrt(next.sigma() * next.sigma() - up * up);
-                    return xi.plus(slope(xi, found, at), down - at.sigma())
+                    return xi.plus(slope(xi, found, at).times(down - at.sigma()))
                             .plus(noise.drawLike(xi), up);
                 });
     }

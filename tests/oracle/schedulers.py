@@ -1,0 +1,196 @@
+"""Writes schedulers/case.json and schedulers/expected.safetensors beside this file: what diffusers
+does for the options of its schedulers, on the analytic network of the reference case.
+
+Made with diffusers 0.35.2, torch 2.13.0 on the CPU and scipy 1.17:
+    python tests/oracle/schedulers.py
+"""
+
+import json
+import os
+
+import diffusers
+import torch
+from safetensors.torch import save_file
+
+SCALED = dict(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear")
+COSINE = dict(beta_schedule="squaredcos_cap_v2")
+ZERO_SNR = dict(rescale_betas_zero_snr=True, prediction_type="v_prediction")
+NO_CLIP = dict(clip_sample=False)
+THRESHOLD = dict(thresholding=True, dynamic_thresholding_ratio=0.8, sample_max_value=1.3)
+
+DDPM = [
+    (4, dict(variance_type="fixed_small_log", **NO_CLIP)),
+    (5, dict(variance_type="learned", **NO_CLIP)),
+    (5, dict(variance_type="learned_range", **NO_CLIP)),
+    (7, dict(timestep_spacing="trailing", **THRESHOLD)),
+    (7, dict(timestep_spacing="linspace", **SCALED, **NO_CLIP)),
+    (5, dict(steps_offset=1, clip_sample_range=0.7)),
+    (4, dict(timestep_spacing="trailing", **ZERO_SNR, **NO_CLIP)),
+    (6, dict(num_train_timesteps=12, trained_betas=[0.01 * (i + 1) for i in range(12)])),
+    (4, dict(beta_schedule="sigmoid", prediction_type="sample", **NO_CLIP)),
+    (1, dict(**SCALED, **NO_CLIP)),
+    (40, dict(**SCALED, **NO_CLIP)),
+]
+DDIM = [
+    (5, dict(**SCALED, **NO_CLIP), dict(eta=0.5)),
+    (4, dict(**SCALED), dict(eta=1.0)),
+    (5, dict(**SCALED), dict(use_clipped_model_output=True)),
+    (7, dict(timestep_spacing="trailing", **SCALED, **NO_CLIP)),
+    (7, dict(timestep_spacing="linspace", set_alpha_to_one=False, **SCALED, **NO_CLIP)),
+    (6, dict(**THRESHOLD)),
+    (5, dict(**ZERO_SNR, **NO_CLIP)),
+    # Not eta = 1, where the rest of the noise at zero SNR is the root of a rounding error.
+    (3, dict(timestep_spacing="trailing", **ZERO_SNR), dict(eta=0.7)),
+    (5, dict(prediction_type="v_prediction", **COSINE)),
+    (1, dict(**NO_CLIP)),
+]
+EULER = [
+    (5, dict(timestep_spacing="leading", steps_offset=1, **SCALED)),
+    (7, dict(timestep_spacing="trailing", **SCALED)),
+    (5, dict(use_exponential_sigmas=True, **SCALED)),
+    (6, dict(use_beta_sigmas=True, **SCALED)),
+    (5, dict(use_karras_sigmas=True, sigma_min=0.05, sigma_max=10.0, **SCALED)),
+    (5, dict(interpolation_type="log_linear", **SCALED)),
+    (4, dict(final_sigmas_type="sigma_min", **SCALED)),
+    (4, dict(timestep_spacing="trailing", **ZERO_SNR, **SCALED)),
+    (4, dict(timestep_type="continuous", prediction_type="v_prediction", **SCALED)),
+    (4, dict(prediction_type="sample", **COSINE)),
+    (1, dict(**SCALED)),
+]
+ANCESTRAL = [
+    (5, dict(timestep_spacing="leading", steps_offset=1, **SCALED)),
+    (7, dict(timestep_spacing="trailing", prediction_type="v_prediction", **SCALED)),
+    (4, dict(timestep_spacing="trailing", **ZERO_SNR, **SCALED)),
+]
+HEUN = [
+    (4, dict(timestep_spacing="leading", steps_offset=1)),
+    (4, dict(timestep_spacing="trailing", prediction_type="v_prediction", **SCALED)),
+    (4, dict(use_exponential_sigmas=True, **SCALED)),
+    (4, dict(use_beta_sigmas=True, **SCALED)),
+    (3, dict(clip_sample=True, clip_sample_range=0.5, **SCALED)),
+    (3, dict(beta_schedule="exp", prediction_type="sample")),
+    (1, dict(**SCALED)),
+]
+DPM_SOLVER = [
+    (5, dict(timestep_spacing="leading", steps_offset=1, **SCALED)),
+    (7, dict(timestep_spacing="trailing", **SCALED)),
+    (4, dict(solver_order=1, **SCALED)),
+    (20, dict(**SCALED)),
+    (17, dict(solver_order=3, **SCALED)),
+    (6, dict(solver_order=3, lower_order_final=False, final_sigmas_type="sigma_min", **SCALED)),
+    (5, dict(solver_type="heun", lower_order_final=False, final_sigmas_type="sigma_min", **SCALED)),
+    (5, dict(use_lu_lambdas=True, **SCALED)),
+    (5, dict(use_exponential_sigmas=True, **SCALED)),
+    (5, dict(use_beta_sigmas=True, **SCALED)),
+    (5, dict(lambda_min_clipped=-5.1, **COSINE)),
+    (5, dict(lambda_min_clipped=-5.1, timestep_spacing="trailing", **COSINE)),
+    (4, dict(use_karras_sigmas=True, **COSINE)),
+    (5, dict(**THRESHOLD, **SCALED)),
+    (5, dict(prediction_type="v_prediction", **SCALED)),
+    (5, dict(prediction_type="sample", **SCALED)),
+    (5, dict(timestep_spacing="trailing", **ZERO_SNR, **SCALED)),
+    (5, dict(algorithm_type="sde-dpmsolver++", solver_type="heun", **SCALED)),
+    (4, dict(algorithm_type="sde-dpmsolver++", solver_order=1, use_karras_sigmas=True, **SCALED)),
+    (6, dict(prediction_type="flow_prediction", use_flow_sigmas=True, solver_order=3)),
+    (
+        5,
+        dict(prediction_type="flow_prediction", use_flow_sigmas=True, use_dynamic_shifting=True),
+        dict(mu=0.6),
+    ),
+    (1, dict(**SCALED)),
+]
+LCM = [
+    (7, dict(original_inference_steps=100)),
+    (4, dict(timestep_scaling=0.01)),
+    (4, dict(clip_sample=True, clip_sample_range=0.8)),
+    (3, dict(**THRESHOLD)),
+    (4, dict(prediction_type="v_prediction", beta_schedule="linear")),
+    (4, dict(**ZERO_SNR)),
+    (1, dict()),
+]
+FLOW = [
+    (5, dict(shift=2.0, shift_terminal=0.1)),
+    (5, dict(use_karras_sigmas=True, shift=3.0)),
+    (5, dict(use_exponential_sigmas=True)),
+    (5, dict(use_beta_sigmas=True)),
+    (4, dict(use_dynamic_shifting=True, time_shift_type="linear"), dict(mu=2.0)),
+    (
+        4,
+        dict(use_dynamic_shifting=True),
+        dict(mu=1.15, sigmas=[1.0, 0.75, 0.5, 0.25]),
+    ),
+    (1, dict(shift=3.0)),
+]
+CLASSES = dict(
+    DDPMScheduler=DDPM,
+    DDIMScheduler=DDIM,
+    EulerDiscreteScheduler=EULER,
+    EulerAncestralDiscreteScheduler=ANCESTRAL,
+    HeunDiscreteScheduler=HEUN,
+    DPMSolverMultistepScheduler=DPM_SOLVER,
+    LCMScheduler=LCM,
+    FlowMatchEulerDiscreteScheduler=FLOW,
+)
+
+
+def run(key, name, steps, config, call, tensors):
+    scheduler = getattr(diffusers, name)(**config)
+    levels = {k: v for k, v in call.items() if k in ("mu", "sigmas")}
+    extra = {k: v for k, v in call.items() if k not in levels}
+    scheduler.set_timesteps(**(levels if "sigmas" in levels else dict(num_inference_steps=steps, **levels)))
+    # Otherwise the first step is looked up by its timestep, and skipped where that occurs twice.
+    if hasattr(scheduler, "set_begin_index"):
+        scheduler.set_begin_index(0)
+
+    generator = torch.Generator().manual_seed(int(key))
+    noise = lambda: torch.randn(2, 3, 2, 2, generator=generator)
+    scale = torch.as_tensor(float(getattr(scheduler, "init_noise_sigma", 1.0)))
+    x, c = noise() * scale, noise() * 0.3
+    tensors |= {f"{key}.init": x.clone(), f"{key}.c": c, f"{key}.init_noise_sigma": scale}
+    tensors[f"{key}.timesteps"] = scheduler.timesteps.float()
+    # Log-linear interpolation leaves a last sigma that no step reaches.
+    if getattr(scheduler, "sigmas", None) is not None and "interpolation_type" not in config:
+        tensors[f"{key}.sigmas"] = torch.as_tensor(scheduler.sigmas).float()
+
+    draws, randn = [], torch.randn
+    for j, t in enumerate(scheduler.timesteps):
+        scaled = scheduler.scale_model_input(x, t) if hasattr(scheduler, "scale_model_input") else x
+        u = float(t) / 1000 if float(t) > 1 else float(t)
+        output = 0.35 * scaled - 0.2 * u + c
+        if config.get("variance_type") == "learned":
+            output = torch.cat([output, c**2], 1)
+        if config.get("variance_type") == "learned_range":
+            output = torch.cat([output, c], 1)
+        if "generator" in scheduler.step.__code__.co_varnames:
+            extra["generator"] = torch.Generator().manual_seed(100 + j)
+
+        # DDPM draws for the mean and the variance together; only the mean's shape is used.
+        def spy(shape, **options):
+            drawn = randn((2, 3, 2, 2), **options)
+            draws.append(drawn)
+            return drawn
+
+        torch.randn = spy
+        try:
+            x = scheduler.step(output, t, x, **extra).prev_sample
+        finally:
+            torch.randn = randn
+        tensors[f"{key}.x{j:02d}"] = x.clone()
+    tensors |= {f"{key}.noise{j:02d}": drawn for j, drawn in enumerate(draws)}
+    return dict(key=key, scheduler=name, config=config, steps=steps, call=call, draws=len(draws))
+
+
+def main():
+    folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "schedulers")
+    os.makedirs(folder, exist_ok=True)
+    cases, tensors = [], {}
+    for name, rows in CLASSES.items():
+        for row in rows:
+            steps, config, call = row if len(row) == 3 else (*row, {})
+            cases.append(run(f"{len(cases):02d}", name, steps, config, call, tensors))
+    save_file({k: v.contiguous() for k, v in tensors.items()}, f"{folder}/expected.safetensors")
+    with open(f"{folder}/case.json", "w") as file:
+        json.dump(dict(cases=cases), file, indent=1)
+
+
+main()

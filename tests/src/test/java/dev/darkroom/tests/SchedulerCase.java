@@ -1,0 +1,225 @@
+package dev.darkroom.tests;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.darkroom.models.diffusion.Network;
+import dev.darkroom.models.diffusion.NetworkDenoiser;
+import dev.darkroom.models.diffusion.NoiseLevel;
+import dev.darkroom.models.diffusion.NoiseSource;
+import dev.darkroom.models.diffusion.Prediction;
+import dev.darkroom.models.diffusion.SamplerSpec;
+import dev.darkroom.models.diffusion.SamplingOptions;
+import dev.darkroom.models.diffusion.SamplingPlan;
+import dev.darkroom.models.diffusion.StepListener;
+import dev.darkroom.runtime.DType;
+import dev.darkroom.runtime.Device;
+import dev.darkroom.runtime.Generator;
+import dev.darkroom.runtime.Ops;
+import dev.darkroom.runtime.Tensor;
+import dev.darkroom.runtime.TensorScope;
+import dev.darkroom.runtime.safetensors.LoadMode;
+import dev.darkroom.runtime.safetensors.Safetensors;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.TreeMap;
+
+/**
+ * One sampler configuration of a case folder of kind {@code schedulers}, run on that case's analytic
+ * network and compared with what diffusers recorded: timesteps, sigmas, the scale of the start,
+ * the latents after every step and the noise in the order in which it was drawn.
+ */
+final class SchedulerCase {
+    /**
+     * A tensor that was compared.
+     *
+     * @param key its name in {@code expected.safetensors}
+     * @param difference the largest, relative to the tensor's largest magnitude
+     */
+    record Comparison(String key, double difference) {}
+
+    private final JsonNode description;
+    private final Safetensors expected;
+    private final List<Comparison> comparisons = new ArrayList<>();
+    private int draws;
+    private int steps;
+
+    private SchedulerCase(JsonNode description, Safetensors expected) {
+        this.description = description;
+        this.expected = expected;
+    }
+
+    /** The configurations of a folder whose class is supported or not, in order. */
+    static List<SchedulerCase> all(Path folder, Safetensors expected, boolean supported)
+            throws IOException {
+        List<SchedulerCase> cases = new ArrayList<>();
+        for (JsonNode each : new ObjectMapper().readTree(folder.resolve("case.json").toFile())
+                .get("cases")) {
+            if (SamplerSpec.schedulers().contains(each.get("scheduler").textValue()) == supported) {
+                cases.add(new SchedulerCase(each, expected));
+            }
+        }
+        return cases;
+    }
+
+    static Safetensors expected(Path folder) throws IOException {
+        return Safetensors.open(folder.resolve("expected.safetensors"), LoadMode.READ);
+    }
+
+    /** Such as {@code 03 DDIMScheduler, 10 steps}. */
+    @Override
+    public String toString() {
+        return "%s %s, %d steps"
+                .formatted(
+                        key(),
+                        description.get("scheduler").textValue(),
+                        description.get("steps").intValue());
+    }
+
+    private String key() {
+        return description.get("key").textValue();
+    }
+
+    /** Runs it and compares every tensor that is recorded. */
+    List<Comparison> run() throws IOException {
+        Path config = Files.createTempFile("scheduler_config", ".json");
+        try (var scope = TensorScope.open()) {
+            ObjectNode options = description.get("config").deepCopy();
+            options.set("_class_name", description.get("scheduler"));
+            Files.writeString(config, options.toString());
+            SamplerSpec spec = SamplerSpec.read(config);
+            SamplingPlan plan = spec.plan(description.get("steps").intValue(), call());
+            compareLevels(spec, plan);
+            sample(spec, plan);
+        } finally {
+            Files.delete(config);
+        }
+        return comparisons;
+    }
+
+    private SamplingOptions call() {
+        JsonNode call = description.get("call");
+        SamplingOptions options = SamplingOptions.NONE;
+        if (call.has("mu")) {
+            options = options.withMu(call.get("mu").doubleValue());
+        }
+        if (call.has("eta")) {
+            options = options.withEta(call.get("eta").doubleValue());
+        }
+        if (call.has("use_clipped_model_output")) {
+            options = options.withClippedNoise(true);
+        }
+        if (call.has("sigmas")) {
+            List<Double> sigmas = new ArrayList<>();
+            call.get("sigmas").forEach(sigma -> sigmas.add(sigma.doubleValue()));
+            options = options.withSigmas(sigmas);
+        }
+        return options;
+    }
+
+    private void compareLevels(SamplerSpec spec, SamplingPlan plan) throws IOException {
+        List<NoiseLevel> levels = new ArrayList<>(plan.evaluations());
+        compare("timesteps", column(levels.stream().mapToDouble(NoiseLevel::timestep).toArray()));
+        if (recorded("sigmas")) {
+            levels.add(plan.end());
+            boolean flow = spec.prediction() == Prediction.FLOW;
+            compare(
+                    "sigmas",
+                    column(
+                            levels.stream()
+                                    .mapToDouble(
+                                            at -> flow ? at.sigma() : at.noiseToSignal())
+                                    .toArray()));
+        }
+        if (recorded("init_noise_sigma")) {
+            compare("init_noise_sigma", column(new double[] {plan.initialScale()}));
+        }
+    }
+
+    private void sample(SamplerSpec spec, SamplingPlan plan) throws IOException {
+        Tensor start = read("init");
+        comparisons.add(new Comparison(key() + ".init", 0));
+        comparisons.add(new Comparison(key() + ".c", 0));
+        NoiseSource noise = (shape, dtype, device) -> {
+            try (var generator = new Generator(100 + steps)) {
+                Tensor drawn = Tensor.randn(shape, generator, dtype, device);
+                compare("noise%02d".formatted(draws++), drawn);
+                return drawn;
+            }
+        };
+        StepListener on = step -> {
+            compare("x%02d".formatted(steps), step.latents());
+            steps++;
+        };
+        plan.sample(new NetworkDenoiser(network(), spec.prediction()), start, noise, on);
+        requireEqual("steps", plan.evaluations().size(), steps);
+        requireEqual("draws", description.get("draws").intValue(), draws);
+    }
+
+    /** The network of {@code case.json}'s note; with a variance if the config wants one. */
+    private Network network() throws IOException {
+        Tensor c = read("c");
+        String variance = description.get("config").path("variance_type").asText();
+        return (x, timestep) -> {
+            double u = timestep > 1 ? timestep / 1000 : timestep;
+            Tensor output = x.times(0.35).plus(-0.2 * u).plus(c);
+            return switch (variance) {
+                case "learned" -> Ops.cat(1, output, c.square());
+                case "learned_range" -> Ops.cat(1, output, c);
+                default -> output;
+            };
+        };
+    }
+
+    private boolean recorded(String name) {
+        return expected.names().contains(key() + "." + name);
+    }
+
+    private Tensor read(String name) throws IOException {
+        return expected.tensor(key() + "." + name);
+    }
+
+    private static Tensor column(double[] values) {
+        return Tensor.copyOf(values, values.length);
+    }
+
+    private void compare(String name, Tensor actual) {
+        try (var scope = TensorScope.open()) {
+            Tensor wanted = read(name).to(DType.FLOAT64);
+            Tensor found = actual.to(Device.CPU).to(DType.FLOAT64);
+            if (wanted.elements() != found.elements()) {
+                throw new AssertionError(
+                        this + ": " + name + " should be " + wanted.shape() + ", not "
+                                + found.shape());
+            }
+            Tensor difference = found.reshape(wanted.shape().toArray()).minus(wanted).abs().max();
+            double magnitude = wanted.abs().max().item();
+            double relative = difference.item() / (magnitude == 0 ? 1 : magnitude);
+            comparisons.add(
+                    new Comparison(
+                            key() + "." + name,
+                            Double.isNaN(relative) ? Double.POSITIVE_INFINITY : relative));
+        } catch (IOException e) {
+            throw new AssertionError(this + ": " + name + " was not recorded", e);
+        }
+    }
+
+    private void requireEqual(String what, int wanted, int found) {
+        if (wanted != found) {
+            throw new AssertionError(this + ": " + found + " " + what + ", not " + wanted);
+        }
+    }
+
+    /** The largest difference of each kind of tensor: timesteps, sigmas, noise, x. */
+    static TreeMap<String, Double> worst(List<Comparison> comparisons) {
+        var worst = new TreeMap<String, Double>();
+        for (Comparison each : comparisons) {
+            String kind = each.key().replaceAll("^.*\\.|\\d+$", "");
+            worst.merge(kind, each.difference(), Math::max);
+        }
+        return worst;
+    }
+}
