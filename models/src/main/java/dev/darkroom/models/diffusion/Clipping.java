@@ -7,7 +7,18 @@ import dev.darkroom.runtime.Tensor;
 @FunctionalInterface
 public interface Clipping {
     /** Leaves x̂0 as it is. */
-    Clipping NONE = x0 -> x0;
+    Clipping NONE =
+            new Clipping() {
+                @Override
+                public Tensor clip(Tensor x0) {
+                    return x0;
+                }
+
+                @Override
+                public Denoiser around(Denoiser denoiser) {
+                    return denoiser;
+                }
+            };
 
     /**
      * Clips x̂0.
@@ -46,9 +57,6 @@ public interface Clipping {
 
     /** A denoiser whose x̂0 is clipped; the noise that it estimated stays as it was. */
     default Denoiser around(Denoiser denoiser) {
-        if (this == NONE) {
-            return denoiser;
-        }
         return (x, at) -> {
             Denoised found = denoiser.denoise(x, at);
             return new Denoised(clip(found.x0()), found.noise(x, at), found.variance());

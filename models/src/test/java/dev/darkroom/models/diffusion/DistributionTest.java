@@ -1,0 +1,185 @@
+package dev.darkroom.models.diffusion;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import dev.darkroom.runtime.Generator;
+import dev.darkroom.runtime.Tensor;
+import dev.darkroom.runtime.TensorScope;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+
+/** Stochastic samplers with the exact denoiser of Gaussian data end with the data's distribution. */
+class DistributionTest {
+    private static final Gaussian DATA = new Gaussian(0.7, 0.4);
+    private static final NoiseSchedule SCHEDULE = NoiseSchedule.linear(1000, 0.0001, 0.02);
+
+    @FunctionalInterface
+    private interface Sampler {
+        Tensor sample(Denoiser denoiser, Tensor x, NoiseSource noise);
+    }
+
+    /**
+     * Checks mean and variance to four standard errors and the sampler's own bias.
+     *
+     * @param bias of the deviation, relative
+     */
+    private static void check(List<NoiseLevel> levels, double bias, Sampler sampler) {
+        check(DATA.denoiser(), levels, bias, sampler);
+    }
+
+    private static void check(
+            Denoiser denoiser, List<NoiseLevel> levels, double bias, Sampler sampler) {
+        int samples = levels.size() > 100 ? 1 << 14 : 1 << 17;
+        try (var generator = new Generator(5);
+                var scope = TensorScope.open()) {
+            NoiseSource noise =
+                    (shape, dtype, device) -> Tensor.randn(shape, generator, dtype, device);
+            Tensor start = DATA.marginal(Tensor.randn(generator, 1, samples), levels.getFirst());
+            Tensor found = sampler.sample(denoiser, start, noise);
+            double deviation = Math.sqrt(found.variance(1, false, 0, 1).item());
+            double expected = DATA.deviation();
+            double error = expected / Math.sqrt(samples);
+            assertEquals(DATA.mean(), found.mean().item(), 4 * error + bias * expected, "mean");
+            assertEquals(expected, deviation, 4 * error / Math.sqrt(2) + bias * expected, "sd");
+        }
+    }
+
+    /** Each {@code stride}th timestep of the schedule, down to no noise. */
+    private static List<NoiseLevel> every(int stride) {
+        List<NoiseLevel> levels =
+                IntStream.iterate(999, t -> t >= 0, t -> t - stride)
+                        .mapToObj(SCHEDULE::level)
+                        .toList();
+        return BetaOptions.endingAt(NoiseLevel.CLEAN, levels);
+    }
+
+    @Test
+    void ddpmWithTheSmallVariance() {
+        List<NoiseLevel> levels = every(1);
+        check(levels, 0.01, ddpm(levels, ReverseVariance.FIXED_SMALL));
+    }
+
+    @Test
+    void ddpmWithTheLargeVariance() {
+        List<NoiseLevel> levels = every(1);
+        check(levels, 0.01, ddpm(levels, ReverseVariance.FIXED_LARGE));
+    }
+
+    /** With the true variance, which depends on the data, a few steps are exact. */
+    @Test
+    void ddpmWithALearnedVariance() {
+        List<NoiseLevel> levels = every(250);
+        check(
+                withVariance(levels, (variance, posterior, beta) -> variance),
+                levels,
+                0,
+                ddpm(levels, ReverseVariance.LEARNED));
+    }
+
+    @Test
+    void ddpmWithAVarianceLearnedWithinItsRange() {
+        List<NoiseLevel> levels = every(250);
+        check(
+                withVariance(
+                        levels,
+                        (variance, posterior, beta) -> {
+                            double least = Math.log(Math.max(posterior, 1e-20));
+                            double share =
+                                    (Math.log(variance) - least) / (Math.log(beta) - least);
+                            return 2 * share - 1;
+                        }),
+                levels,
+                0,
+                ddpm(levels, ReverseVariance.LEARNED_RANGE));
+    }
+
+    private static Sampler ddpm(List<NoiseLevel> levels, ReverseVariance variance) {
+        return (d, x, noise) -> Samplers.ddpm(d, x, levels, variance, noise, StepListener.NONE);
+    }
+
+    @FunctionalInterface
+    private interface VarianceOutput {
+        double of(double variance, double posterior, double beta);
+    }
+
+    private static Denoiser withVariance(List<NoiseLevel> levels, VarianceOutput output) {
+        return (x, at) -> {
+            NoiseLevel next = levels.get(levels.indexOf(at) + 1);
+            double beta = at.varianceGiven(next);
+            double left = next.sigma() / at.sigma();
+            double value = output.of(DATA.reverseVariance(at, next), left * left * beta, beta);
+            Tensor constant = x.times(0).plus(value);
+            return new Denoised(DATA.denoiser().denoise(x, at).x0(), null, constant);
+        };
+    }
+
+    @Test
+    void ddimWithFreshNoise() {
+        List<NoiseLevel> levels = every(2);
+        for (double eta : new double[] {0.5, 1}) {
+            check(
+                    levels,
+                    0.01,
+                    (d, x, noise) -> Samplers.ddim(d, x, levels, eta, noise, StepListener.NONE));
+        }
+    }
+
+    @Test
+    void ddimWithAllOfTheNoiseIsDdpm() {
+        List<NoiseLevel> levels = every(50);
+        try (var scope = TensorScope.open()) {
+            Tensor x = Tensor.randn(new Generator(3), 1, 64);
+            Tensor ddpm =
+                    ddpm(levels, ReverseVariance.FIXED_SMALL)
+                            .sample(DATA.denoiser(), x, new SeededNoise(4, 1));
+            Tensor ddim =
+                    Samplers.ddim(
+                            DATA.denoiser(),
+                            x,
+                            levels,
+                            1,
+                            new SeededNoise(4, 1),
+                            StepListener.NONE);
+            assertEquals(0, ddpm.minus(ddim).abs().max().item(), 1e-5);
+        }
+    }
+
+    @Test
+    void eulerAncestral() {
+        List<NoiseLevel> levels =
+                BetaOptions.endingAt(NoiseLevel.CLEAN, Gaussian.exploding(800));
+        check(
+                levels,
+                0.02,
+                (d, x, noise) -> Samplers.eulerAncestral(d, x, levels, noise, StepListener.NONE));
+    }
+
+    @Test
+    void stochasticDpmSolver() {
+        List<NoiseLevel> levels = every(2);
+        for (DpmSolver.Kind kind : DpmSolver.Kind.values()) {
+            var options = new DpmSolver.Options(2, kind, true, true, true);
+            check(
+                    levels,
+                    0.01,
+                    (d, x, noise) ->
+                            DpmSolver.multistep(d, x, levels, options, noise, StepListener.NONE));
+        }
+    }
+
+    /** The exact consistency function makes any number of steps exact. */
+    @Test
+    void multistepConsistency() {
+        Denoiser consistency =
+                (x, at) -> new Denoised(DATA.transport(x, at, NoiseLevel.CLEAN));
+        for (int stride : new int[] {1000, 250}) {
+            List<NoiseLevel> levels = every(stride);
+            check(
+                    consistency,
+                    levels,
+                    0,
+                    (d, x, noise) -> Samplers.lcm(d, x, levels, noise, StepListener.NONE));
+        }
+    }
+}
