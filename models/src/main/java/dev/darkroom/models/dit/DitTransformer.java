@@ -8,6 +8,7 @@ import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
 import dev.darkroom.runtime.nn.Attention;
 import dev.darkroom.runtime.nn.Embedding;
+import dev.darkroom.runtime.nn.Init;
 import dev.darkroom.runtime.nn.Linear;
 import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.runtime.nn.Weights;
@@ -33,7 +34,7 @@ public final class DitTransformer extends Module {
     private final Linear projOut1;
     private final Linear projOut2;
 
-    /** Declares the network. */
+    /** Declares the network. One that is drawn begins with gates and output of zero. */
     public DitTransformer(Weights w, DitConfig config) {
         super(w);
         this.config = config;
@@ -49,9 +50,14 @@ public final class DitTransformer extends Module {
                         1);
         transformerBlocks =
                 w.list("transformer_blocks", config.numLayers(), each -> new Block(each, config));
-        projOut1 = new Linear(w.sub("proj_out_1"), width, 2 * width, true);
+        projOut1 = new Linear(w.sub("proj_out_1"), width, 2 * width, true, Init.ZEROS);
         projOut2 =
-                new Linear(w.sub("proj_out_2"), width, patch * patch * config.outChannels(), true);
+                new Linear(
+                        w.sub("proj_out_2"),
+                        width,
+                        patch * patch * config.outChannels(),
+                        true,
+                        Init.ZEROS);
     }
 
     /** What the network was made with. */
@@ -102,7 +108,7 @@ public final class DitTransformer extends Module {
                             w.sub("norm1.emb.class_embedder.embedding_table"),
                             config.nullClass() + 1,
                             width);
-            adaLn = new Linear(w.sub("norm1.linear"), width, 6 * width, true);
+            adaLn = new Linear(w.sub("norm1.linear"), width, 6 * width, true, Init.ZEROS);
             attn1 = new Attention(w.sub("attn1"), config.attention());
             ff = new FeedForward(w.sub("ff"), width, config.activation());
         }

@@ -1,6 +1,7 @@
 package dev.darkroom.models.layers;
 
 import dev.darkroom.runtime.Tensor;
+import dev.darkroom.runtime.nn.Init;
 import dev.darkroom.runtime.nn.Linear;
 import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.runtime.nn.Weights;
@@ -9,6 +10,8 @@ import dev.darkroom.runtime.nn.Weights;
 public final class TimestepEmbedding extends Module {
     /** Sinusoids per number, in every published model. */
     private static final int CHANNELS = 256;
+
+    private static final Init INIT = Init.normal(0.02);
 
     private final double frequencyShift;
     private final Linear linear1;
@@ -21,18 +24,19 @@ public final class TimestepEmbedding extends Module {
     public TimestepEmbedding(Weights w, long width, double frequencyShift) {
         super(w);
         this.frequencyShift = frequencyShift;
-        linear1 = new Linear(w.sub("linear_1"), CHANNELS, width, true);
-        linear2 = new Linear(w.sub("linear_2"), width, width, true);
+        linear1 = new Linear(w.sub("linear_1"), CHANNELS, width, true, INIT);
+        linear2 = new Linear(w.sub("linear_2"), width, width, true, INIT);
     }
 
     /**
      * Embeds each number.
      *
-     * @param values {@code [N]}, of any type
-     * @return {@code [N,width]}, in this network's type
+     * @param values {@code [N]}, of any type, on any device
+     * @return {@code [N,width]}, of this network's type and on its device
      */
     public Tensor forward(Tensor values) {
-        Tensor waves = Sinusoids.embed(values, CHANNELS, frequencyShift).to(dtype());
+        Tensor waves = Sinusoids.embed(values, CHANNELS, frequencyShift);
+        waves = waves.to(dtype()).to(device());
         return linear2.forward(linear1.forward(waves).silu());
     }
 }

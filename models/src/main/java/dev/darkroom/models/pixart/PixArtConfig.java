@@ -24,10 +24,8 @@ import java.nio.file.Path;
  * @param patchSize rows and columns of a patch
  * @param activation of the feed-forward networks
  * @param normEps added to the variance in the blocks' norms
- * @param interpolationScale divides the coordinates of patches; null for sampleSize / 64, at least
- *     1
- * @param useAdditionalConditions whether the picture's size is a condition; null if sampleSize is
- *     128
+ * @param interpolationScale divides the coordinates of patches
+ * @param useAdditionalConditions whether the picture's size is a condition
  * @param captionChannels width of the text, which is projected; null if it already has
  *     crossAttentionDim
  */
@@ -43,8 +41,8 @@ public record PixArtConfig(
         int patchSize,
         Activation activation,
         double normEps,
-        @Nullable Double interpolationScale,
-        @Nullable Boolean useAdditionalConditions,
+        double interpolationScale,
+        boolean useAdditionalConditions,
         @Nullable Integer captionChannels) {
 
     public PixArtConfig {
@@ -55,12 +53,6 @@ public record PixArtConfig(
                 numLayers,
                 sampleSize,
                 patchSize);
-        if (interpolationScale == null) {
-            interpolationScale = (double) Math.max(sampleSize / 64, 1);
-        }
-        if (useAdditionalConditions == null) {
-            useAdditionalConditions = sampleSize == 128;
-        }
         int width = numAttentionHeads * attentionHeadDim;
         if (!(interpolationScale > 0) || !(normEps > 0)) {
             throw new IllegalArgumentException(
@@ -124,9 +116,14 @@ public record PixArtConfig(
                 2,
                 Activation.GELU_TANH,
                 1e-6,
-                null,
+                interpolation(sampleSize),
                 sizes,
                 4096);
+    }
+
+    /** Coordinates count from pictures of 512 × 512, which have 64 rows of latents. */
+    private static double interpolation(int sampleSize) {
+        return Math.max(sampleSize / 64, 1);
     }
 
     /**
@@ -142,6 +139,9 @@ public record PixArtConfig(
     private static PixArtConfig of(ConfigReader json) {
         TransformerOptions.require(json, "ada_norm_single");
         json.ignore("num_embeds_ada_norm"); // of the kinds that embed classes
+        int sampleSize = json.integer("sample_size", 128);
+        Double interpolation = json.numberOrNull("interpolation_scale");
+        Boolean sizes = json.flagOrNull("use_additional_conditions");
         int inChannels = json.integer("in_channels", 4);
         Integer outChannels =
                 json.has("out_channels") ? json.integerOrNull("out_channels") : Integer.valueOf(8);
@@ -153,12 +153,12 @@ public record PixArtConfig(
                 json.integer("num_layers", 28),
                 json.integer("cross_attention_dim", 1152),
                 json.flag("attention_bias", true),
-                json.integer("sample_size", 128),
+                sampleSize,
                 json.integer("patch_size", 2),
                 TransformerOptions.activation(json),
                 json.number("norm_eps", 1e-6),
-                json.numberOrNull("interpolation_scale"),
-                json.flagOrNull("use_additional_conditions"),
+                interpolation == null ? interpolation(sampleSize) : interpolation,
+                sizes == null ? sampleSize == 128 : sizes,
                 json.integerOrNull("caption_channels"));
     }
 

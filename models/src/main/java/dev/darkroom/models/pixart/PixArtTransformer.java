@@ -41,7 +41,7 @@ public final class PixArtTransformer extends Module {
     private final Parameter scaleShiftTable;
     private final Linear projOut;
 
-    /** Declares the network. */
+    /** Declares the network. One that is drawn begins with an output of zero. */
     public PixArtTransformer(Weights w, PixArtConfig config) {
         super(w);
         this.config = config;
@@ -67,7 +67,8 @@ public final class PixArtTransformer extends Module {
                         w.sub("proj_out"),
                         width,
                         (long) config.patchSize() * config.patchSize() * config.outChannels(),
-                        true);
+                        true,
+                        Init.ZEROS);
     }
 
     private static Parameter table(Weights w, long rows, long width) {
@@ -195,7 +196,7 @@ public final class PixArtTransformer extends Module {
                 resolutionEmbedder = null;
                 aspectRatioEmbedder = null;
             }
-            linear = new Linear(w.sub("linear"), width, 6 * width, true);
+            linear = new Linear(w.sub("linear"), width, 6 * width, true, Init.normal(0.02));
         }
 
         /** {@code [N,D]}. */

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.darkroom.models.Golden;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
+import dev.darkroom.runtime.Generator;
 import dev.darkroom.runtime.Memory;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
@@ -126,6 +127,19 @@ class DitTransformerTest {
                                     latents, timestep, Tensor.copyOf(new long[] {0, 1001}, 2)));
         }
         assertEquals(before, Memory.liveTensors());
+    }
+
+    @Test
+    void aDrawnNetworkBeginsWithZero() {
+        try (var scope = TensorScope.open();
+                var generator = new Generator(1);
+                var network =
+                        Weights.random(
+                                1, DType.FLOAT32, Device.CPU, w -> new DitTransformer(w, PLAIN))) {
+            var latents = Tensor.randn(generator, 1, 3, 6, 6);
+            var label = Tensor.copyOf(new long[] {2}, 1);
+            assertEquals(0, network.forward(latents, label, label).abs().max().item());
+        }
     }
 
     @Test
