@@ -3,7 +3,7 @@
 Usage: make_tokenizer_golden.py TOKENIZERS OUT
 TOKENIZERS is tests/cases/tokenizers, OUT is models/src/test/resources/dev/darkroom/models/tokenizer.
 
-Needs transformers 4.57.1, tokenizers 0.22.1, sentencepiece 0.2 and ftfy 6.3. Writes
+Needs transformers 4.57.1, tokenizers 0.22.1, sentencepiece 0.2.3 and ftfy 6.3. Writes
   golden.jsonl.gz    1,000 strings, each with its ids from the four readers
   variants.jsonl.gz  other settings and models: a line that describes one, then its strings
   *.model.gz         the models that only the variants use
@@ -45,9 +45,11 @@ LINES = [
     "soft\u00adhyphen zero\u200bwidth \u200cjoin\u200der \u2060word", "\u202eright to left\u202c \u2066iso\u2069 \u206a\u206f", "\ufff9a\ufffab\ufffb \ufffc \ufffd",
     "e\u0301 o\u0308 n\u0303 a\u0323\u0302 \u0301lone", "Z\u0351\u036b\u0343a\u0301\u0302\u0303l\u0316\u0317g\u0338o\u034f", "¨ ´ ½\u0301 ①\u20dd ﬁ\u0301 ™\u0301", "\r\n\r\n a\r\nb", "각 가\u11a8 \u1112\u1161\u11ab", "क्षि न्\u200dय \u0915\u094d\u0937",
     "👩‍👩‍👧‍👦 family", "🧑‍🚀🏽", "👍🏿👍", "🇯🇵🇩🇪🇺", "❤️❤︎", "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f", "1️⃣#️⃣", "🗻🙂‍↔️😀a😀",
-    "Ünïcödé ẞ ß ſ ŉ ǰ ΐ", "ΑΣ ΑΣΑ Σ ΣΑΣ.", "İIıi Ǆ ǅ K Å Ω", "K\u212a \u2126 \u212b", "ⅨⅫⅰ Ⓐⓐ", "𐐀𐐨 𞤀𞤢", "\U0001f1e6 \U00020000 \U0002f800 \U000f0000 \U0010fffd",
+    "Ünïcödé ẞ ß ſ ŉ ǰ ΐ", "ΑΣ ΑΣΑ Σ ΣΑΣ.", "ΑΣ.Α ΑΣ'. Α\u0301Σ\u0301 aΣ:b ΑΣ‚â 1Σ Σ1 ªΣ ⒶΣ", "İIıi Ǆ ǅ K Å Ω", "\u0345 a\u0345b !\u0345! \u1fb3", "K\u212a \u2126 \u212b", "ⅨⅫⅰ Ⓐⓐ", "𐐀𐐨 𞤀𞤢", "\U0001f1e6 \U00020000 \U0002f800 \U000f0000 \U0010fffd",
     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "abababababababab", "x" * 300, "antidisestablishmentarianism" * 12, "12345678901234567890", "., .. ... .... !?!? --- === ~~~", "the" * 40, "red " * 80, "héart" * 30,
 ]
+# Long enough that SentencePiece starts its sums from zero again.
+LONG = ["ü" * 9000 + " the red cat, an astronaut" * 40]
 
 
 def code_points():
@@ -116,7 +118,7 @@ def train(name, r, **options):
 
 def main():
     r = random.Random(SEED)
-    texts = strings(r, 1000)
+    texts = strings(r, 1000 - len(LONG)) + LONG
     t5, clip = f"{CASES}/t5", f"{CASES}/clip"
     tmp = tempfile.mkdtemp()
     t5_config = json.load(open(f"{t5}/tokenizer_config.json"))
@@ -177,7 +179,7 @@ def main():
             "49408": token("dog", single_word=True), "49409": token("Robot", lstrip=True, rstrip=True, normalized=True), "49410": token("the")}}}),
     ]
     rows = []
-    own = ["dog dogs hotdog dog. the dog", "a  robot  b robots Robot ROBOT rob robbed", "hello <s> hello<s>world", "<new> and <mine>! x<mine>y", "red cat  cats ABC abc ★ x★ x", "astronauts red!red"]
+    own = ["dog dogs hotdog dog. the dog", "a  robot  b robots Robot ROBOT rob robbed", "hello <s> hello<s>world", "<new> and <mine>! x<mine>y", "red cat  cats ABC abc ★ x★ x", "astronauts red!red", "cats" * 9 + "x" * 90]
     for i, (cls, files) in enumerate(variants):
         t = load(cls, files, f"{tmp}/v{i}")
         source = lambda f: f if not isinstance(f, str) else os.path.basename(f) if f.startswith(OUT) else "/".join(f.split("/")[-2:])

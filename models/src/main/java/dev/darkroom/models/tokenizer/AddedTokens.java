@@ -20,13 +20,10 @@ final class AddedTokens {
     private final Map<String, Integer> ids = new LinkedHashMap<>();
     private final TreeMap<Integer, AddedToken> tokens = new TreeMap<>();
 
-    /** Adds a token with a given id; a token that had the id loses it. */
+    /** Adds a token with a given id, which no other token's text loses by that. */
     void put(int id, AddedToken token) {
         if (!token.content().isEmpty()) {
-            var previous = tokens.put(id, token);
-            if (previous != null && !previous.content().equals(token.content())) {
-                ids.remove(previous.content(), id);
-            }
+            tokens.put(id, token);
             ids.put(token.content(), id);
         }
     }

@@ -109,8 +109,7 @@ final class Bpe {
     }
 
     private int[] spell(String word) {
-        var out = new int[word.length() * 4 + spelling.suffix.length() * 4];
-        int count = 0;
+        var out = new Ids();
         boolean afterUnknown = false;
         for (int i = 0; i < word.length(); ) {
             int end = i + Character.charCount(word.codePointAt(i));
@@ -120,25 +119,20 @@ final class Bpe {
                             + (end == word.length() ? spelling.suffix : "");
             i = end;
             Integer symbol = symbols.get(character);
+            var bytes = symbol == null && spelling.byteFallback ? byteSymbols(character) : null;
             if (symbol != null) {
-                out[count++] = symbol;
+                out.add(symbol);
                 afterUnknown = false;
-                continue;
-            }
-            var bytes = spelling.byteFallback ? byteSymbols(character) : null;
-            if (bytes != null) {
-                out = Arrays.copyOf(out, Math.max(out.length, count + bytes.length + out.length));
-                for (int b : bytes) {
-                    out[count++] = b;
+            } else if (bytes != null) {
+                out.add(bytes);
+            } else {
+                if (spelling.unkId >= 0 && !(afterUnknown && spelling.fuseUnknown)) {
+                    out.add(spelling.unkId);
                 }
-                continue;
+                afterUnknown = true;
             }
-            if (spelling.unkId >= 0 && !(afterUnknown && spelling.fuseUnknown)) {
-                out[count++] = spelling.unkId;
-            }
-            afterUnknown = true;
         }
-        return Arrays.copyOf(out, count);
+        return out.toArray();
     }
 
     private int @Nullable [] byteSymbols(String character) {

@@ -5,7 +5,6 @@ import static dev.darkroom.models.tokenizer.TokenizerSettings.Role;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
-import java.util.Locale;
 import java.util.Map;
 import java.util.regex.Pattern;
 
@@ -28,10 +27,15 @@ final class ClipTokenizer extends BaseTokenizer {
     static final int MOST_MERGES = 49152 - 256 - 2;
 
     static final Pattern SPACES = Pattern.compile("\\s+", Pattern.UNICODE_CHARACTER_CLASS);
+
+    /**
+     * CLIP's words, in any case. The reference's engine finds no place for U+0345, a mark whose
+     * capital is a letter.
+     */
     private static final Pattern WORDS =
             Pattern.compile(
                     "<\\|startoftext\\|>|<\\|endoftext\\|>|'s|'t|'re|'ve|'m|'ll|'d"
-                            + "|\\p{L}+|\\p{N}|[^\\s\\p{L}\\p{N}]+",
+                            + "|\\p{L}+|\\p{N}|[^\\s\\p{L}\\p{N}\u0345]+",
                     Pattern.CASE_INSENSITIVE
                             | Pattern.UNICODE_CASE
                             | Pattern.UNICODE_CHARACTER_CLASS);
@@ -100,7 +104,7 @@ final class ClipTokenizer extends BaseTokenizer {
 
     private void words(String text, Ids ids) {
         var clean = SPACES.matcher(TextRepair.repair(text)).replaceAll(" ");
-        clean = Whitespace.strip(clean, Whitespace::isPython).toLowerCase(Locale.ROOT);
+        clean = Lowercase.full(Whitespace.strip(clean, Whitespace::isPython));
         var words = WORDS.matcher(clean);
         while (words.find()) {
             var word = words.group();

@@ -100,7 +100,7 @@ final class Conversion {
                         List.of(
                                 Normalizers.form(Form.NFC),
                                 Normalizers.replace(ClipTokenizer.SPACES, " "),
-                                Normalizers::lowercase)),
+                                Lowercase::simple)),
                 PreTokenizer.sequence(
                         List.of(
                                 PreTokenizer.split(CLIP_WORDS, true, false),

@@ -69,6 +69,12 @@ final class FastTokenizer extends BaseTokenizer {
     static FastTokenizer of(Parts parts, TokenizerSettings given, Map<Role, String> defaults)
             throws TokenizerException {
         var settings = given.withDefaults(defaults);
+        for (var role : List.of(Role.PAD, Role.EOS)) {
+            if (!settings.special().containsKey(role)) {
+                throw new TokenizerException(
+                        settings.configFile(), "it should name a " + role.key());
+            }
+        }
         var added = parts.added;
         settings.added().values().forEach(token -> added.add(token, parts.model::id, next(parts)));
         for (var token : settings.allSpecial()) {

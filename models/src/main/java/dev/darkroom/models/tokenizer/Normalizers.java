@@ -42,7 +42,7 @@ final class Normalizers {
             case "NFKC" -> form(Form.NFKC);
             case "NFKD" -> form(Form.NFKD);
             case "Nmt" -> Normalizers::nmt;
-            case "Lowercase" -> Normalizers::lowercase;
+            case "Lowercase" -> Lowercase::simple;
             case "Strip" ->
                     strip(
                             json.bool(node, "strip_left", true),
@@ -132,21 +132,6 @@ final class Normalizers {
 
     static UnaryOperator<String> form(Form form) {
         return text -> java.text.Normalizer.normalize(text, form);
-    }
-
-    /** Each character on its own: unlike Java's, without the rule for the final sigma. */
-    static String lowercase(String text) {
-        var out = new StringBuilder(text.length());
-        text.codePoints()
-                .forEach(
-                        c -> {
-                            if (c == '\u0130') {
-                                out.append("i\u0307"); // the one that becomes two
-                            } else {
-                                out.appendCodePoint(Character.toLowerCase(c));
-                            }
-                        });
-        return out.toString();
     }
 
     /** The clean-up of Google's NMT: drops controls, makes other odd characters spaces. */

@@ -26,11 +26,9 @@ final class SentencePiece {
     SentencePiece(SentencePieceModel model) {
         this.model = model;
         float min = Float.MAX_VALUE;
-        float max = Float.MIN_NORMAL;
         for (var piece : model.pieces()) {
             if (piece.type() == Type.NORMAL) {
                 min = Math.min(min, piece.score());
-                max = Math.max(max, piece.score());
             }
         }
         var trie = new ByteTrie(model.pieces().size() * 4);
@@ -40,8 +38,8 @@ final class SentencePiece {
             var utf8 = Utf8.bytes(piece.text());
             scores[id] = piece.score();
             if (piece.type() == Type.USER_DEFINED) {
-                // Better than any other way to cover the same text.
-                scores[id] = utf8.length * max - 0.1;
+                // Above all others, which are logarithms of probabilities.
+                scores[id] = (float) (0.1 * (utf8.length - 1));
                 userDefined.put(utf8, id);
             }
             if (piece.type() == Type.NORMAL || piece.type() == Type.USER_DEFINED) {

@@ -7,6 +7,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.stream.Collectors;
 
 /**
@@ -55,7 +56,7 @@ final class T5Tokenizer extends BaseTokenizer {
         var settings = given.withDefaults(SPECIAL).withExtraIds();
         // "legacy": false puts the leading space itself (transformers' change 24622).
         var pieces = new SentencePiece(settings.legacy() ? model : model.withoutDummyPrefix());
-        var added = new AddedTokens();
+        var tokens = new TreeMap<Integer, AddedToken>();
         // <extra_id_0> is the last id, <extra_id_1> the one before, and so on.
         int extraIds = settings.extraIds() == null ? 0 : settings.extraIds();
         long sentinels =
@@ -63,9 +64,11 @@ final class T5Tokenizer extends BaseTokenizer {
                         ? extraIds
                         : given.additional().stream().filter(AddedToken::isExtraId).count();
         for (int i = 0; i < sentinels; i++) {
-            added.put(pieces.size() - 1 + extraIds - i, AddedToken.extraId(i));
+            tokens.put(pieces.size() - 1 + extraIds - i, AddedToken.extraId(i));
         }
-        settings.added().forEach(added::put);
+        tokens.putAll(settings.added());
+        var added = new AddedTokens();
+        tokens.forEach(added::put);
         int next = size(pieces, added);
         for (var token : settings.allSpecial()) {
             if (!added.contains(token.content())) {

@@ -7,10 +7,14 @@ import java.util.Arrays;
  * Regularization", 2018, equation 3), found by Viterbi over the bytes.
  *
  * <p>Of equally good ways the one found first stays, as in SentencePiece and in the tokenizers
- * library; for the same reason sums are rounded as they round them: SentencePiece keeps the best
- * sums in single precision, the tokenizers library in double.
+ * library; so that the same ones are equal, sums are rounded as they round them: SentencePiece
+ * (0.2.3) adds in single precision, and starts from zero again where sums get large, the tokenizers
+ * library adds in double precision.
  */
 final class Unigram {
+    /** Beyond this, single-precision sums are too coarse. */
+    private static final double LARGE = 100_000;
+
     /** An unknown character scores this much below the worst piece. */
     static final float UNKNOWN_PENALTY = 10;
 
@@ -43,7 +47,11 @@ final class Unigram {
         var from = new int[n + 1]; // where the last piece of that way starts
         var id = new int[n + 1];
         Arrays.fill(from, -1);
+        int reached = 0; // the furthest place with a sum
         for (int start = 0; start < n; ) {
+            if (singlePrecision && Math.abs(best[start]) > LARGE) {
+                rebase(best, from, start, reached);
+            }
             int oneCharacter = start + Math.min(Utf8.length(text[start]), n - start);
             boolean characterKnown = false;
             int node = ByteTrie.ROOT;
@@ -55,6 +63,7 @@ final class Unigram {
                 int piece = pieces.value(node);
                 if (piece != ByteTrie.NONE) {
                     int end = i + 1;
+                    reached = Math.max(reached, end);
                     double sum = round(scores[piece] + best[start]);
                     if (from[end] < 0 || sum > best[end]) {
                         best[end] = sum;
@@ -65,6 +74,7 @@ final class Unigram {
                 }
             }
             if (!characterKnown) {
+                reached = Math.max(reached, oneCharacter);
                 double sum = round(unkScore + best[start]);
                 if (from[oneCharacter] < 0 || sum > best[oneCharacter]) {
                     best[oneCharacter] = sum;
@@ -75,6 +85,15 @@ final class Unigram {
             start = oneCharacter;
         }
         return trace(from, id);
+    }
+
+    private void rebase(double[] best, int[] from, int start, int reached) {
+        double offset = best[start];
+        for (int i = start; i <= reached; i++) {
+            if (i == start || from[i] >= 0) {
+                best[i] = round(best[i] - offset);
+            }
+        }
     }
 
     private static Path trace(int[] from, int[] id) {

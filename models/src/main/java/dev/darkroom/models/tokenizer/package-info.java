@@ -13,7 +13,8 @@
  *   <li>CLIP's slow tokenizer repairs its text with ftfy where that is installed, and cleans it in
  *       another way where not. Here it is always ftfy's way. A repair that makes another one
  *       possible is followed up 32 times at most.
- *   <li>Letters, digits, case and normal forms are those of the running JVM's Unicode version.
+ *   <li>Letters, digits, case and normal forms are those of the running JVM's Unicode version; the
+ *       tokenizers library orders only the combining marks of Unicode 9 when it normalises.
  *   <li>Unpaired surrogates, which the references can't be given, become U+FFFD.
  * </ul>
  */
