@@ -2,12 +2,14 @@
 module dev.darkroom.models {
     requires transitive dev.darkroom.runtime;
     requires com.fasterxml.jackson.databind;
+    requires transitive java.desktop;
     requires static transitive org.jspecify;
 
     exports dev.darkroom.models.config;
     exports dev.darkroom.models.diffusion;
     exports dev.darkroom.models.dit;
     exports dev.darkroom.models.layers;
+    exports dev.darkroom.models.pipeline;
     exports dev.darkroom.models.pixart;
     exports dev.darkroom.models.t5;
     exports dev.darkroom.models.tokenizer;

@@ -16,7 +16,10 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.function.Predicate;
@@ -150,6 +153,63 @@ public final class ConfigReader {
                         + Arrays.stream(supported)
                                 .map(each -> JSON.valueToTree(each).toString())
                                 .collect(Collectors.joining(" or ")));
+    }
+
+    // ---- Options of a file that may have any ----
+
+    /** The names of all options, in the file's order. */
+    public Set<String> keys() {
+        Set<String> keys = new LinkedHashSet<>();
+        options.fieldNames().forEachRemaining(keys::add);
+        return keys;
+    }
+
+    /** Whether an option is a list. */
+    public boolean isList(String key) {
+        JsonNode value = get(key);
+        return value != null && value.isArray();
+    }
+
+    /**
+     * A list of strings and nulls.
+     *
+     * @throws IllegalArgumentException if the option is something else
+     */
+    public List<@Nullable String> textsOrNulls(String key) {
+        var texts = new ArrayList<@Nullable String>();
+        JsonNode value = get(key);
+        for (JsonNode each : elements(key, value == null ? JSON.createArrayNode() : value)) {
+            texts.add(
+                    each.isNull()
+                            ? null
+                            : require(key, each, JsonNode::isTextual, "strings").textValue());
+        }
+        return texts;
+    }
+
+    /**
+     * Strings by name; none if the option is missing.
+     *
+     * @throws IllegalArgumentException if the option is something else
+     */
+    public Map<String, String> textsByName(String key) {
+        var texts = new LinkedHashMap<String, String>();
+        JsonNode value = get(key);
+        if (value != null) {
+            require(key, value, JsonNode::isObject, "an object")
+                    .properties()
+                    .forEach(
+                            each ->
+                                    texts.put(
+                                            each.getKey(),
+                                            require(
+                                                            key,
+                                                            each.getValue(),
+                                                            JsonNode::isTextual,
+                                                            "strings by name")
+                                                    .textValue()));
+        }
+        return texts;
     }
 
     // ---- Options with a default ----

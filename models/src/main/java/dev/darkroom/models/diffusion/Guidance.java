@@ -67,6 +67,20 @@ public record Guidance(double scale, double rescale, double from, double to) {
         };
     }
 
+    /**
+     * Guides a denoiser at every level.
+     *
+     * @param both see {@link #guide(Denoiser, Denoiser, Prediction)}
+     * @throws IllegalStateException if this guidance does not act at every level
+     */
+    public Denoiser guide(Denoiser both, Prediction prediction) {
+        if (!isActive() || from > 0 || to < Double.POSITIVE_INFINITY) {
+            throw new IllegalStateException(
+                    "guidance that is off at some levels needs a conditional denoiser for those");
+        }
+        return guide(both, both, prediction);
+    }
+
     private Tensor rescaled(
             Tensor guided, Tensor wanted, Tensor x, NoiseLevel at, Prediction prediction) {
         Tensor output = prediction.output(guided, x, at);

@@ -1,0 +1,10 @@
+package dev.darkroom.models.pipeline;
+
+/** A run was ended by its {@link SampleMonitor} or by an interrupt of the calling thread. */
+public final class CancelledException extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    public CancelledException(String message) {
+        super(message);
+    }
+}

@@ -1,0 +1,316 @@
+package dev.darkroom.models.pipeline;
+
+import dev.darkroom.models.diffusion.Denoiser;
+import dev.darkroom.models.diffusion.Guidance;
+import dev.darkroom.models.diffusion.Network;
+import dev.darkroom.models.diffusion.NetworkDenoiser;
+import dev.darkroom.models.diffusion.NoiseSource;
+import dev.darkroom.models.diffusion.SamplerSpec;
+import dev.darkroom.models.diffusion.SamplingPlan;
+import dev.darkroom.models.diffusion.SeededNoise;
+import dev.darkroom.models.diffusion.Step;
+import dev.darkroom.models.vae.AutoencoderKl;
+import dev.darkroom.runtime.DType;
+import dev.darkroom.runtime.Device;
+import dev.darkroom.runtime.InsufficientMemoryException;
+import dev.darkroom.runtime.LibtorchException;
+import dev.darkroom.runtime.MemoryBudget;
+import dev.darkroom.runtime.Ops;
+import dev.darkroom.runtime.Shape;
+import dev.darkroom.runtime.Tensor;
+import dev.darkroom.runtime.TensorScope;
+import dev.darkroom.runtime.Threads;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.BooleanSupplier;
+import java.util.stream.LongStream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What pipelines of latent diffusion share: draw the noise, sample with the guided denoiser, decode
+ * (Rombach et al. 2022). A subclass says what a request means for its networks.
+ */
+abstract class LatentPipeline implements Pipeline {
+    private final Checkpoint checkpoint;
+    private final AutoencoderKl vae;
+    private final Scheduler scheduler;
+    private final Worker worker;
+
+    LatentPipeline(Checkpoint checkpoint, AutoencoderKl vae, Scheduler scheduler) {
+        this.checkpoint = checkpoint;
+        this.vae = vae;
+        this.scheduler = scheduler;
+        worker =
+                new Worker(
+                        "darkroom-" + checkpoint.folder().getFileName(),
+                        checkpoint.options().threads());
+    }
+
+    /** Fills in what the request leaves open, and refuses what does not fit the checkpoint. */
+    abstract Plan plan(SampleRequest request);
+
+    /**
+     * Binds the network to everything that the request says.
+     *
+     * @return predicts for {@code [N,C,H,W]}; if the plan is guided, for {@code [2N,C,H,W]}, the
+     *     first N without the condition
+     */
+    abstract Network condition(Plan plan, Trace trace, Notes notes);
+
+    /** Channels of the latents. */
+    abstract long latentChannels();
+
+    /** About how many bytes an evaluation of the network takes beside the weights. */
+    abstract long activationBytes(Plan plan);
+
+    final DType dtype() {
+        return checkpoint.options().dtype();
+    }
+
+    final Device device() {
+        return checkpoint.options().device();
+    }
+
+    final Scheduler scheduler() {
+        return scheduler;
+    }
+
+    /** Pixels of the picture for one of the latents, in each direction. */
+    final int pixelsPerLatent() {
+        return vae.config().downsampling();
+    }
+
+    // ---- A run ----
+
+    @Override
+    public final SampleResult sample(
+            SampleRequest request, SampleMonitor monitor, @Nullable Tensor latents) {
+        var interrupted = new AtomicBoolean();
+        return worker.run(() -> run(request, monitor, latents, interrupted), interrupted);
+    }
+
+    private SampleResult run(
+            SampleRequest request,
+            SampleMonitor monitor,
+            @Nullable Tensor given,
+            AtomicBoolean interrupted) {
+        try (var scope = TensorScope.open();
+                var noise = new SeededNoise(request.seed(), request.batch())) {
+            var notes = new Notes();
+            var trace = new Trace(monitor);
+            Plan plan = plan(request);
+            SamplerSpec spec = scheduler.spec(request.sampler());
+            SamplingPlan sampling = spec.plan(plan.steps());
+            requireMemory(plan);
+            Network network = condition(plan, trace, notes);
+            notes.phaseDone("encode");
+            Tensor latents = start(plan, sampling, noise, given);
+            trace.named("latents_init", latents);
+            trace.timesteps(sampling.evaluations());
+            BooleanSupplier cancelled = () -> interrupted.get() || monitor.isCancelled();
+            Denoiser denoiser =
+                    guided(plan, spec, cancellable(network, cancelled));
+            latents =
+                    sampling.sample(
+                            denoiser,
+                            latents,
+                            trace.stepNoise(noise),
+                            step -> stepped(step, trace, monitor));
+            notes.phaseDone("sample");
+            List<Picture> pictures = pictures(plan, latents, trace, cancelled);
+            notes.phaseDone("decode");
+            note(plan, spec, notes);
+            return notes.result(pictures, request);
+        } catch (IOException
+                | IllegalArgumentException
+                | LibtorchException.OutOfMemory
+                | InsufficientMemoryException e) {
+            throw new PipelineException(String.valueOf(e.getMessage()), e);
+        }
+    }
+
+    /** Where sampling starts: the latents that were given, or noise. */
+    private Tensor start(
+            Plan plan, SamplingPlan sampling, NoiseSource noise, @Nullable Tensor given) {
+        Shape shape =
+                Shape.of(
+                        plan.request().batch(),
+                        latentChannels(),
+                        plan.sampled().height() / pixelsPerLatent(),
+                        plan.sampled().width() / pixelsPerLatent());
+        if (given == null) {
+            return noise.draw(shape, DType.FLOAT32, device())
+                    .to(latentType())
+                    .times(sampling.initialScale());
+        }
+        if (!given.shape().equals(shape)) {
+            throw new PipelineException(
+                    "the given latents have shape " + given.shape() + ", this request needs " + shape);
+        }
+        return given.to(device()).to(latentType());
+    }
+
+    /** Samplers add many small steps up, so they compute in float32 at least. */
+    private DType latentType() {
+        return dtype() == DType.FLOAT64 ? DType.FLOAT64 : DType.FLOAT32;
+    }
+
+    private Denoiser guided(Plan plan, SamplerSpec spec, Network network) {
+        var denoiser = new NetworkDenoiser(network, spec.prediction());
+        return plan.isGuided()
+                ? new Guidance(plan.guidanceScale()).guide(denoiser, spec.prediction())
+                : denoiser;
+    }
+
+    /** Asks before each evaluation whether to go on. */
+    private static Network cancellable(
+            Network network, BooleanSupplier cancelled) {
+        return (x, timestep) -> {
+            requireGoingOn(cancelled);
+            return network.predict(x, timestep);
+        };
+    }
+
+    private static void requireGoingOn(BooleanSupplier cancelled) {
+        if (cancelled.getAsBoolean()) {
+            throw new CancelledException("sampling was cancelled");
+        }
+    }
+
+    private static void stepped(Step step, Trace trace, SampleMonitor monitor) {
+        trace.step(step);
+        monitor.evaluated(step.index() + 1, step.of(), step.latents(), step.denoised());
+    }
+
+    // ---- Pictures ----
+
+    /** Decodes one by one, so that memory does not grow with the batch. */
+    private List<Picture> pictures(
+            Plan plan, Tensor latents, Trace trace, BooleanSupplier cancelled) {
+        List<Picture> pictures = new ArrayList<>();
+        List<Tensor> images = new ArrayList<>();
+        for (Tensor one : latents.split(0, ones(latents.size(0)))) {
+            requireGoingOn(cancelled);
+            try (var scope = TensorScope.open()) {
+                Tensor image = image(one, plan.picture());
+                pictures.add(picture(image));
+                if (trace.isOn()) {
+                    images.add(scope.keep(image));
+                }
+            }
+        }
+        if (trace.isOn()) {
+            trace.named("image", Ops.cat(0, images).permute(0, 2, 3, 1));
+        }
+        return pictures;
+    }
+
+    @Override
+    public final List<Picture> preview(Tensor denoised) {
+        List<Picture> pictures = new ArrayList<>();
+        for (Tensor one : denoised.split(0, ones(denoised.size(0)))) {
+            try (var scope = TensorScope.open()) {
+                pictures.add(picture(image(one, null)));
+            }
+        }
+        return pictures;
+    }
+
+    private static long[] ones(long count) {
+        return LongStream.range(0, count).map(i -> 1).toArray();
+    }
+
+    /**
+     * Decodes, scales to cover a size and cuts what is over on both sides.
+     *
+     * @param latents {@code [1,C,H,W]}
+     * @param size null for the size as decoded
+     * @return float32 on the CPU from 0 to 1, {@code [1,3,H,W]}
+     */
+    private Tensor image(Tensor latents, ResolutionBins.@Nullable Size size) {
+        Tensor image = vae.decode(vae.unscaled(latents.to(dtype()))).to(DType.FLOAT32);
+        if (size != null && (image.size(2) != size.height() || image.size(3) != size.width())) {
+            double scale =
+                    Math.max(
+                            (double) size.height() / image.size(2),
+                            (double) size.width() / image.size(3));
+            long height = (long) (image.size(2) * scale);
+            long width = (long) (image.size(3) * scale);
+            image =
+                    Ops.resizeBilinear(image, height, width)
+                            .narrow(2, (height - size.height()) / 2, size.height())
+                            .narrow(3, (width - size.width()) / 2, size.width());
+        }
+        return image.dividedBy(2).plus(0.5).clamp(0, 1).to(Device.CPU);
+    }
+
+    private static Picture picture(Tensor image) {
+        Tensor bytes = image.select(0, 0).permute(1, 2, 0).times(255).round(); // [H,W,3]
+        return new Picture(
+                (int) bytes.size(1), (int) bytes.size(0), bytes.to(DType.UINT8).toByteArray());
+    }
+
+    // ---- What is told ----
+
+    private void requireMemory(Plan plan) {
+        if (device().type() != Device.Type.CPU) {
+            return;
+        }
+        var blocks = vae.config().blockOutChannels();
+        long pixels = (long) plan.sampled().height() * plan.sampled().width();
+        long widest = 3L * blocks.getFirst() + blocks.get(Math.min(1, blocks.size() - 1));
+        long decoding = pixels * widest * dtype().bytes();
+        MemoryBudget.current()
+                .require(
+                        Math.max(decoding, activationBytes(plan)),
+                        "sampling " + plan.request().batch() + " pictures of "
+                                + plan.sampled().width() + "×" + plan.sampled().height());
+    }
+
+    /** Of a transformer's block: tokens, norms, queries, keys and values, the wide layer twice. */
+    final long transformerBytes(Plan plan, int patch, int width) {
+        long perToken = (long) pixelsPerLatent() * patch;
+        long tokens =
+                (plan.sampled().height() / perToken) * (plan.sampled().width() / perToken);
+        return 14L * plan.evaluated() * tokens * width * dtype().bytes();
+    }
+
+    private void note(Plan plan, SamplerSpec spec, Notes notes) {
+        SampleRequest request = plan.request();
+        notes.used("pipeline", checkpoint.className());
+        notes.used("steps", plan.steps());
+        notes.used("guidanceScale", plan.guidanceScale());
+        notes.used("sampler", scheduler.name(request.sampler()));
+        notes.used("prediction", spec.prediction().toString());
+        notes.used(
+                "seeds",
+                LongStream.range(0, request.batch()).map(i -> request.seed() + i).boxed().toList());
+        notes.used("width", plan.picture().width());
+        notes.used("height", plan.picture().height());
+        notes.used("sampledWidth", plan.sampled().width());
+        notes.used("sampledHeight", plan.sampled().height());
+        notes.used("batch", request.batch());
+        notes.used("dtype", dtype().toString());
+        notes.used("device", device().toString());
+        notes.used("threads", Threads.count());
+    }
+
+    @Override
+    public final Map<String, Object> describe() {
+        return checkpoint.describe();
+    }
+
+    @Override
+    public final Map<String, String> hashWeights() {
+        return checkpoint.hashWeights();
+    }
+
+    @Override
+    public final void close() {
+        worker.close();
+        checkpoint.close();
+    }
+}

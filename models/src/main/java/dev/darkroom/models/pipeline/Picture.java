@@ -1,0 +1,35 @@
+package dev.darkroom.models.pipeline;
+
+import java.awt.image.BufferedImage;
+
+/**
+ * A picture.
+ *
+ * @param width in pixels
+ * @param height in pixels
+ * @param rgb red, green and blue of each pixel, row by row
+ */
+@SuppressWarnings("ArrayRecordComponent") // a raw buffer; copies would double a picture's memory
+public record Picture(int width, int height, byte[] rgb) {
+    /** Checks the size. */
+    public Picture {
+        if (rgb.length != 3L * width * height) {
+            throw new IllegalArgumentException(
+                    width + "×" + height + " pixels take " + 3L * width * height + " bytes, not "
+                            + rgb.length);
+        }
+    }
+
+    /** A copy for ImageIO and Swing, of type {@link BufferedImage#TYPE_INT_RGB}. */
+    public BufferedImage toBufferedImage() {
+        var image = new BufferedImage(width, height, BufferedImage.TYPE_INT_RGB);
+        var row = new int[width];
+        for (int y = 0, at = 0; y < height; y++) {
+            for (int x = 0; x < width; x++, at += 3) {
+                row[x] = (rgb[at] & 0xff) << 16 | (rgb[at + 1] & 0xff) << 8 | rgb[at + 2] & 0xff;
+            }
+            image.setRGB(0, y, width, 1, row, 0, width);
+        }
+        return image;
+    }
+}

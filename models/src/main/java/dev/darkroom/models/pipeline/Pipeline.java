@@ -1,0 +1,72 @@
+package dev.darkroom.models.pipeline;
+
+import dev.darkroom.runtime.Tensor;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A checkpoint that makes pictures. May be called from any number of threads, virtual ones too: the
+ * work runs on a platform thread of the pipeline's own, one request at a time in the order they come,
+ * so that memory is bounded by one request and the pictures are those of a sequential run.
+ *
+ * <pre>{@code
+ * try (var pipeline = Pipeline.load(folder, PipelineOptions.defaults())) {
+ *     var result = pipeline.sample(SampleRequest.of("a red heart on a blue background"));
+ *     ImageIO.write(result.pictures().getFirst().toBufferedImage(), "png", file);
+ * }
+ * }</pre>
+ */
+public interface Pipeline extends AutoCloseable {
+    /**
+     * Loads a checkpoint in the layout of public hubs; its {@code model_index.json} says which
+     * pipeline it is.
+     *
+     * @param folder that holds {@code model_index.json}
+     * @throws PipelineException if a part is missing, malformed, of an unknown class, does not fit
+     *     its config, or takes more memory than there is
+     */
+    static Pipeline load(Path folder, PipelineOptions options) {
+        return PipelineLoader.load(folder, options);
+    }
+
+    /** Samples without watching. See {@link #sample(SampleRequest, SampleMonitor, Tensor)}. */
+    default SampleResult sample(SampleRequest request) {
+        return sample(request, SampleMonitor.NONE, null);
+    }
+
+    /**
+     * Samples, and waits for the pictures.
+     *
+     * @param monitor watches the run and can end it
+     * @param latents where to start, {@code [N,C,H,W]} already scaled for the sampler; then nothing
+     *     is drawn for the start and each generator serves only the noise that samplers add. null to
+     *     draw
+     * @throws PipelineException if the request does not fit the checkpoint
+     * @throws CancelledException if the monitor ended the run or the calling thread was interrupted
+     *     (its interrupt status is then set)
+     * @throws IllegalStateException if the pipeline is closed
+     */
+    SampleResult sample(SampleRequest request, SampleMonitor monitor, @Nullable Tensor latents);
+
+    /**
+     * Decodes an estimate that a {@link SampleMonitor} was given, during its call, on its thread.
+     *
+     * @param denoised {@code [N,C,H,W]}
+     */
+    List<Picture> preview(Tensor denoised);
+
+    /**
+     * What the checkpoint is: its class, the classes and sizes of its parts, its own settings; names
+     * and values for display and for a picture's metadata.
+     */
+    Map<String, Object> describe();
+
+    /** The SHA-256 of each weights file, by its path below the folder; computed once. */
+    Map<String, String> hashWeights();
+
+    /** Ends after the request in progress; requests that wait fail. */
+    @Override
+    void close();
+}

@@ -1,0 +1,53 @@
+package dev.darkroom.models.pipeline;
+
+import dev.darkroom.runtime.InsufficientMemoryException;
+import dev.darkroom.runtime.LibtorchException;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.TreeMap;
+
+/** Picks the pipeline that a checkpoint asks for. */
+final class PipelineLoader {
+    /** Loads the parts of a checkpoint. */
+    private interface Loading {
+        LatentPipeline load(Checkpoint checkpoint) throws IOException;
+    }
+
+    /** By the class in {@code model_index.json}. */
+    private static final Map<String, Loading> PIPELINES =
+            new TreeMap<>(
+                    Map.of(
+                            "PixArtAlphaPipeline", PixArtPipeline::load,
+                            "PixArtSigmaPipeline", PixArtPipeline::load,
+                            "DiTPipeline", DitPipeline::load));
+
+    private PipelineLoader() {}
+
+    static Pipeline load(Path folder, PipelineOptions options) {
+        try {
+            Checkpoint checkpoint = Checkpoint.open(folder, options);
+            Loading loading = PIPELINES.get(checkpoint.className());
+            if (loading == null) {
+                throw new PipelineException(
+                        folder + ": model_index.json asks for "
+                                + (checkpoint.className().isEmpty()
+                                        ? "no pipeline"
+                                        : "the pipeline " + checkpoint.className())
+                                + "; supported are " + String.join(", ", PIPELINES.keySet()));
+            }
+            boolean loaded = false;
+            try {
+                Pipeline pipeline = loading.load(checkpoint);
+                loaded = true;
+                return pipeline;
+            } finally {
+                if (!loaded) {
+                    checkpoint.close();
+                }
+            }
+        } catch (IOException | InsufficientMemoryException | LibtorchException.OutOfMemory e) {
+            throw new PipelineException(String.valueOf(e.getMessage()), e);
+        }
+    }
+}

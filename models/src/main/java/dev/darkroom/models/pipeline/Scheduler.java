@@ -1,0 +1,37 @@
+package dev.darkroom.models.pipeline;
+
+import dev.darkroom.models.diffusion.SamplerSpec;
+import java.io.IOException;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A checkpoint's scheduler, and the samplers that can take its place.
+ *
+ * @param config the file
+ * @param className the class that {@code model_index.json} names
+ * @param own the sampler that the config describes
+ */
+record Scheduler(Path config, String className, SamplerSpec own) {
+    static Scheduler read(Checkpoint checkpoint) throws IOException {
+        String className = checkpoint.requirePart("scheduler");
+        Path config = checkpoint.file("scheduler", "scheduler_config.json");
+        return new Scheduler(config, className, SamplerSpec.read(config));
+    }
+
+    /** What a request's sampler is called. */
+    String name(@Nullable String requested) {
+        return requested == null ? className : requested;
+    }
+
+    /** Whether a request is sampled by the few steps of a consistency model. */
+    boolean isConsistency(@Nullable String requested) {
+        String name = name(requested);
+        return name.equals("LCMScheduler") || name.equals("lcm");
+    }
+
+    /** The checkpoint's own sampler, or another by its name. */
+    SamplerSpec spec(@Nullable String requested) throws IOException {
+        return requested == null ? own : SamplerSpec.read(config, requested);
+    }
+}

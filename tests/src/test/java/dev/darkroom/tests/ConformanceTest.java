@@ -1,0 +1,175 @@
+package dev.darkroom.tests;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.darkroom.models.dit.DitConfig;
+import dev.darkroom.models.dit.DitTransformer;
+import dev.darkroom.models.pipeline.Pipeline;
+import dev.darkroom.models.pipeline.PipelineOptions;
+import dev.darkroom.models.pipeline.SampleMonitor;
+import dev.darkroom.models.pipeline.SampleRequest;
+import dev.darkroom.models.tokenizer.Tokenizer;
+import dev.darkroom.models.tokenizer.Tokenizers;
+import dev.darkroom.runtime.DType;
+import dev.darkroom.runtime.Device;
+import dev.darkroom.runtime.Memory;
+import dev.darkroom.runtime.Tensor;
+import dev.darkroom.runtime.TensorScope;
+import dev.darkroom.runtime.nn.Weights;
+import dev.darkroom.runtime.safetensors.LoadMode;
+import dev.darkroom.runtime.safetensors.Safetensors;
+import dev.darkroom.runtime.safetensors.WeightFiles;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.TestFactory;
+
+/**
+ * Every reference case of a kind that Darkroom knows, against what diffusers and transformers computed
+ * from it. {@code -Ddarkroom.cases=DIR} names another folder of cases, of another seed, say.
+ */
+class ConformanceTest {
+    /** The seed of the generator that the cases drew the samplers' noise from. */
+    private static final long NOISE_SEED = 7;
+
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    /** What is done with a case. */
+    private interface Check {
+        void run(Path folder, JsonNode call, Comparison comparison) throws IOException;
+    }
+
+    /** By the class that {@code case.json} names. */
+    private static final Map<String, Check> PIPELINES =
+            Map.of(
+                    "PixArtAlphaPipeline", ConformanceTest::pipeline,
+                    "PixArtSigmaPipeline", ConformanceTest::pipeline,
+                    "DiTPipeline", ConformanceTest::dit);
+
+    @TestFactory
+    Stream<DynamicTest> equalsDiffusers() throws IOException {
+        List<DynamicTest> tests = new ArrayList<>();
+        List<String> unknown = new ArrayList<>();
+        for (Path folder : Cases.all()) {
+            String name = folder.getFileName().toString();
+            if (name.equals("tokenizers")) {
+                tests.add(DynamicTest.dynamicTest(name, () -> tokenizers(folder)));
+                continue;
+            }
+            JsonNode call = JSON.readTree(folder.resolve("case.json").toFile());
+            Check check = PIPELINES.get(call.path("pipeline").asText());
+            if (check != null) {
+                tests.add(DynamicTest.dynamicTest(name, () -> run(folder, call, check)));
+            } else if (!name.equals("schedulers")) { // has a test class of its own
+                unknown.add(name);
+            }
+        }
+        if (!unknown.isEmpty()) {
+            System.out.println("cases of a kind that is not supported: " + unknown);
+        }
+        assertFalse(tests.isEmpty(), "no case in " + Cases.folder().toAbsolutePath());
+        return tests.stream();
+    }
+
+    private static void run(Path folder, JsonNode call, Check check) throws IOException {
+        long before = Memory.liveTensors();
+        try (var scope = TensorScope.open();
+                var comparison = new Comparison(folder.resolve("expected.safetensors"))) {
+            check.run(folder, call, comparison);
+            System.out.println(comparison.report(folder.getFileName().toString()));
+        }
+        assertEquals(before, Memory.liveTensors());
+    }
+
+    private static void pipeline(Path folder, JsonNode call, Comparison comparison)
+            throws IOException {
+        Tensor start = comparison.input("latents_init");
+        try (var pipeline =
+                Pipeline.load(folder.resolve("model"), PipelineOptions.defaults())) {
+            pipeline.sample(request(call), new Comparing(comparison), start);
+        }
+    }
+
+    private static SampleRequest request(JsonNode call) {
+        var request =
+                SampleRequest.builder()
+                        .seed(NOISE_SEED)
+                        .steps(call.get("steps").asInt())
+                        .guidanceScale(call.get("guidance_scale").asDouble())
+                        .width(call.get("width").asInt())
+                        .height(call.get("height").asInt())
+                        .binning(call.path("use_resolution_binning").asBoolean());
+        if (call.has("class_labels")) {
+            List<String> labels = new ArrayList<>();
+            call.get("class_labels").forEach(label -> labels.add(label.asText()));
+            return request.classes(labels).build();
+        }
+        return request.prompt(call.get("prompt").asText())
+                .negativePrompt(call.get("negative_prompt").asText())
+                .maxTokens(call.get("max_sequence_length").asInt())
+                .build();
+    }
+
+    private static void dit(Path folder, JsonNode call, Comparison comparison)
+            throws IOException {
+        pipeline(folder, call, comparison);
+        Path part = folder.resolve("model/transformer");
+        var config = DitConfig.read(part.resolve("config.json"));
+        try (var weights =
+                        Safetensors.open(
+                                WeightFiles.find(part, WeightFiles.DIFFUSERS, null).path(),
+                                LoadMode.MAPPED);
+                var network =
+                        Weights.load(
+                                weights.weights(),
+                                DType.FLOAT32,
+                                Device.CPU,
+                                w -> new DitTransformer(w, config))) {
+            comparison.compare(
+                    "one_output",
+                    network.forward(
+                            comparison.input("one_input"),
+                            comparison.input("one_timesteps"),
+                            comparison.input("one_labels")));
+        }
+    }
+
+    /** Compares what a pipeline tells on the way. */
+    private record Comparing(Comparison comparison) implements SampleMonitor {
+        @Override
+        public boolean traces() {
+            return true;
+        }
+
+        @Override
+        public void traced(String name, Tensor value) {
+            if (comparison.expects(name)) {
+                comparison.compare(name, value);
+            }
+        }
+    }
+
+    private static void tokenizers(Path folder) throws IOException {
+        Tokenizer clip = Tokenizers.load(folder.resolve("clip"), null);
+        Tokenizer t5 = Tokenizers.load(folder.resolve("t5"), null);
+        JsonNode rows = JSON.readTree(folder.resolve("expected.json").toFile());
+        assertFalse(rows.isEmpty());
+        for (JsonNode row : rows) {
+            String text = row.get("text").asText();
+            int[] padded = JSON.convertValue(row.get("clip"), int[].class);
+            assertArrayEquals(padded, clip.encode(text, padded.length).ids(), text);
+            int[] cut = JSON.convertValue(row.get("t5"), int[].class); // to 60, not padded
+            assertArrayEquals(cut, Arrays.copyOf(t5.encode(text, 60).ids(), cut.length), text);
+        }
+        System.out.printf("%-16s %3d texts, ids equal%n", "tokenizers", rows.size());
+    }
+}
