@@ -1,6 +1,5 @@
 // Operator call.
 #include <ATen/EmptyTensor.h>
-#include <ATen/core/dispatch/Dispatcher.h>
 #include <torch/version.h>
 
 #include <cstdlib>
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "internal.h"
+#include "typed.h"
 
 namespace darkroom {
 namespace {
@@ -121,11 +121,13 @@ struct dr_op {
   std::vector<darkroom::Parameter> parameters;
   size_t nresults;
   bool mutates;
+  std::unique_ptr<const darkroom::TypedCall> typed;
 
   explicit dr_op(const c10::OperatorHandle& found)
       : handle(found),
         nresults(found.schema().returns().size()),
-        mutates(found.schema().is_mutable()) {
+        mutates(found.schema().is_mutable()),
+        typed(darkroom::TypedCall::of(found)) {
     for (const auto& argument : found.schema().arguments()) {
       parameters.emplace_back(argument);
     }
@@ -257,27 +259,10 @@ c10::IValue convert(const dr_op& op, size_t index, const dr_value& value) {
   wrong_type(op, index, value);
 }
 
-// This thread's stack: its memory serves all calls. A call from within a call (out of a log
-// callback) finds it taken and uses one of its own.
-struct ReusedStack {
-  torch::jit::Stack stack;
-
-  ReusedStack() { stack.swap(spare); }
-  ~ReusedStack() {
-    stack.clear();
-    stack.swap(spare);
-  }
-
- private:
-  static thread_local torch::jit::Stack spare;
-};
-
-thread_local torch::jit::Stack ReusedStack::spare;
-
 // Where libtorch may not resize a storage (memory of the caller's), it says so after it has given
 // the tensor its new sizes, which then reach beyond the memory. Such a tensor is made empty.
-void undo_failed_resizes(const dr_value* args, int32_t nargs) {
-  for (int32_t i = 0; i < nargs; ++i) {
+void undo_failed_resizes(const dr_value* args, size_t nargs) {
+  for (size_t i = 0; i < nargs; ++i) {
     if (args[i].tag == DR_TENSOR) {
       const at::Tensor t = borrow(args[i].as.tensor);
       if (t.layout() == c10::kStrided && t.has_storage() &&
@@ -469,30 +454,31 @@ int32_t dr_call(const dr_op* op, const dr_mode* mode, const dr_value* args, int3
             op->handle.operator_name(), " returns ", nresults, " results; there is room for ",
             capacity, ".");
 
-    ReusedStack reused;
-    torch::jit::Stack& stack = reused.stack;
+    const auto in_mode = [&](auto&& run) {
+      try {
+        const Mode guard(mode);
+        return run();
+      } catch (...) {
+        if (op->mutates) undo_failed_resizes(args, given);
+        throw;
+      }
+    };
+    if (op->typed != nullptr && in_mode([&] { return op->typed->call(args, given, results[0]); })) {
+      *count = 1;
+      return;
+    }
+
+    torch::jit::Stack stack;
     stack.reserve(std::max(wanted, nresults));
     for (size_t i = 0; i < given; ++i) {
-      const dr_value& value = args[i];
-      if (op->parameters[i].kind == Kind::TENSOR && value.tag == DR_TENSOR &&
-          value.as.tensor != nullptr) {
-        stack.emplace_back(borrow(value.as.tensor));
-      } else {
-        stack.push_back(convert(*op, i, value));
-      }
+      stack.push_back(convert(*op, i, args[i]));
     }
     for (size_t i = given; i < wanted; ++i) {
       const auto& fallback = op->parameters[i].argument->default_value();
       if (!fallback) wrong_argument(*op, i, "and is missing");
       stack.push_back(*fallback);
     }
-    try {
-      const Mode guard(mode);
-      op->handle.callBoxed(stack);
-    } catch (...) {
-      if (op->mutates) undo_failed_resizes(args, nargs);
-      throw;
-    }
+    in_mode([&] { op->handle.callBoxed(stack); });
 
     size_t done = 0;
     try {

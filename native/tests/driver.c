@@ -347,6 +347,56 @@ static void calls(void) {
   dr_tensor_free(x);
 }
 
+/* One operator of every signature that the shim calls without boxing. */
+static void typed_calls(void) {
+  float data[] = {1, 2, 3, 4}, bias[] = {10, 20};
+  dr_tensor* x = borrow(data, F32, 2, 2);
+  dr_tensor* b = borrow(bias, F32, 1, 2);
+  const int64_t list[] = {1, 0, 4, 2};
+  const struct {
+    const char *name, *overload;
+    dr_value args[4];
+    int32_t nargs;
+    float first, last;
+  } cases[] = {
+      {"neg", "", {tensor(x)}, 1, -1, -4},
+      {"mul", "Tensor", {tensor(x), tensor(x)}, 2, 1, 16},
+      {"mul", "Scalar", {tensor(x), real(0.5)}, 2, 0.5f, 2},
+      {"add", "Tensor", {tensor(x), tensor(b), integer(2)}, 3, 21, 44},
+      {"add", "Scalar", {tensor(x), integer(1), real(2)}, 3, 3, 6},
+      {"linear", "", {tensor(x), tensor(x)}, 2, 5, 25},
+      {"linear", "", {tensor(x), tensor(x), tensor(b)}, 3, 15, 45},
+      {"permute", "", {tensor(x), integers(list, 2)}, 2, 1, 4},
+      {"reshape", "", {tensor(x), integers(list + 2, 1)}, 2, 1, 4},
+      {"unsqueeze", "", {tensor(x), integer(0)}, 2, 1, 4},
+      {"transpose", "int", {tensor(x), integer(0), integer(1)}, 3, 1, 4},
+      {"select", "int", {tensor(x), integer(0), integer(1)}, 3, 3, 4},
+      {"narrow", "", {tensor(x), integer(0), integer(1), integer(1)}, 4, 3, 4},
+      {"softmax", "int", {tensor(x), integer(0)}, 2, 0.1192029f, 0.8807971f},
+      {"expand", "", {tensor(x), integers(list + 2, 0), boolean(0)}, 3, 0, 0},
+      {"expand", "", {tensor(b), integers((int64_t[]){3, 2}, 2)}, 2, 10, 20},
+      {"mul_", "Tensor", {tensor(x), tensor(x)}, 2, 1, 16},
+      {"mul_", "Scalar", {tensor(x), integer(2)}, 2, 2, 32},
+      {"add_", "Tensor", {tensor(x), tensor(b)}, 2, 12, 52},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
+    const dr_op* found = op(cases[i].name, cases[i].overload);
+    if (cases[i].first == 0) {
+      FAILS(DR_ERROR, "expand", try_call(found, cases[i].args, cases[i].nargs));
+      continue;
+    }
+    dr_tensor* y = call(found, cases[i].args, cases[i].nargs);
+    const dr_tensor_info info = inspect(y);
+    int64_t last = 0;
+    for (int d = 0; d < info.dim; ++d) last += (info.sizes[d] - 1) * info.strides[d];
+    const float* values = info.data;
+    CHECK(fabsf(values[0] - cases[i].first) < 1e-6f && fabsf(values[last] - cases[i].last) < 1e-6f);
+    dr_tensor_free(y);
+  }
+  dr_tensor_free(b);
+  dr_tensor_free(x);
+}
+
 static void modes(void) {
   float data[] = {1, 2, 3, 4};
   dr_tensor* x = borrow(data, F32, 2, 2);
@@ -784,6 +834,7 @@ int main(void) {
   versions();
   lookup();
   calls();
+  typed_calls();
   modes();
   memory();
   foreign_dlpack();
