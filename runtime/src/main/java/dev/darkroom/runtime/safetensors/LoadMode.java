@@ -10,6 +10,10 @@ public enum LoadMode {
      */
     MAPPED,
 
-    /** Tensors are copies. For files that others may change. */
+    /**
+     * Tensors are copies. For files that others may change: the opened file is read even if the
+     * path leads to another one by then. Interrupting a thread while it reads closes the file, as
+     * with every {@link java.nio.channels.FileChannel}.
+     */
     READ
 }
