@@ -1,6 +1,7 @@
 /** The {@code darkroom} command. */
 module dev.darkroom.cli {
     requires dev.darkroom.models;
+    requires com.fasterxml.jackson.databind;
     requires info.picocli;
     requires static org.jspecify;
 
