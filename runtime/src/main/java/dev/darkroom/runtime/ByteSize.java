@@ -11,8 +11,7 @@ public final class ByteSize {
     private ByteSize() {}
 
     /**
-     * Formats a size with two or three digits: {@code 512 B}, {@code 1.50 KiB}, {@code 12.3
-     * GiB}.
+     * Formats a size with two or three digits: {@code 512 B}, {@code 1.50 KiB}, {@code 12.3 GiB}.
      *
      * @param bytes at least 0
      */

@@ -1,7 +1,6 @@
 package dev.darkroom.runtime.safetensors;
 
 import dev.darkroom.runtime.safetensors.SafetensorsException.Kind;
-
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;

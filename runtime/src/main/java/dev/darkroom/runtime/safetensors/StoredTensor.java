@@ -1,7 +1,6 @@
 package dev.darkroom.runtime.safetensors;
 
 import dev.darkroom.runtime.Shape;
-
 import java.nio.file.Path;
 
 /**
