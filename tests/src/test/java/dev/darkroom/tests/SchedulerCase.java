@@ -3,6 +3,7 @@ package dev.darkroom.tests;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+
 import dev.darkroom.models.diffusion.Network;
 import dev.darkroom.models.diffusion.NetworkDenoiser;
 import dev.darkroom.models.diffusion.NoiseLevel;
@@ -20,6 +21,7 @@ import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
 import dev.darkroom.runtime.safetensors.LoadMode;
 import dev.darkroom.runtime.safetensors.Safetensors;
+
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -28,9 +30,9 @@ import java.util.List;
 import java.util.TreeMap;
 
 /**
- * One sampler configuration of a case folder of kind {@code schedulers}, run on that case's analytic
- * network and compared with what diffusers recorded: timesteps, sigmas, the scale of the start,
- * the latents after every step and the noise in the order in which it was drawn.
+ * One sampler configuration of a case folder of kind {@code schedulers}, run on that case's
+ * analytic network and compared with what diffusers recorded: timesteps, sigmas, the scale of the
+ * start, the latents after every step and the noise in the order in which it was drawn.
  */
 final class SchedulerCase {
     /**
@@ -56,8 +58,8 @@ final class SchedulerCase {
     static List<SchedulerCase> all(Path folder, Safetensors expected, boolean supported)
             throws IOException {
         List<SchedulerCase> cases = new ArrayList<>();
-        for (JsonNode each : new ObjectMapper().readTree(folder.resolve("case.json").toFile())
-                .get("cases")) {
+        for (JsonNode each :
+                new ObjectMapper().readTree(folder.resolve("case.json").toFile()).get("cases")) {
             if (SamplerSpec.schedulers().contains(each.get("scheduler").textValue()) == supported) {
                 cases.add(new SchedulerCase(each, expected));
             }
@@ -130,8 +132,7 @@ final class SchedulerCase {
                     "sigmas",
                     column(
                             levels.stream()
-                                    .mapToDouble(
-                                            at -> flow ? at.sigma() : at.noiseToSignal())
+                                    .mapToDouble(at -> flow ? at.sigma() : at.noiseToSignal())
                                     .toArray()));
         }
         if (recorded("init_noise_sigma")) {
@@ -143,17 +144,19 @@ final class SchedulerCase {
         Tensor start = read("init");
         comparisons.add(new Comparison(key() + ".init", 0));
         comparisons.add(new Comparison(key() + ".c", 0));
-        NoiseSource noise = (shape, dtype, device) -> {
-            try (var generator = new Generator(100 + steps)) {
-                Tensor drawn = Tensor.randn(shape, generator, dtype, device);
-                compare("noise%02d".formatted(draws++), drawn);
-                return drawn;
-            }
-        };
-        StepListener on = step -> {
-            compare("x%02d".formatted(steps), step.latents());
-            steps++;
-        };
+        NoiseSource noise =
+                (shape, dtype, device) -> {
+                    try (var generator = new Generator(100 + steps)) {
+                        Tensor drawn = Tensor.randn(shape, generator, dtype, device);
+                        compare("noise%02d".formatted(draws++), drawn);
+                        return drawn;
+                    }
+                };
+        StepListener on =
+                step -> {
+                    compare("x%02d".formatted(steps), step.latents());
+                    steps++;
+                };
         plan.sample(new NetworkDenoiser(network(), spec.prediction()), start, noise, on);
         requireEqual("steps", plan.evaluations().size(), steps);
         requireEqual("draws", description.get("draws").intValue(), draws);
@@ -192,7 +195,12 @@ final class SchedulerCase {
             Tensor found = actual.to(Device.CPU).to(DType.FLOAT64);
             if (wanted.elements() != found.elements()) {
                 throw new AssertionError(
-                        this + ": " + name + " should be " + wanted.shape() + ", not "
+                        this
+                                + ": "
+                                + name
+                                + " should be "
+                                + wanted.shape()
+                                + ", not "
                                 + found.shape());
             }
             Tensor difference = found.reshape(wanted.shape().toArray()).minus(wanted).abs().max();

@@ -4,6 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import org.junit.jupiter.api.Test;
+
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -12,11 +14,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
-import org.junit.jupiter.api.Test;
 
 /**
- * Every supported sampler configuration equals diffusers. {@code -Ddarkroom.cases} points at another
- * folder of cases.
+ * Every supported sampler configuration equals diffusers. {@code -Ddarkroom.cases} points at
+ * another folder of cases.
  */
 class SchedulerConformanceTest {
     private static final double BOUND = 1e-5;
@@ -44,7 +45,8 @@ class SchedulerConformanceTest {
                 if (worst.values().stream().anyMatch(difference -> difference > BOUND)) {
                     failures.add(each + " " + worst);
                 }
-                assertEquals(0, worst.get("noise") == null ? 0 : worst.get("noise"), each + " noise");
+                assertEquals(
+                        0, worst.get("noise") == null ? 0 : worst.get("noise"), each + " noise");
             }
             assertFalse(supported.isEmpty(), "no configuration is of a supported class");
             Set<String> skipped = new HashSet<>();
@@ -54,7 +56,9 @@ class SchedulerConformanceTest {
             }
             missed.removeIf(key -> skipped.contains(key.substring(0, 2)));
             assertEquals(Set.of(), missed, "not compared");
-            assertTrue(failures.isEmpty(), () -> "above " + BOUND + ":\n" + String.join("\n", failures));
+            assertTrue(
+                    failures.isEmpty(),
+                    () -> "above " + BOUND + ":\n" + String.join("\n", failures));
         }
     }
 }

@@ -1,9 +1,10 @@
 package dev.darkroom.models.diffusion;
 
+import org.jspecify.annotations.Nullable;
+
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The options that all schedulers with betas share.
@@ -196,8 +197,7 @@ record BetaOptions(NoiseSchedule schedule, Spacing spacing, int offset, Predicti
         return switch (type) {
             case "zero" -> 0;
             case "sigma_min" -> schedule.sigma(0);
-            default ->
-                    throw config.unsupported("final_sigmas_type", type, "use zero or sigma_min");
+            default -> throw config.unsupported("final_sigmas_type", type, "use zero or sigma_min");
         };
     }
 

@@ -45,11 +45,14 @@ public interface Clipping {
     static Clipping dynamic(double ratio, double limit) {
         if (!(ratio >= 0 && ratio <= 1) || !(limit >= 1)) {
             throw new IllegalArgumentException(
-                    "dynamic thresholding needs a ratio from 0 to 1 and a sample_max_value ≥ 1, not "
-                            + ratio + " and " + limit);
+                    "dynamic thresholding needs a ratio from 0 to 1 and a sample_max_value ≥ 1, not"
+                        + " "
+                            + ratio
+                            + " and "
+                            + limit);
         }
         return x0 -> {
-            Tensor flat = x0.flatten(1, -1);                                   // [N,C·…]
+            Tensor flat = x0.flatten(1, -1); // [N,C·…]
             Tensor s = Aten.tensor("quantile.scalar", flat.abs(), ratio, 1, true).clamp(1, limit);
             return flat.minimum(s).maximum(s.negated()).dividedBy(s).reshape(x0.shape().toArray());
         };

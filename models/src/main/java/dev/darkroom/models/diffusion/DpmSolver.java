@@ -2,6 +2,7 @@ package dev.darkroom.models.diffusion;
 
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
+
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Iterator;
@@ -47,11 +48,11 @@ public final class DpmSolver {
     private DpmSolver() {}
 
     /**
-     * Solves from the first level to the last in lambda = log(alpha/sigma), where x̂0 is extrapolated
-     * as a polynomial (equation 8 and, for the SDE, appendix C of the paper). One evaluation per
-     * step. The order of convergence is 1 or 2; {@code order} 3 also has 2 with a smaller error,
-     * since the coefficient of its second difference is half of Taylor's, in the authors' code and
-     * in diffusers as here.
+     * Solves from the first level to the last in lambda = log(alpha/sigma), where x̂0 is
+     * extrapolated as a polynomial (equation 8 and, for the SDE, appendix C of the paper). One
+     * evaluation per step. The order of convergence is 1 or 2; {@code order} 3 also has 2 with a
+     * smaller error, since the coefficient of its second difference is half of Taylor's, in the
+     * authors' code and in diffusers as here.
      *
      * @param x latents at the first level {@code [N,C,…]}
      * @param levels of any family
@@ -117,8 +118,7 @@ public final class DpmSolver {
         double r1 = (p1.level().lambda() - p2.level().lambda()) / h;
         Tensor before = p1.x0().minus(p2.x0()).dividedBy(r1);
         Tensor d2 = d1.minus(before).dividedBy(r0 + r1);
-        return moved.plus(d1.plus(d2, r0), slope)
-                .plus(d2, -a * ((e + span) / (span * span) - 0.5));
+        return moved.plus(d1.plus(d2, r0), slope).plus(d2, -a * ((e + span) / (span * span) - 0.5));
     }
 
     /** What was found at a level. */

@@ -1,8 +1,9 @@
 package dev.darkroom.models.diffusion;
 
+import org.jspecify.annotations.Nullable;
+
 import java.util.ArrayList;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /**
  * diffusers' {@code DPMSolverMultistepScheduler}: {@link DpmSolver#multistep}. Sigmas (in
@@ -30,8 +31,7 @@ record DpmSolverSpec(
         double last)
         implements SamplerSpec {
     static DpmSolverSpec read(SchedulerConfig config) {
-        BetaOptions betas =
-                BetaOptions.read(config, Spacing.LINSPACE).withNearlyZeroSnr(config);
+        BetaOptions betas = BetaOptions.read(config, Spacing.LINSPACE).withNearlyZeroSnr(config);
         boolean flow = config.flag("use_flow_sigmas", false);
         if (flow != (betas.prediction() == Prediction.FLOW)) {
             throw config.unsupported(
@@ -62,7 +62,7 @@ record DpmSolverSpec(
         String algorithm = config.text("algorithm_type", "dpmsolver++");
         boolean stochastic =
                 switch (algorithm) {
-                    case "dpmsolver++", "deis" -> false;        // deis: from another class's config
+                    case "dpmsolver++", "deis" -> false; // deis: from another class's config
                     case "sde-dpmsolver++" -> true;
                     default ->
                             throw config.unsupported(
@@ -141,8 +141,7 @@ record DpmSolverSpec(
     private void addSpaced(List<NoiseLevel> levels, int steps) {
         NoiseSchedule schedule = betas.schedule();
         SigmaSpacing spacing = sigmaSpacing != null ? sigmaSpacing : SigmaSpacing.EXPONENTIAL;
-        boolean rounded =
-                wholeTimesteps && (luLambdas || spacing == SigmaSpacing.KARRAS);
+        boolean rounded = wholeTimesteps && (luLambdas || spacing == SigmaSpacing.KARRAS);
         double greatest = schedule.sigma(trainTimesteps() - 1);
         for (double sigma : spacing.sigmas(steps, greatest, schedule.sigma(0))) {
             double t = schedule.timestepOf(sigma);

@@ -1,8 +1,9 @@
 package dev.darkroom.models.diffusion;
 
+import org.jspecify.annotations.Nullable;
+
 import java.util.ArrayList;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /**
  * diffusers' schedulers in variance-exploding form: {@code EulerDiscreteScheduler}, {@code
@@ -140,8 +141,7 @@ record EulerSpec(
         }
         List<NoiseLevel> levels = new ArrayList<>();
         for (int i = 0; i < steps; i++) {
-            double timestep =
-                    sigmaSpacing != null ? schedule.timestepOf(sigmas[i]) : timesteps[i];
+            double timestep = sigmaSpacing != null ? schedule.timestepOf(sigmas[i]) : timesteps[i];
             double sigma = (float) sigmas[i];
             timestep = continuous ? 0.25 * (float) Math.log(sigma) : timestep;
             levels.add(NoiseLevel.varianceExploding(sigma, (float) timestep));

@@ -1,13 +1,14 @@
 package dev.darkroom.models.diffusion;
 
+import org.jspecify.annotations.Nullable;
+
 import java.util.ArrayList;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /**
  * diffusers' {@code FlowMatchEulerDiscreteScheduler}: {@link Samplers#euler} at the levels of flow
- * matching (Esser et al. 2024, arXiv:2403.03206, section 5.3.2 for the shift). Sigmas are rounded to
- * float32; the network is told sigma · T.
+ * matching (Esser et al. 2024, arXiv:2403.03206, section 5.3.2 for the shift). Sigmas are rounded
+ * to float32; the network is told sigma · T.
  *
  * @param shift by how much sigmas are shifted; with {@code dynamicShift} the shift comes with each
  *     call

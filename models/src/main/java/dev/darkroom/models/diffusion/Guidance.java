@@ -2,6 +2,7 @@ package dev.darkroom.models.diffusion;
 
 import dev.darkroom.runtime.Ops;
 import dev.darkroom.runtime.Tensor;
+
 import java.util.List;
 
 /**
@@ -22,13 +23,14 @@ public record Guidance(double scale, double rescale, double from, double to) {
                     "the guidance scale is a finite number, not " + scale);
         }
         if (!(rescale >= 0 && rescale <= 1)) {
-            throw new IllegalArgumentException(
-                    "guidance is rescaled by 0 to 1, not by " + rescale);
+            throw new IllegalArgumentException("guidance is rescaled by 0 to 1, not by " + rescale);
         }
         if (!(from >= 0 && from <= to)) {
             throw new IllegalArgumentException(
-                    "guidance acts between two noise levels, the lesser first, not from " + from
-                            + " to " + to);
+                    "guidance acts between two noise levels, the lesser first, not from "
+                            + from
+                            + " to "
+                            + to);
         }
     }
 

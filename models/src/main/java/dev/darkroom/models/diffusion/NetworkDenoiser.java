@@ -2,6 +2,7 @@ package dev.darkroom.models.diffusion;
 
 import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
+
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,8 +21,8 @@ public final class NetworkDenoiser implements Denoiser {
     /**
      * {@inheritDoc}
      *
-     * @throws IllegalStateException if the network's output has neither the shape of x nor twice its
-     *     channels
+     * @throws IllegalStateException if the network's output has neither the shape of x nor twice
+     *     its channels
      */
     @Override
     public Denoised denoise(Tensor x, NoiseLevel at) {
@@ -30,7 +31,7 @@ public final class NetworkDenoiser implements Denoiser {
         @Nullable Tensor variance = null;
         if (output.shape().equals(doubled(x.shape()))) {
             variance = output.narrow(1, x.size(1), x.size(1));
-            output = output.narrow(1, 0, x.size(1));                    // [N,2C,…] → [N,C,…]
+            output = output.narrow(1, 0, x.size(1)); // [N,2C,…] → [N,C,…]
         } else if (!output.shape().equals(x.shape())) {
             throw new IllegalStateException(
                     "the network made " + output.shape() + " of latents " + x.shape());

@@ -16,7 +16,9 @@ public record NoiseLevel(double alpha, double sigma, double timestep) {
         if (!valid || Double.isInfinite(alpha) || Double.isInfinite(sigma)) {
             throw new IllegalArgumentException(
                     "a noise level needs finite alpha and sigma ≥ 0 that are not both 0, not "
-                            + alpha + " and " + sigma);
+                            + alpha
+                            + " and "
+                            + sigma);
         }
         if (!Double.isFinite(timestep)) {
             throw new IllegalArgumentException("a timestep is a finite number, not " + timestep);

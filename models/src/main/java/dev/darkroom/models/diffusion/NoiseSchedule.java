@@ -1,14 +1,15 @@
 package dev.darkroom.models.diffusion;
 
 import dev.darkroom.runtime.Tensor;
+
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.DoubleUnaryOperator;
 import java.util.function.ToDoubleFunction;
 
 /**
- * The forward process over the timesteps 0 … T − 1 of training: alpha² at t is ᾱ, the product of
- * 1 − β up to t (Ho et al. 2020, arXiv:2006.11239, equation 4). Immutable. All tables are float32,
+ * The forward process over the timesteps 0 … T − 1 of training: alpha² at t is ᾱ, the product of 1
+ * − β up to t (Ho et al. 2020, arXiv:2006.11239, equation 4). Immutable. All tables are float32,
  * rounded where PyTorch rounds.
  */
 public final class NoiseSchedule {
@@ -61,8 +62,7 @@ public final class NoiseSchedule {
 
     /** ᾱ follows a squared cosine (Nichol and Dhariwal 2021, arXiv:2102.09672, equation 17). */
     public static NoiseSchedule cosine(int timesteps) {
-        return ofAlphaBar(
-                timesteps, u -> Math.pow(Math.cos((u + 0.008) / 1.008 * Math.PI / 2), 2));
+        return ofAlphaBar(timesteps, u -> Math.pow(Math.cos((u + 0.008) / 1.008 * Math.PI / 2), 2));
     }
 
     /** ᾱ falls exponentially, as exp(−12·t/T). */
@@ -128,9 +128,7 @@ public final class NoiseSchedule {
         float step = (to - from) / (count - 1);
         for (int i = 0; i < count; i++) {
             values[i] =
-                    i < count / 2
-                            ? Math.fma(step, i, from)
-                            : Math.fma(-step, count - 1 - i, to);
+                    i < count / 2 ? Math.fma(step, i, from) : Math.fma(-step, count - 1 - i, to);
         }
         return values;
     }
@@ -161,8 +159,11 @@ public final class NoiseSchedule {
     public double alphaBar(int timestep) {
         if (timestep < 0 || timestep >= alphaBars.length) {
             throw new IllegalArgumentException(
-                    "timestep " + timestep + " is outside the schedule, which has "
-                            + alphaBars.length + ": use fewer steps or a lower steps_offset");
+                    "timestep "
+                            + timestep
+                            + " is outside the schedule, which has "
+                            + alphaBars.length
+                            + ": use fewer steps or a lower steps_offset");
         }
         return alphaBars[timestep];
     }
@@ -173,8 +174,8 @@ public final class NoiseSchedule {
     }
 
     /**
-     * The variance-exploding sigma = √((1 − ᾱ)/ᾱ) at a time between timesteps, linear in between and
-     * constant beyond the ends.
+     * The variance-exploding sigma = √((1 − ᾱ)/ᾱ) at a time between timesteps, linear in between
+     * and constant beyond the ends.
      */
     public double sigma(double timestep) {
         int last = sigmas.length - 1;
@@ -241,9 +242,7 @@ public final class NoiseSchedule {
 
     /** A number for each sample, as {@code [N,1,…]}. */
     private static Tensor column(
-            Tensor x0,
-            List<NoiseLevel> levels,
-            ToDoubleFunction<NoiseLevel> value) {
+            Tensor x0, List<NoiseLevel> levels, ToDoubleFunction<NoiseLevel> value) {
         if (levels.size() != x0.size(0)) {
             throw new IllegalArgumentException(
                     levels.size() + " noise levels for a batch of shape " + x0.shape());

@@ -5,8 +5,8 @@ import dev.darkroom.runtime.Tensor;
 /**
  * What a network predicts, and how that relates to x, x0 and ε at a noise level.
  *
- * <p>Networks of the first three kinds are trained on variance-preserving latents. At a level of any
- * other scale, they see x divided by its scale √(alpha² + sigma²).
+ * <p>Networks of the first three kinds are trained on variance-preserving latents. At a level of
+ * any other scale, they see x divided by its scale √(alpha² + sigma²).
  */
 public enum Prediction {
     /** The noise ε (Ho et al. 2020, arXiv:2006.11239, equation 12). */
@@ -37,16 +37,13 @@ public enum Prediction {
         @Override
         public Tensor denoised(Tensor output, Tensor x, NoiseLevel at) {
             double scale = scale(at);
-            return output.times(-at.sigma() / scale)
-                    .plus(x.dividedBy(scale * scale / at.alpha()));
+            return output.times(-at.sigma() / scale).plus(x.dividedBy(scale * scale / at.alpha()));
         }
 
         @Override
         public Tensor output(Tensor x0, Tensor x, NoiseLevel at) {
             double scale = scale(at);
-            return x.times(at.alpha() / (scale * scale))
-                    .minus(x0)
-                    .times(scale / at.sigma());
+            return x.times(at.alpha() / (scale * scale)).minus(x0).times(scale / at.sigma());
         }
 
         @Override
@@ -104,7 +101,8 @@ public enum Prediction {
             if (Math.abs(at.alpha() + at.sigma() - 1) > 1e-6) {
                 throw new IllegalArgumentException(
                         "a network that predicts the flow's velocity needs levels with alpha +"
-                                + " sigma = 1, not " + at);
+                                + " sigma = 1, not "
+                                + at);
             }
         }
     };

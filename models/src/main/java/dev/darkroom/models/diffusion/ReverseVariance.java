@@ -1,6 +1,7 @@
 package dev.darkroom.models.diffusion;
 
 import dev.darkroom.runtime.Tensor;
+
 import org.jspecify.annotations.Nullable;
 
 /** The variance of DDPM's reverse step. */
@@ -27,14 +28,14 @@ public enum ReverseVariance {
      * @throws IllegalStateException if it is learned and the network has none
      */
     Tensor scale(Tensor noise, double posterior, double beta, @Nullable Tensor output) {
-        double least = Math.max(posterior, 1e-20);                             // log(0) otherwise
+        double least = Math.max(posterior, 1e-20); // log(0) otherwise
         return switch (this) {
             case FIXED_SMALL -> noise.times(Math.sqrt(least));
             case FIXED_LARGE -> noise.times(Math.sqrt(beta));
             case LEARNED -> noise.times(required(output).sqrt());
             case LEARNED_RANGE -> {
                 double low = Math.log(least);
-                Tensor share = required(output).plus(1).dividedBy(2);          // from −1…1 to 0…1
+                Tensor share = required(output).plus(1).dividedBy(2); // from −1…1 to 0…1
                 Tensor logVariance = share.times(Math.log(beta) - low).plus(low);
                 yield noise.times(logVariance.dividedBy(2).exp());
             }

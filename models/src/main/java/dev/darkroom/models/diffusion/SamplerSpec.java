@@ -2,6 +2,7 @@ package dev.darkroom.models.diffusion;
 
 import dev.darkroom.models.config.ConfigException;
 import dev.darkroom.models.config.ConfigReader;
+
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Collections;
@@ -66,7 +67,9 @@ public interface SamplerSpec {
                     boolean flow = config.className().startsWith("FlowMatch");
                     if (flow != (spec.prediction() == Prediction.FLOW)) {
                         throw new IllegalArgumentException(
-                                "sampler " + name + " does not fit a model of "
+                                "sampler "
+                                        + name
+                                        + " does not fit a model of "
                                         + config.className()
                                         + (flow
                                                 ? ", which is made by flow matching"
@@ -125,7 +128,9 @@ public interface SamplerSpec {
             Function<SchedulerConfig, SamplerSpec> reader = CLASSES.get(config.className());
             if (reader == null) {
                 throw new IllegalArgumentException(
-                        "scheduler " + config.className() + " is not supported; supported are "
+                        "scheduler "
+                                + config.className()
+                                + " is not supported; supported are "
                                 + String.join(", ", CLASSES.keySet()));
             }
             return reader.apply(config);
@@ -138,7 +143,9 @@ public interface SamplerSpec {
             }
             if (named == null) {
                 throw new IllegalArgumentException(
-                        "no sampler is called " + name + "; there are "
+                        "no sampler is called "
+                                + name
+                                + "; there are "
                                 + String.join(", ", NAMES.keySet()));
             }
             return named;

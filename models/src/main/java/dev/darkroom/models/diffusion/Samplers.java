@@ -2,6 +2,7 @@ package dev.darkroom.models.diffusion;
 
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
+
 import java.util.ArrayList;
 import java.util.List;
 
@@ -9,16 +10,16 @@ import java.util.List;
  * Samplers: each takes latents along noise levels, from the first to the last, and calls the
  * denoiser at all but the last (see each for the few exceptions).
  *
- * <p>{@code x} are latents at the first level {@code [N,C,…]}, which are left as they are; the result
- * are latents at the last, in the caller's scope.
+ * <p>{@code x} are latents at the first level {@code [N,C,…]}, which are left as they are; the
+ * result are latents at the last, in the caller's scope.
  */
 public final class Samplers {
     private Samplers() {}
 
     /**
      * Euler's method on the probability-flow ODE, dx/dσ = (x − x̂0)/σ (Karras et al. 2022,
-     * arXiv:2206.00364, algorithm 1, for levels with alpha = 1; for those of flow matching it is the
-     * same equation). One evaluation per step, order 1.
+     * arXiv:2206.00364, algorithm 1, for levels with alpha = 1; for those of flow matching it is
+     * the same equation). One evaluation per step, order 1.
      */
     public static Tensor euler(
             Denoiser denoiser, Tensor x, List<NoiseLevel> levels, StepListener on) {

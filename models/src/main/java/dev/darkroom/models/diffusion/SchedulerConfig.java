@@ -1,9 +1,11 @@
 package dev.darkroom.models.diffusion;
 
 import dev.darkroom.models.config.ConfigReader;
+
+import org.jspecify.annotations.Nullable;
+
 import java.util.List;
 import java.util.Map;
-import org.jspecify.annotations.Nullable;
 
 /**
  * A {@code scheduler_config.json} while it is read: the options that a class of diffusers was
@@ -11,8 +13,8 @@ import org.jspecify.annotations.Nullable;
  */
 final class SchedulerConfig {
     /**
-     * What schedulers of diffusers have as options. Files are passed on from one class to another, and
-     * a class ignores what only others have, as in diffusers; other options are errors.
+     * What schedulers of diffusers have as options. Files are passed on from one class to another,
+     * and a class ignores what only others have, as in diffusers; other options are errors.
      */
     private static final String[] OF_ANY_CLASS = {
         "algorithm_type",

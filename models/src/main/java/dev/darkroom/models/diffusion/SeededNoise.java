@@ -6,6 +6,8 @@ import dev.darkroom.runtime.Generator;
 import dev.darkroom.runtime.Ops;
 import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
+import dev.darkroom.runtime.TensorScope;
+
 import java.util.ArrayList;
 import java.util.List;
 
@@ -39,11 +41,13 @@ public final class SeededNoise implements NoiseSource, AutoCloseable {
         }
         long[] one = shape.toArray();
         one[0] = 1;
-        List<Tensor> noise = new ArrayList<>();
-        for (Generator generator : generators) {
-            noise.add(Tensor.randn(Shape.of(one), generator, dtype, Device.CPU));
+        try (var scope = TensorScope.open()) {
+            List<Tensor> noise = new ArrayList<>();
+            for (Generator generator : generators) {
+                noise.add(Tensor.randn(Shape.of(one), generator, dtype, Device.CPU));
+            }
+            return scope.keep(Ops.cat(0, noise).to(device));
         }
-        return Ops.cat(0, noise).to(device);
     }
 
     @Override

@@ -17,7 +17,9 @@ enum Spacing {
             int stride = last / (steps + 1);
             if (stride == 0) {
                 throw new IllegalArgumentException(
-                        "leading timestep spacing has room for " + (last - 1) + " steps, not "
+                        "leading timestep spacing has room for "
+                                + (last - 1)
+                                + " steps, not "
                                 + steps);
             }
             return multiples(steps, stride, 1, offset);
@@ -47,7 +49,7 @@ enum Spacing {
         @Override
         double[] withoutZero(int trained, int last, int steps, int offset) {
             double stride = (double) trained / steps;
-            double difference = last - stride - last;                // rounded as NumPy's arange
+            double difference = last - stride - last; // rounded as NumPy's arange
             int count = Math.min(steps, (int) Math.ceil(last / stride));
             var timesteps = new double[count];
             for (int i = 0; i < count; i++) {

@@ -5,13 +5,15 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
-import java.util.List;
-import java.util.function.IntFunction;
-import java.util.stream.Stream;
+
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+
+import java.util.List;
+import java.util.function.IntFunction;
+import java.util.stream.Stream;
 
 /**
  * Solvers of the probability-flow ODE against its exact solution for Gaussian data, in double
@@ -61,9 +63,8 @@ class ConvergenceTest {
 
     @ParameterizedTest(name = "{0}")
     @MethodSource("solvers")
-    void hasItsOrder(
-            String name, Solver solver, IntFunction<List<NoiseLevel>> levels, int order) {
-        int steps = name.endsWith("3M") ? 1280 : 160;       // 3M's higher order holds out long
+    void hasItsOrder(String name, Solver solver, IntFunction<List<NoiseLevel>> levels, int order) {
+        int steps = name.endsWith("3M") ? 1280 : 160; // 3M's higher order holds out long
         double coarse = error(solver, levels.apply(steps));
         double fine = error(solver, levels.apply(2 * steps));
         double observed = Math.log(coarse / fine) / Math.log(2);

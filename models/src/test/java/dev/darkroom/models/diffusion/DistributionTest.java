@@ -5,11 +5,15 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import dev.darkroom.runtime.Generator;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
-import java.util.List;
-import java.util.stream.IntStream;
+
 import org.junit.jupiter.api.Test;
 
-/** Stochastic samplers with the exact denoiser of Gaussian data end with the data's distribution. */
+import java.util.List;
+import java.util.stream.IntStream;
+
+/**
+ * Stochastic samplers with the exact denoiser of Gaussian data end with the data's distribution.
+ */
 class DistributionTest {
     private static final Gaussian DATA = new Gaussian(0.7, 0.4);
     private static final NoiseSchedule SCHEDULE = NoiseSchedule.linear(1000, 0.0001, 0.02);
@@ -85,8 +89,7 @@ class DistributionTest {
                         levels,
                         (variance, posterior, beta) -> {
                             double least = Math.log(Math.max(posterior, 1e-20));
-                            double share =
-                                    (Math.log(variance) - least) / (Math.log(beta) - least);
+                            double share = (Math.log(variance) - least) / (Math.log(beta) - least);
                             return 2 * share - 1;
                         }),
                 levels,
@@ -147,8 +150,7 @@ class DistributionTest {
 
     @Test
     void eulerAncestral() {
-        List<NoiseLevel> levels =
-                BetaOptions.endingAt(NoiseLevel.CLEAN, Gaussian.exploding(800));
+        List<NoiseLevel> levels = BetaOptions.endingAt(NoiseLevel.CLEAN, Gaussian.exploding(800));
         check(
                 levels,
                 0.02,
@@ -171,8 +173,7 @@ class DistributionTest {
     /** The exact consistency function makes any number of steps exact. */
     @Test
     void multistepConsistency() {
-        Denoiser consistency =
-                (x, at) -> new Denoised(DATA.transport(x, at, NoiseLevel.CLEAN));
+        Denoiser consistency = (x, at) -> new Denoised(DATA.transport(x, at, NoiseLevel.CLEAN));
         for (int stride : new int[] {1000, 250}) {
             List<NoiseLevel> levels = every(stride);
             check(

@@ -1,0 +1,251 @@
+package dev.darkroom.models.diffusion;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.darkroom.runtime.DType;
+import dev.darkroom.runtime.Generator;
+import dev.darkroom.runtime.Ops;
+import dev.darkroom.runtime.Tensor;
+import dev.darkroom.runtime.TensorScope;
+
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/** Predictions, networks as denoisers, guidance and clipping. */
+class DenoiserTest {
+    private static final NoiseLevel PRESERVING = new NoiseLevel(0.8, 0.6, 321);
+    private static final NoiseLevel EXPLODING = NoiseLevel.varianceExploding(3, 654.5);
+    private static final NoiseLevel FLOW = NoiseLevel.flow(0.3, 300);
+
+    private TensorScope scope;
+    private Generator generator;
+    private Tensor x0;
+    private Tensor noise;
+
+    @BeforeEach
+    void draw() {
+        scope = TensorScope.open();
+        generator = new Generator(7);
+        x0 = Tensor.randn(generator, 2, 4, 3, 3).to(DType.FLOAT64);
+        noise = Tensor.randn(generator, 2, 4, 3, 3).to(DType.FLOAT64);
+    }
+
+    @AfterEach
+    void close() {
+        generator.close();
+        scope.close();
+    }
+
+    private Tensor noisy(NoiseLevel at) {
+        return NoiseSchedule.noised(x0, noise, List.of(at, at));
+    }
+
+    private static void assertClose(Tensor expected, Tensor found) {
+        assertEquals(expected.shape(), found.shape());
+        assertEquals(0, expected.minus(found).abs().max().item(), 1e-12);
+    }
+
+    private static List<NoiseLevel> levelsFor(Prediction prediction) {
+        return prediction == Prediction.FLOW
+                ? List.of(FLOW, NoiseLevel.flow(1, 1000))
+                : List.of(PRESERVING, EXPLODING);
+    }
+
+    /** What is learned, seen at the level's own scale, leads back to the data. */
+    @Test
+    void aPerfectPredictionLeadsToTheData() {
+        for (Prediction prediction : Prediction.values()) {
+            for (NoiseLevel at : levelsFor(prediction)) {
+                double scale = prediction.scale(at);
+                var unit = new NoiseLevel(at.alpha() / scale, at.sigma() / scale, at.timestep());
+                Tensor target = NoiseSchedule.target(prediction, x0, noise, List.of(unit, unit));
+                Tensor x = noisy(at);
+                assertClose(x0, prediction.denoised(target, x, at));
+                assertClose(target, prediction.output(x0, x, at));
+            }
+        }
+    }
+
+    @Test
+    void fromPureNoiseOnlyEpsilonIsRefused() {
+        NoiseLevel pure = new NoiseLevel(0, 1, 999);
+        Tensor velocity =
+                NoiseSchedule.target(Prediction.V_PREDICTION, x0, noise, List.of(pure, pure));
+        assertClose(x0, Prediction.V_PREDICTION.denoised(velocity, noise, pure));
+        var refused =
+                assertThrows(
+                        IllegalArgumentException.class,
+                        () -> Prediction.EPSILON.denoised(noise, noise, pure));
+        assertTrue(refused.getMessage().contains("zero terminal SNR"), refused.getMessage());
+    }
+
+    @Test
+    void theFlowsVelocityNeedsItsLevels() {
+        assertThrows(
+                IllegalArgumentException.class,
+                () -> Prediction.FLOW.denoised(noise, noise, PRESERVING));
+    }
+
+    @Test
+    void theNetworkSeesItsOwnScaleAndTime() {
+        List<Double> times = new ArrayList<>();
+        Network network =
+                (x, timestep) -> {
+                    times.add(timestep);
+                    assertClose(noisy(EXPLODING).dividedBy(Math.sqrt(10)), x);
+                    return noise;
+                };
+        var denoiser = new NetworkDenoiser(network, Prediction.EPSILON);
+        Denoised found = denoiser.denoise(noisy(EXPLODING), EXPLODING);
+        assertClose(x0, found.x0());
+        assertClose(noise, found.noise(noisy(EXPLODING), EXPLODING));
+        assertNull(found.variance());
+        assertEquals(List.of(654.5), times);
+    }
+
+    @Test
+    void twiceTheChannelsAreMeanAndVariance() {
+        Network network = (x, timestep) -> Ops.cat(1, noise, x0);
+        Denoised found =
+                new NetworkDenoiser(network, Prediction.EPSILON)
+                        .denoise(noisy(PRESERVING), PRESERVING);
+        assertClose(x0, found.x0());
+        assertClose(x0, present(found.variance()));
+    }
+
+    private static Tensor present(Tensor tensor) {
+        assertNotNull(tensor);
+        return tensor;
+    }
+
+    @Test
+    void anotherShapeIsAnError() {
+        Network network = (x, timestep) -> x.narrow(1, 0, 3);
+        var denoiser = new NetworkDenoiser(network, Prediction.EPSILON);
+        var wrong =
+                assertThrows(
+                        IllegalStateException.class,
+                        () -> denoiser.denoise(noisy(PRESERVING), PRESERVING));
+        assertTrue(wrong.getMessage().contains("[2, 3, 3, 3]"), wrong.getMessage());
+    }
+
+    /** A network of which the second half of the batch is conditional: it predicts three times. */
+    private Denoiser guided(Guidance guidance, List<String> calls) {
+        Network conditional =
+                (x, timestep) -> {
+                    calls.add("conditional");
+                    return noise.times(3);
+                };
+        Network both =
+                (x, timestep) -> {
+                    calls.add("both");
+                    assertEquals(4, x.size(0));
+                    return Ops.cat(0, noise, noise.times(3));
+                };
+        return guidance.guide(
+                new NetworkDenoiser(conditional, Prediction.EPSILON),
+                new NetworkDenoiser(both, Prediction.EPSILON),
+                Prediction.EPSILON);
+    }
+
+    @Test
+    void guidanceExtrapolatesTheNetworksOutput() {
+        List<String> calls = new ArrayList<>();
+        Tensor x = noisy(PRESERVING);
+        Denoised found = guided(new Guidance(4.5), calls).denoise(x, PRESERVING);
+        Tensor output = Prediction.EPSILON.output(found.x0(), x, PRESERVING);
+        assertClose(noise.times(1 + 4.5 * 2), output);
+        assertEquals(List.of("both"), calls);
+    }
+
+    @Test
+    void guidanceIsOffAtOneAndBesideItsInterval() {
+        Tensor x = noisy(EXPLODING);
+        for (Guidance guidance :
+                List.of(new Guidance(1), new Guidance(0), new Guidance(5, 0, 0.1, 2.9))) {
+            List<String> calls = new ArrayList<>();
+            Denoised found = guided(guidance, calls).denoise(x, EXPLODING);
+            assertClose(noise.times(3), Prediction.EPSILON.output(found.x0(), x, EXPLODING));
+            assertEquals(List.of("conditional"), calls);
+        }
+        List<String> calls = new ArrayList<>();
+        guided(new Guidance(5, 0, 3, 10), calls).denoise(x, EXPLODING);
+        assertEquals(List.of("both"), calls);
+    }
+
+    @Test
+    void rescaledGuidanceHasTheConditionalDeviation() {
+        Tensor x = noisy(PRESERVING);
+        for (double share : new double[] {1, 0.7}) {
+            Denoised found =
+                    guided(new Guidance(5, share, 0, 1e9), new ArrayList<>())
+                            .denoise(x, PRESERVING);
+            Tensor output = Prediction.EPSILON.output(found.x0(), x, PRESERVING);
+            // Guided: 11 times the noise; conditional: 3 times.
+            assertClose(noise.times(share * 3 + (1 - share) * 11), output);
+        }
+    }
+
+    @Test
+    void guidanceKeepsTheConditionalVariance() {
+        Network both = (x, timestep) -> Ops.cat(1, x, Ops.cat(0, noise, x0));
+        Denoiser denoiser = new NetworkDenoiser(both, Prediction.EPSILON);
+        Denoised found =
+                new Guidance(2)
+                        .guide(denoiser, denoiser, Prediction.EPSILON)
+                        .denoise(noisy(PRESERVING), PRESERVING);
+        assertClose(x0, present(found.variance()));
+    }
+
+    @Test
+    void refusesWhatIsNoGuidance() {
+        for (double scale : new double[] {Double.NaN, Double.POSITIVE_INFINITY}) {
+            assertThrows(IllegalArgumentException.class, () -> new Guidance(scale));
+        }
+        assertThrows(IllegalArgumentException.class, () -> new Guidance(4, -0.1, 0, 1));
+        assertThrows(IllegalArgumentException.class, () -> new Guidance(4, Double.NaN, 0, 1));
+        assertThrows(IllegalArgumentException.class, () -> new Guidance(4, 0, 2, 1));
+    }
+
+    @Test
+    void clippingKeepsTheNoiseAsItWas() {
+        Denoiser denoiser = (x, at) -> new Denoised(x0);
+        Tensor x = noisy(PRESERVING);
+        Denoised found = Clipping.range(0.5).around(denoiser).denoise(x, PRESERVING);
+        assertClose(x0.clamp(-0.5, 0.5), found.x0());
+        assertClose(noise, found.noise(x, PRESERVING));
+        assertClose(x.minus(found.x0().times(0.8)).dividedBy(0.6), found.remainder(x, PRESERVING));
+        assertEquals(denoiser, Clipping.NONE.around(denoiser));
+    }
+
+    @Test
+    void dynamicThresholdingIsPerSample() {
+        Tensor data = Tensor.copyOf(new double[] {0, 1, 2, 3, 4, -0.1, 0.2, 0.3, 0.4, 0.5}, 2, 5);
+        Tensor clipped = Clipping.dynamic(0.75, 2.5).clip(data);
+        // The first sample's 75 % quantile, 3, is more than 2.5; the second's, 0.4, less than 1.
+        assertArrayEquals(
+                new double[] {0, 0.4, 0.8, 1, 1, -0.1, 0.2, 0.3, 0.4, 0.5},
+                clipped.toDoubleArray(),
+                1e-12);
+        assertThrows(IllegalArgumentException.class, () -> Clipping.dynamic(1.5, 1));
+        assertThrows(IllegalArgumentException.class, () -> Clipping.range(0));
+    }
+
+    @Test
+    void aConsistencyFunctionIsTheIdentityAtTimeZero() {
+        Denoiser denoiser = Consistency.boundary((x, at) -> new Denoised(x0), 10);
+        Tensor x = noisy(PRESERVING);
+        assertClose(x, denoiser.denoise(x, new NoiseLevel(1, 1e-9, 0)).x0());
+        Tensor late = denoiser.denoise(x, PRESERVING).x0();
+        assertEquals(0, late.minus(x0).abs().max().item(), 1e-6);
+    }
+}

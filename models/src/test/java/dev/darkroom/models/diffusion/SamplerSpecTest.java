@@ -1,0 +1,192 @@
+package dev.darkroom.models.diffusion;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.darkroom.models.config.ConfigException;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+
+class SamplerSpecTest {
+    /** As PixArt's checkpoints have it. */
+    private static final String PIXART =
+            """
+            {"_class_name": "DPMSolverMultistepScheduler", "_diffusers_version": "0.22.0.dev0",
+             "algorithm_type": "dpmsolver++", "beta_end": 0.02, "beta_schedule": "linear",
+             "beta_start": 0.0001, "dynamic_thresholding_ratio": 0.995, "euler_at_final": false,
+             "lambda_min_clipped": -Infinity, "lower_order_final": true,
+             "num_train_timesteps": 1000, "prediction_type": "epsilon", "sample_max_value": 1.0,
+             "solver_order": 2, "solver_type": "midpoint", "steps_offset": 0,
+             "thresholding": false, "timestep_spacing": "linspace", "trained_betas": null,
+             "use_karras_sigmas": false, "use_lu_lambdas": false, "variance_type": null}
+            """;
+
+    private static final String FLOW =
+            "{\"_class_name\": \"FlowMatchEulerDiscreteScheduler\", \"shift\": 3.0}";
+
+    @TempDir Path folder;
+
+    private Path file(String json) throws IOException {
+        return Files.writeString(folder.resolve("scheduler_config.json"), json);
+    }
+
+    private SamplerSpec read(String json) throws IOException {
+        return SamplerSpec.read(file(json));
+    }
+
+    private static List<Double> timesteps(SamplingPlan plan) {
+        return plan.evaluations().stream().map(NoiseLevel::timestep).toList();
+    }
+
+    private static List<Double> list(double... values) {
+        return Arrays.stream(values).boxed().toList();
+    }
+
+    @Test
+    void readsPixArts() throws IOException {
+        SamplerSpec spec = read(PIXART);
+        assertEquals(Prediction.EPSILON, spec.prediction());
+        assertEquals(1000, spec.trainTimesteps());
+        SamplingPlan plan = spec.plan(4);
+        assertEquals(list(999, 749, 500, 250), timesteps(plan));
+        assertEquals(0, plan.end().sigma());
+        assertEquals(1, plan.initialScale());
+    }
+
+    /** The spacing is the file's, where DDIM's own would be leading; diffusers does the same. */
+    @Test
+    void anotherSamplerKeepsTheModelsOptions() throws IOException {
+        SamplingPlan ddim = SamplerSpec.read(file(PIXART), "ddim").plan(4);
+        assertEquals(list(999, 666, 333, 0), timesteps(ddim));
+        SamplingPlan euler = SamplerSpec.read(file(PIXART), "euler").plan(4);
+        assertEquals(list(999, 666, 333, 0), timesteps(euler));
+        assertEquals(euler.evaluations().getFirst().sigma(), euler.initialScale());
+        SamplingPlan heun = SamplerSpec.read(file(PIXART), "HeunDiscreteScheduler").plan(3);
+        assertEquals(list(999, 499.5, 499.5, 0, 0), timesteps(heun));
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {0, -1, 1001, 10_000})
+    void everySamplerRefusesTooManyStepsAndNone(int steps) throws IOException {
+        for (String name : SamplerSpec.names()) {
+            SamplerSpec spec =
+                    SamplerSpec.read(file(name.startsWith("flow") ? FLOW : PIXART), name);
+            var refused =
+                    assertThrows(IllegalArgumentException.class, () -> spec.plan(steps), name);
+            assertTrue(
+                    refused.getMessage().matches("the number of steps must be from 1 to .*"),
+                    refused.getMessage());
+        }
+    }
+
+    @Test
+    void everyOtherNumberOfStepsHasItsLevels() throws IOException {
+        for (String spacing : List.of("leading", "linspace", "trailing")) {
+            String json = PIXART.replace("\"linspace\"", "\"" + spacing + "\"");
+            for (String name : List.of("ddpm", "ddim", "euler", "dpm++2m", "dpm++2m-karras")) {
+                SamplerSpec spec = SamplerSpec.read(file(json), name);
+                for (int steps = 1; steps < 1000; steps++) {
+                    List<NoiseLevel> levels = spec.plan(steps).evaluations();
+                    assertEquals(steps, levels.size(), spacing + " " + name);
+                    assertTrue(levels.getLast().timestep() >= 0, spacing + " " + name);
+                }
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "'' | it has no _class_name",
+                "'_class_name': 'PNDMScheduler' | PNDMScheduler is not supported; supported are D",
+                "'_class_name': 'DDIMScheduler', 'sigma': 1 | option not supported: sigma (1)",
+                "'_class_name': 'DDIMScheduler', 'beta_schedule': 'cosine' | beta_schedule ="
+                    + " cosine",
+                "'_class_name': 'DDIMScheduler', 'beta_start': 'low' | beta_start must be a number",
+                "'_class_name': 'DDIMScheduler', 'beta_end': 1.5 | betas are from 0 to 1",
+                "'_class_name': 'DDIMScheduler', 'prediction_type': 'flow' | prediction_type ="
+                    + " flow",
+                "'_class_name': 'DDIMScheduler', 'trained_betas': [0.1] | num_train_timesteps is"
+                    + " 1000",
+                "'_class_name': 'DDIMScheduler', 'num_train_timesteps': 0 | num_train_timesteps ="
+                    + " 0",
+                "'_class_name': 'DDIMScheduler', 'timestep_spacing': 'log' | timestep_spacing ="
+                    + " log",
+                "'_class_name': 'DDPMScheduler', 'variance_type': 'fixed_large_log' |"
+                    + " variance_type",
+                "'_class_name': 'DPMSolverMultistepScheduler', 'algorithm_type': 'dpmsolver' | ++",
+                "'_class_name': 'DPMSolverMultistepScheduler', 'solver_order': 4 | solver_order",
+                "'_class_name': 'DPMSolverMultistepScheduler', 'solver_type': 'rk' | solver_type",
+                "'_class_name': 'DPMSolverMultistepScheduler', 'use_flow_sigmas': true | flow_pred",
+                "'_class_name': 'DPMSolverMultistepScheduler', 'final_sigmas_type': 'x' |"
+                    + " sigma_min",
+                "'_class_name': 'EulerDiscreteScheduler', 'interpolation_type': 'cubic' | cubic",
+                "'_class_name': 'EulerDiscreteScheduler', 'timestep_type': 'real' | timestep_type",
+                "'_class_name': 'LCMScheduler', 'original_inference_steps': 2000 | 2000",
+                "'_class_name': 'FlowMatchEulerDiscreteScheduler', 'invert_sigmas': true |"
+                    + " invert_s",
+                "'_class_name': 'FlowMatchEulerDiscreteScheduler', 'shift': 0 | shift = 0",
+            })
+    void namesWhatItCanNotDo(String options, String expected) {
+        var refused =
+                assertThrows(
+                        ConfigException.class, () -> read("{" + options.replace('\'', '"') + "}"));
+        assertTrue(refused.getMessage().contains(expected), refused.getMessage());
+        assertTrue(refused.getMessage().contains("scheduler_config.json"), refused.getMessage());
+    }
+
+    @Test
+    void refusesTwoSpacingsOfSigmas() {
+        String json =
+                "{\"_class_name\": \"HeunDiscreteScheduler\", \"use_karras_sigmas\": true,"
+                        + " \"use_beta_sigmas\": true}";
+        assertThrows(ConfigException.class, () -> read(json));
+    }
+
+    @Test
+    void refusesSamplersThatAreUnknownOrDoNotFit() throws IOException {
+        var unknown =
+                assertThrows(
+                        IllegalArgumentException.class,
+                        () -> SamplerSpec.read(file(PIXART), "dpm"));
+        assertTrue(
+                unknown.getMessage().startsWith("no sampler is called dpm; there are ddpm, ddim"),
+                unknown.getMessage());
+        assertThrows(ConfigException.class, () -> SamplerSpec.read(file(PIXART), "flow-euler"));
+        assertThrows(ConfigException.class, () -> SamplerSpec.read(file(FLOW), "ddim"));
+    }
+
+    @Test
+    void refusesOptionsThatASamplerDoesNotTake() throws IOException {
+        SamplerSpec spec = read(PIXART);
+        for (SamplingOptions options :
+                List.of(
+                        SamplingOptions.NONE.withEta(1),
+                        SamplingOptions.NONE.withClippedNoise(true),
+                        SamplingOptions.NONE.withMu(0.5),
+                        SamplingOptions.NONE.withSigmas(List.of(1.0)))) {
+            var refused = assertThrows(IllegalArgumentException.class, () -> spec.plan(4, options));
+            assertTrue(refused.getMessage().startsWith("this sampler takes no "));
+        }
+        SamplerSpec flow = read(FLOW.replace("}", ", \"use_dynamic_shifting\": true}"));
+        assertThrows(IllegalArgumentException.class, () -> flow.plan(4));
+        assertThrows(
+                IllegalArgumentException.class,
+                () -> flow.plan(4, SamplingOptions.NONE.withMu(1).withSigmas(List.of(1.0))));
+        assertThrows(
+                IllegalArgumentException.class, () -> SamplingOptions.NONE.withEta(Double.NaN));
+        assertThrows(IllegalArgumentException.class, () -> SamplingOptions.NONE.withMu(Double.NaN));
+    }
+}

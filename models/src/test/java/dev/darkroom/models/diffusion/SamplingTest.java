@@ -1,0 +1,182 @@
+package dev.darkroom.models.diffusion;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.darkroom.runtime.DType;
+import dev.darkroom.runtime.Device;
+import dev.darkroom.runtime.Generator;
+import dev.darkroom.runtime.Memory;
+import dev.darkroom.runtime.Shape;
+import dev.darkroom.runtime.Tensor;
+import dev.darkroom.runtime.TensorScope;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/** What all samplers owe their caller: steps, memory, noise and cancellation. */
+class SamplingTest {
+    private static final Gaussian DATA = new Gaussian(0, 0.5);
+
+    @TempDir Path folder;
+
+    static List<String> vpSamplers() {
+        return SamplerSpec.names().stream().filter(name -> !name.startsWith("flow")).toList();
+    }
+
+    private SamplingPlan plan(String sampler, int steps) throws IOException {
+        Path file = folder.resolve("scheduler_config.json");
+        Files.writeString(file, "{\"_class_name\": \"DDPMScheduler\", \"clip_sample\": false}");
+        return SamplerSpec.read(file, sampler).plan(steps);
+    }
+
+    @ParameterizedTest
+    @MethodSource("vpSamplers")
+    void tellsOfEveryEvaluationAndKeepsOnlyTheResult(String sampler) throws IOException {
+        SamplingPlan plan = plan(sampler, 6);
+        List<NoiseLevel> asked = new ArrayList<>();
+        List<Step> steps = new ArrayList<>();
+        try (var scope = TensorScope.open();
+                var noise = new SeededNoise(1, 2)) {
+            Tensor x = noise.draw(Shape.of(2, 4), DType.FLOAT32, Device.CPU);
+            double[] before = x.toDoubleArray();
+            long live = Memory.liveTensors();
+            AtomicInteger most = new AtomicInteger();
+            Tensor result =
+                    plan.sample(
+                            (latents, at) -> {
+                                asked.add(at);
+                                return DATA.denoiser().denoise(latents, at);
+                            },
+                            x,
+                            noise,
+                            step -> {
+                                steps.add(step);
+                                assertEquals(x.shape(), step.latents().shape());
+                                assertEquals(x.shape(), step.denoised().shape());
+                                most.accumulateAndGet(
+                                        (int) (Memory.liveTensors() - live), Math::max);
+                            });
+            assertEquals(live + 1, Memory.liveTensors(), "only the result is left");
+            assertTrue(most.get() < 40, () -> most + " tensors were alive");
+            assertArrayEquals(before, x.toDoubleArray(), "the start is left as it is");
+            assertTrue(result.isFinite().all().item() != 0);
+        }
+        assertEquals(plan.evaluations(), asked);
+        assertEquals(asked, steps.stream().map(Step::level).toList());
+        for (int i = 0; i < steps.size(); i++) {
+            assertEquals(i, steps.get(i).index());
+            assertEquals(steps.size(), steps.get(i).of());
+            assertTrue(steps.get(i).latents().isClosed());
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("vpSamplers")
+    void stopsWithinOneEvaluationAndLeavesNothing(String sampler) throws IOException {
+        SamplingPlan plan = plan(sampler, 6);
+        var asked = new AtomicBoolean();
+        var evaluations = new AtomicInteger();
+        long live = Memory.liveTensors();
+        try (var scope = TensorScope.open();
+                var noise = new SeededNoise(1, 1)) {
+            Tensor x = noise.draw(Shape.of(1, 4), DType.FLOAT32, Device.CPU);
+            Denoiser denoiser =
+                    (latents, at) -> {
+                        asked.set(evaluations.incrementAndGet() == 3);
+                        return DATA.denoiser().denoise(latents, at);
+                    };
+            StepListener listener = StepListener.NONE.then(StepListener.cancelledWhen(asked::get));
+            var cancelled =
+                    assertThrows(
+                            CancellationException.class,
+                            () -> plan.sample(denoiser, x, noise, listener));
+            assertTrue(cancelled.getMessage().startsWith("cancelled after step 3 of"));
+            assertEquals(3, evaluations.get());
+            assertEquals(live + 1, Memory.liveTensors());
+        }
+        assertEquals(live, Memory.liveTensors());
+    }
+
+    @Test
+    void anImageIsTheSameInABatch() throws IOException {
+        SamplingPlan plan = plan("ddpm", 5);
+        try (var scope = TensorScope.open()) {
+            Tensor batch = sample(plan, 40, 3);
+            for (int i = 0; i < 3; i++) {
+                Tensor alone = sample(plan, 40 + i, 1);
+                assertTrue(alone.contentEquals(batch.narrow(0, i, 1)), "image " + i);
+            }
+            assertFalse(batch.narrow(0, 0, 1).contentEquals(batch.narrow(0, 1, 1)));
+        }
+    }
+
+    private static Tensor sample(SamplingPlan plan, long seed, int images) {
+        try (var noise = new SeededNoise(seed, images)) {
+            Tensor x = noise.draw(Shape.of(images, 4, 2, 2), DType.FLOAT32, Device.CPU);
+            return plan.sample(DATA.denoiser(), x, noise, StepListener.NONE);
+        }
+    }
+
+    @Test
+    void noiseIsPyTorchsForEachSeed() {
+        try (var scope = TensorScope.open();
+                var noise = new SeededNoise(7, 2);
+                var first = new Generator(7);
+                var second = new Generator(8)) {
+            for (int draw = 0; draw < 2; draw++) {
+                Tensor drawn = noise.draw(Shape.of(2, 3, 5), DType.FLOAT32, Device.CPU);
+                assertTrue(drawn.narrow(0, 0, 1).contentEquals(Tensor.randn(first, 1, 3, 5)));
+                assertTrue(drawn.narrow(0, 1, 1).contentEquals(Tensor.randn(second, 1, 3, 5)));
+            }
+            assertThrows(
+                    IllegalArgumentException.class,
+                    () -> noise.draw(Shape.of(3, 3), DType.FLOAT32, Device.CPU));
+        }
+        assertThrows(IllegalArgumentException.class, () -> new SeededNoise(7, 0));
+    }
+
+    @Test
+    void aLearnedVarianceMustBeThere() {
+        List<NoiseLevel> levels = Gaussian.preserving(3);
+        try (var scope = TensorScope.open();
+                var noise = new SeededNoise(1, 1)) {
+            Tensor x = noise.draw(Shape.of(1, 4), DType.FLOAT32, Device.CPU);
+            assertThrows(
+                    IllegalStateException.class,
+                    () ->
+                            Samplers.ddpm(
+                                    DATA.denoiser(),
+                                    x,
+                                    levels,
+                                    ReverseVariance.LEARNED_RANGE,
+                                    noise,
+                                    StepListener.NONE));
+        }
+    }
+
+    @Test
+    void oneLevelIsNoWay() {
+        List<NoiseLevel> one = List.of(NoiseLevel.CLEAN);
+        try (var scope = TensorScope.open()) {
+            Tensor x = Tensor.zeros(DType.FLOAT32, 1, 4);
+            assertThrows(
+                    IllegalArgumentException.class,
+                    () -> Samplers.euler(DATA.denoiser(), x, one, StepListener.NONE));
+        }
+    }
+}
