@@ -1,0 +1,48 @@
+"""Makes the reference case `pixart_binning`: PixArt with resolution binning on, as diffusers 0.35.2 computes it.
+
+    python make_binning_case.py tests/cases/pixart_lcm tests/cases/pixart_binning
+
+The network is that of the case it starts from, with a `sample_size` that diffusers knows sizes for (its position
+table is computed, so no weight changes). A request of 40 x 72 pixels is sampled at the nearest trained size, and
+the picture scaled and cropped back.
+"""
+import json
+import shutil
+import sys
+
+import numpy as np
+import torch
+from diffusers import PixArtAlphaPipeline
+from safetensors.torch import save_file
+
+source, out = sys.argv[1:]
+torch.set_grad_enabled(False)
+shutil.copytree(f"{source}/model", f"{out}/model")
+path = f"{out}/model/transformer/config.json"
+config = json.load(open(path))
+config["sample_size"] = 32
+json.dump(config, open(path, "w"), indent=2)
+
+pipe = PixArtAlphaPipeline.from_pretrained(f"{out}/model")
+pipe.set_progress_bar_config(disable=True)
+call = dict(prompt="two cats in a box", negative_prompt="", steps=1, guidance_scale=1.0, height=40, width=72,
+            max_sequence_length=24, use_resolution_binning=True, clean_caption=False)
+height, width = 192, 336  # what the nearest of the trained sizes is
+factor = pipe.vae_scale_factor
+start = torch.randn(1, 4, height // factor, width // factor, generator=torch.Generator().manual_seed(3))
+tensors = {"latents_init": start.clone()}
+
+
+def keep(step, timestep, latents):
+    tensors[f"latents_{step:02d}"] = latents.clone()
+    tensors["timesteps"] = torch.tensor([float(timestep)])
+
+
+image = pipe(call["prompt"], num_inference_steps=call["steps"], latents=start, output_type="np", callback=keep,
+             callback_steps=1, generator=torch.Generator().manual_seed(7),
+             **{k: v for k, v in call.items() if k not in ("prompt", "steps")}).images
+tensors["image"] = torch.from_numpy(np.asarray(image)).contiguous()
+save_file(tensors, f"{out}/expected.safetensors")
+json.dump({"pipeline": "PixArtAlphaPipeline", "note": "made by tests/oracle/make_binning_case.py", **call},
+          open(f"{out}/case.json", "w"), indent=1)
+print({k: tuple(v.shape) for k, v in tensors.items()})
