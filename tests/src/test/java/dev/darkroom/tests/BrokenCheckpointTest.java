@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.darkroom.models.pipeline.Pipeline;
 import dev.darkroom.models.pipeline.PipelineException;
 import dev.darkroom.models.pipeline.PipelineOptions;
+import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Memory;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
@@ -124,6 +125,18 @@ class BrokenCheckpointTest {
         Path weights = folder.resolve("vae/diffusion_pytorch_model.safetensors");
         Files.move(weights, weights.resolveSibling("diffusion_pytorch_model.bin"));
         assertRefused("diffusion_pytorch_model.bin", "pickle");
+    }
+
+    @Test
+    void missingDevice() {
+        var error =
+                assertThrows(
+                        PipelineException.class,
+                        () ->
+                                Pipeline.load(
+                                        folder,
+                                        PipelineOptions.defaults().withDevice(Device.cuda(100))));
+        assertTrue(error.getMessage().startsWith("there is no device cuda:100 here"));
     }
 
     @Test

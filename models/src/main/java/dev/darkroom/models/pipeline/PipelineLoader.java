@@ -1,5 +1,6 @@
 package dev.darkroom.models.pipeline;
 
+import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.InsufficientMemoryException;
 import dev.darkroom.runtime.LibtorchException;
 import java.io.IOException;
@@ -25,6 +26,7 @@ final class PipelineLoader {
     private PipelineLoader() {}
 
     static Pipeline load(Path folder, PipelineOptions options) {
+        requireDevice(options.device());
         try {
             Checkpoint checkpoint = Checkpoint.open(folder, options);
             Loading loading = PIPELINES.get(checkpoint.className());
@@ -48,6 +50,16 @@ final class PipelineLoader {
             }
         } catch (IOException | InsufficientMemoryException | LibtorchException.OutOfMemory e) {
             throw new PipelineException(String.valueOf(e.getMessage()), e);
+        }
+    }
+
+    private static void requireDevice(Device device) {
+        int count = device.type().count();
+        if (device.index() >= count || count == 0) {
+            throw new PipelineException(
+                    "there is no device " + device + " here"
+                            + (count == 0 ? "" : ", only " + count + " of its type")
+                            + "; use cpu (darkroom doctor tells what libtorch supports)");
         }
     }
 }
