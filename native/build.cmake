@@ -6,14 +6,18 @@
 cmake_minimum_required(VERSION 3.22)
 include("${CMAKE_CURRENT_LIST_DIR}/cmake/Libtorch.cmake")
 
-set(libtorch "${NATIVES}")
+set(dir "${NATIVES}")
 set(version "${VERSION}")
 if(NOT "$ENV{LIBTORCH}" STREQUAL "")
-  set(libtorch "$ENV{LIBTORCH}")
+  set(dir "$ENV{LIBTORCH}")
   set(version "")
-  darkroom_header_version("${libtorch}/include" VERSION)
 endif()
-set(build "${OUTPUT}/cmake-${VERSION}")
+find_program(compiler NAMES "$ENV{CXX}" c++ g++ clang++)
+if(NOT compiler)
+  message(FATAL_ERROR "There is no C++ compiler to build Darkroom's native part with. Install g++ or "
+                      "clang++, or set CXX to one.")
+endif()
+darkroom_find_libtorch("${dir}" "${version}")
 
 function(run what)
   execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
@@ -22,25 +26,22 @@ function(run what)
   endif()
 endfunction()
 
-# A build folder belongs to one libtorch and one set of options.
-set(options "-DDARKROOM_LIBTORCH=${libtorch}" "-DDARKROOM_LIBTORCH_VERSION=${version}")
+# A build folder belongs to one libtorch and one place of the sources.
+set(build "${OUTPUT}/cmake-${LIBTORCH_VERSION}")
+set(options "-DDARKROOM_LIBTORCH=${dir}" "-DDARKROOM_LIBTORCH_VERSION=${version}"
+            -DDARKROOM_TESTS=ON -S "${CMAKE_CURRENT_LIST_DIR}")
 set(configured "")
 if(EXISTS "${build}/configured.txt")
   file(READ "${build}/configured.txt" configured)
 endif()
 if(NOT configured STREQUAL "${options}")
-  find_program(compiler NAMES c++ g++ clang++)
-  if(NOT compiler AND NOT DEFINED ENV{CXX})
-    message(FATAL_ERROR "There is no C++ compiler to build Darkroom's native part with. Install g++ "
-                        "or clang++, or set CXX to one.")
-  endif()
+  message(STATUS "Compiling Darkroom's native part for libtorch ${LIBTORCH_VERSION}")
+  file(REMOVE_RECURSE "${build}")
   find_program(ninja NAMES ninja)
   if(ninja)
     set(generator -G Ninja)
   endif()
-  message(STATUS "Compiling Darkroom's native part for libtorch ${VERSION}")
-  run("Configuring the native part" "${CMAKE_COMMAND}" -S "${CMAKE_CURRENT_LIST_DIR}" -B "${build}"
-      ${generator} ${options} -DDARKROOM_TESTS=ON)
+  run("Configuring the native part" "${CMAKE_COMMAND}" -B "${build}" ${generator} ${options})
   file(WRITE "${build}/configured.txt" "${options}")
 endif()
 

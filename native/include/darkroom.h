@@ -157,11 +157,13 @@ DR_API int64_t dr_op_schema(const dr_op *op, char *text, int64_t capacity);
 DR_API int32_t dr_op_mutates(const dr_op *op);
 
 /* Calls an operator. args follow the schema's order; arguments left off at the end take the schema's
-   defaults. An integer is accepted where the schema has a float. *count is set to the number of
-   results, which are written to `results`: tensors as new references (DR_NONE for an undefined one;
-   an in-place variant returns a new reference to its own argument), lists and strings as new arrays
-   to be passed to dr_results_free, the tensors in them as new references. Fails with
-   DR_INVALID_ARGUMENT before calling if `capacity` is too small. */
+   defaults. An integer is accepted where the schema has a float, also in lists. *count is set to the
+   number of results, which are written to `results`: tensors as new references (DR_NONE for an
+   undefined one; an in-place variant returns a new reference to its own argument), lists and strings
+   as new arrays to be passed to dr_results_free, the tensors in them as new references (in a
+   DR_OPTIONAL_TENSOR_LIST if some are undefined: NULL). Fails with DR_INVALID_ARGUMENT before calling
+   if `capacity` is too small. If an in-place or out variant fails because it would have to resize
+   memory that libtorch doesn't own, that tensor is left empty, of size 0. */
 DR_API int32_t dr_call(const dr_op *op, const dr_mode *mode, const dr_value *args, int32_t nargs,
                        dr_value *results, int32_t capacity, int32_t *count, dr_error *error);
 
@@ -274,7 +276,8 @@ DR_API int32_t dr_device_count(int32_t device_type);
 /* Waits until the device has done all its work. */
 DR_API int32_t dr_device_synchronize(int32_t device, dr_error *error);
 
-/* *stream: new, from the device's pool. */
+/* *stream: new, from the device's pool. The CPU has no streams and events (DR_UNSUPPORTED): its
+   operators are done when the call returns. */
 DR_API int32_t dr_stream_new(int32_t device, dr_stream **stream, dr_error *error);
 DR_API void dr_stream_free(dr_stream *stream);
 DR_API int32_t dr_stream_synchronize(const dr_stream *stream, dr_error *error);
@@ -282,6 +285,7 @@ DR_API int32_t dr_stream_synchronize(const dr_stream *stream, dr_error *error);
 /* *event: new, not recorded yet. timed: 1 if dr_event_elapsed is to be called on it. */
 DR_API int32_t dr_event_new(int32_t device, int32_t timed, dr_event **event, dr_error *error);
 DR_API void dr_event_free(dr_event *event);
+/* stream: NULL for the device's default one, here and below. */
 DR_API int32_t dr_event_record(dr_event *event, const dr_stream *stream, dr_error *error);
 /* Lets the stream wait for the event. */
 DR_API int32_t dr_event_block(dr_event *event, const dr_stream *stream, dr_error *error);

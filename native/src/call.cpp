@@ -263,7 +263,7 @@ c10::IValue convert(const dr_op& op, size_t index, const dr_value& value) {
 // the tensor its new sizes, which then reach beyond the memory. Such a tensor is made empty.
 void undo_failed_resizes(const dr_value* args, size_t nargs) {
   for (size_t i = 0; i < nargs; ++i) {
-    if (args[i].tag == DR_TENSOR) {
+    if (args[i].tag == DR_TENSOR && args[i].as.tensor != nullptr) {
       const at::Tensor t = borrow(args[i].as.tensor);
       if (t.layout() == c10::kStrided && t.has_storage() &&
           at::detail::computeStorageNbytes(t.sizes(), t.strides(), t.itemsize(),

@@ -440,6 +440,11 @@ static void modes(void) {
     FAILS(DR_INVALID_ARGUMENT, wrong[i].message,
           dr_call(mm, &wrong[i].mode, args, 2, &result, 1, &count, &error));
   }
+  const dr_value missing[] = {tensor(x), tensor(NULL)};
+  dr_value result;
+  int32_t count;
+  FAILS(DR_INVALID_ARGUMENT, "exclude each other",
+        dr_call(op("mul_", "Tensor"), &wrong[0].mode, missing, 2, &result, 1, &count, &error));
   dr_tensor_free(x);
 }
 
