@@ -24,16 +24,16 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "inspect",
         description = "Lists the tensors of safetensors files from their headers alone.",
-        mixinStandardHelpOptions = true)
+        mixinStandardHelpOptions = true,
+        versionProvider = Version.class)
 final class InspectCommand implements Callable<Integer> {
     @Spec private CommandSpec spec;
 
     @Parameters(
             paramLabel = "FILE|DIR",
-            description = {
-                "A .safetensors file, the .safetensors.index.json of a sharded one, or a folder,",
-                "which stands for all safetensors files in and below it."
-            })
+            description =
+                    "A .safetensors file, the .safetensors.index.json of a sharded one, or a"
+                            + " folder, which stands for all safetensors files in and below it.")
     private Path path;
 
     @Option(names = "--json", description = "Print JSON.")
