@@ -15,14 +15,14 @@ import org.jspecify.annotations.Nullable;
  * the system's loader reads files only; the JNI libraries that lie beside them are left alone.
  */
 final class BundledLibtorch {
-    private static final String TORCH = "/org/bytedeco/pytorch/";
-    private static final String BLAS = "/org/bytedeco/openblas/";
+    private static final String TORCH = "org/bytedeco/pytorch/";
+    private static final String BLAS = "org/bytedeco/openblas/";
 
     private BundledLibtorch() {}
 
     static @Nullable LibtorchLocation find(String source) {
         String torch = TORCH + Platform.name() + "/";
-        if (BundledLibtorch.class.getResource(torch + System.mapLibraryName("torch_cpu")) == null) {
+        if (Platform.resourceUrl(torch + System.mapLibraryName("torch_cpu")) == null) {
             return null;
         }
         String torchVersion = version("pytorch");
@@ -53,7 +53,7 @@ final class BundledLibtorch {
         Path partial = Unpacking.temporaryBeside(folder);
         for (String prefix : List.of(torch, blas)) {
             for (String name : FILES) {
-                URL resource = BundledLibtorch.class.getResource(prefix + name);
+                URL resource = Platform.resourceUrl(prefix + name);
                 if (resource != null) {
                     try (InputStream in = resource.openStream()) {
                         Files.copy(in, partial.resolve(name));
@@ -77,8 +77,8 @@ final class BundledLibtorch {
                     "libgfortran.so.5");
 
     private static String version(String artifact) {
-        String path = "/META-INF/maven/org.bytedeco/" + artifact + "/pom.properties";
-        try (InputStream in = BundledLibtorch.class.getResourceAsStream(path)) {
+        String path = "META-INF/maven/org.bytedeco/" + artifact + "/pom.properties";
+        try (InputStream in = Platform.resource(path)) {
             var properties = new Properties();
             if (in != null) {
                 properties.load(in);

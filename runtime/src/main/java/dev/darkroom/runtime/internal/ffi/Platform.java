@@ -1,8 +1,12 @@
 package dev.darkroom.runtime.internal.ffi;
 
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.URL;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /** The machine, in the names that natives' folders use, and where Darkroom may keep files. */
 public final class Platform {
@@ -40,5 +44,19 @@ public final class Platform {
                         .map(Path::of)
                         .orElse(Path.of(home, ".cache"));
         return base.resolve("darkroom");
+    }
+
+    /**
+     * A file on the class path. Asked of the class loader, since a class in a named module sees only
+     * its own module's files.
+     */
+    static @Nullable URL resourceUrl(String path) {
+        return Platform.class.getClassLoader().getResource(path);
+    }
+
+    /** A file on the class path, opened. */
+    static @Nullable InputStream resource(String path) throws IOException {
+        URL url = resourceUrl(path);
+        return url == null ? null : url.openStream();
     }
 }

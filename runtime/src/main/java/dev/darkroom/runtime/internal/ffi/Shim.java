@@ -31,13 +31,13 @@ final class Shim {
             return path;
         }
         String resource =
-                "/dev/darkroom/native/"
+                "dev/darkroom/native/"
                         + Platform.name()
                         + "/"
                         + libtorch.version()
                         + "/"
                         + file;
-        try (InputStream in = Shim.class.getResourceAsStream(resource)) {
+        try (InputStream in = Platform.resource(resource)) {
             if (in == null) {
                 throw new LibtorchNotFoundException(
                         "there is no shim for libtorch "
