@@ -20,17 +20,17 @@ void check_extent(int32_t dim, const int64_t* sizes, const int64_t* strides, int
   bool overflow = false;
   for (int32_t i = 0; i < dim; ++i) {
     require(sizes[i] >= 0, "Dimension ", i, " has the negative size ", sizes[i], ".");
-    overflow |= c10::mul_overflows(elements, sizes[i], &elements);
+    overflow |= __builtin_mul_overflow(elements, sizes[i], &elements);
     if (strides != nullptr) {
       require(strides[i] >= 0, "Dimension ", i, " has the negative stride ", strides[i], ".");
       int64_t reach = 0;
-      overflow |= c10::mul_overflows(std::max<int64_t>(sizes[i] - 1, 0), strides[i], &reach);
-      overflow |= c10::add_overflows(last, reach, &last);
+      overflow |= __builtin_mul_overflow(std::max<int64_t>(sizes[i] - 1, 0), strides[i], &reach);
+      overflow |= __builtin_add_overflow(last, reach, &last);
     }
   }
-  overflow |= c10::mul_overflows(elements, itemsize, &elements);
-  overflow |= c10::add_overflows(last, int64_t{1}, &last);
-  overflow |= c10::mul_overflows(last, itemsize, &last);
+  overflow |= __builtin_mul_overflow(elements, itemsize, &elements);
+  overflow |= __builtin_add_overflow(last, int64_t{1}, &last);
+  overflow |= __builtin_mul_overflow(last, itemsize, &last);
   require(!overflow, "The sizes or strides are too large to be addressed.");
 }
 
