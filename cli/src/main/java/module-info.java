@@ -3,6 +3,7 @@ module dev.darkroom.cli {
     requires dev.darkroom.models;
     requires com.fasterxml.jackson.databind;
     requires info.picocli;
+    requires me.tongfei.progressbar;
     requires static org.jspecify;
 
     opens dev.darkroom.cli to

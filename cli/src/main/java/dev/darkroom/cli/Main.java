@@ -1,13 +1,22 @@
 package dev.darkroom.cli;
 
-import java.nio.file.AccessDeniedException;
-import java.nio.file.FileSystemLoopException;
-import java.nio.file.NoSuchFileException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.Spec;
+import picocli.CommandLine.UnmatchedArgumentException;
+
+import java.io.PrintStream;
+import java.io.PrintWriter;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
+import java.nio.file.FileSystemLoopException;
+import java.nio.file.NoSuchFileException;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.function.Supplier;
 
 /**
  * The {@code darkroom} command. It exits with 0 when it did what was asked, 1 when that failed and
@@ -18,8 +27,22 @@ import picocli.CommandLine.Spec;
         description = "Develops latents into images: text-to-image diffusion on the JVM.",
         mixinStandardHelpOptions = true,
         versionProvider = Version.class,
-        subcommands = {InspectCommand.class})
+        footer = {
+            "",
+            "It exits with 0 when it did what was asked, 1 when that failed, and 2 when the"
+                    + " arguments can't be understood."
+        })
 public final class Main implements Runnable {
+    /** The commands, in the order of the help text. */
+    private static final Map<String, Supplier<Object>> COMMANDS = new LinkedHashMap<>();
+
+    static {
+        COMMANDS.put("sample", SampleCommand::new);
+        COMMANDS.put("inspect", InspectCommand::new);
+        COMMANDS.put("doctor", DoctorCommand::new);
+        COMMANDS.put("completion", CompletionCommand::new);
+    }
+
     @Spec private CommandSpec spec;
 
     private Main() {}
@@ -30,21 +53,80 @@ public final class Main implements Runnable {
      * @param args the command line
      */
     public static void main(String[] args) {
-        System.exit(commandLine().execute(args));
+        System.exit(run(writer(System.out), writer(System.err), args));
     }
 
-    static CommandLine commandLine() {
-        return new CommandLine(new Main())
-                .setExecutionExceptionHandler(
-                        (failure, command, arguments) -> {
-                            command.getErr().println("darkroom: " + explain(failure));
-                            return command.getCommandSpec().exitCodeOnExecutionException();
-                        });
+    /** Writes in the terminal's own encoding. */
+    private static PrintWriter writer(PrintStream stream) {
+        return new PrintWriter(stream, true, stream.charset());
     }
 
     /**
-     * A failure in one line. The library's own messages are sentences; the file system's are not.
+     * Runs one command.
+     *
+     * @param out takes what the command tells
+     * @param err takes errors and warnings
+     * @param args the command line
+     * @return the exit code
      */
+    public static int run(PrintWriter out, PrintWriter err, String... args) {
+        try {
+            return commandLine(args).setOut(out).setErr(err).execute(args);
+        } catch (OutOfMemoryError e) {
+            err.println("darkroom: the JVM's heap is too small for this; give it more with -Xmx.");
+            return CommandLine.ExitCode.SOFTWARE;
+        }
+    }
+
+    static CommandLine commandLine(String... args) {
+        var main = new CommandLine(new Main());
+        // Reading a command's annotations takes longer than running some of them, so only the one
+        // that is named is added, except where all are shown.
+        String named = args.length == 0 || args[0].equals("completion") ? "" : args[0];
+        COMMANDS.forEach(
+                (name, command) -> {
+                    if (name.equals(named) || !COMMANDS.containsKey(named)) {
+                        main.addSubcommand(name, command.get());
+                    }
+                });
+        return configured(main);
+    }
+
+    /** Lets a command read its arguments and tell its failures as all do. */
+    static CommandLine configured(CommandLine command) {
+        return command.setExpandAtFiles(false) // a prompt may begin with @
+                .setParameterExceptionHandler(Main::refuse)
+                .setExecutionExceptionHandler(Main::fail);
+    }
+
+    @Override
+    public void run() {
+        throw new ParameterException(spec.commandLine(), "Name a command.");
+    }
+
+    private static int refuse(ParameterException refusal, String[] args) {
+        CommandLine command = refusal.getCommandLine();
+        String name = command.getCommandSpec().qualifiedName();
+        command.getErr().println(name + ": " + refusal.getMessage());
+        if (refusal instanceof UnmatchedArgumentException unmatched) {
+            if (!UnmatchedArgumentException.printSuggestions(unmatched, command.getErr())
+                    && !unmatched.isUnknownOption()) {
+                command.getErr().println("Put a text of several words in quotes.");
+            }
+        }
+        command.getErr().println("'" + name + " --help' shows what there is.");
+        return CommandLine.ExitCode.USAGE;
+    }
+
+    private static int fail(Exception failure, CommandLine command, ParseResult ignored) {
+        command.getErr().println("darkroom: " + explain(failure));
+        if (command.getParseResult().hasMatchedOption("--verbose")) {
+            failure.printStackTrace(command.getErr());
+        }
+        return CommandLine.ExitCode.SOFTWARE;
+    }
+
+    /** A failure in words. The library's own messages are sentences; the file system's are not. */
     static String explain(Exception failure) {
         return switch (failure) {
             case AccessDeniedException denied -> denied.getFile() + ": permission denied";
@@ -52,12 +134,8 @@ public final class Main implements Runnable {
                     loop.getFile() + ": this link leads back to a folder that it lies in";
             case NoSuchFileException absent when absent.getReason() == null ->
                     absent.getFile() + ": there is no such file";
+            case FileSystemException other -> String.valueOf(other.getMessage());
             default -> failure.getMessage() == null ? failure.toString() : failure.getMessage();
         };
-    }
-
-    @Override
-    public void run() {
-        throw new ParameterException(spec.commandLine(), "Name a command.");
     }
 }

@@ -76,7 +76,7 @@ public record Diagnosis(
         Loaded loaded = null;
         String problem = null;
         try {
-            loaded = describe(Libtorch.load());
+            loaded = loaded();
         } catch (LibtorchNotFoundException e) {
             problem = e.getMessage();
         }
@@ -84,7 +84,13 @@ public record Diagnosis(
                 Platform.name(), Platform.cache(), List.copyOf(sources), loaded, problem);
     }
 
-    private static Loaded describe(Libtorch libtorch) {
+    /**
+     * The libtorch that is used, which is loaded now if none is yet.
+     *
+     * @throws LibtorchNotFoundException if none can be
+     */
+    public static Loaded loaded() {
+        Libtorch libtorch = Libtorch.load();
         List<Device> devices = new ArrayList<>();
         devices.add(Device.CPU);
         for (Device.Type type : Device.Type.values()) {

@@ -1,0 +1,202 @@
+package dev.darkroom.cli;
+
+import dev.darkroom.runtime.ByteSize;
+import dev.darkroom.runtime.Device;
+import dev.darkroom.runtime.Diagnosis;
+import dev.darkroom.runtime.MemoryBudget;
+
+import org.jspecify.annotations.Nullable;
+
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+
+/** {@code darkroom doctor}: what is on this machine, and why something is missing. */
+@Command(
+        name = "doctor",
+        description = "Tells whether Darkroom can run on this machine, and with what.",
+        mixinStandardHelpOptions = true,
+        versionProvider = Version.class,
+        footer = {"", "It exits with 0 if Darkroom can run, and 1 if not."})
+final class DoctorCommand implements Callable<Integer> {
+    /** Where values begin. */
+    private static final int COLUMN = 30;
+
+    private static final Path CPUINFO = Path.of("/proc/cpuinfo");
+    private static final Path NVIDIA_DRIVER = Path.of("/proc/driver/nvidia/version");
+
+    /** The instructions that decide which of libtorch's kernels run, and how fast bfloat16 is. */
+    private static final Pattern FEATURE =
+            Pattern.compile("avx|avx2|fma|f16c|avx512.*|avx_vnni|amx.*|asimd.*|bf16|sve.*|i8mm");
+
+    @Spec private CommandSpec spec;
+
+    @Option(names = "--json", description = "Print JSON.")
+    private boolean json;
+
+    /** The processor. */
+    private record Cpu(String name, int count, List<String> features) {}
+
+    @Override
+    public Integer call() {
+        Diagnosis diagnosis = Diagnosis.make();
+        PrintWriter out = spec.commandLine().getOut();
+        if (json) {
+            out.println(Recipe.json(findings(diagnosis, true)));
+        } else {
+            findings(diagnosis, false).forEach((name, value) -> print(out, "", name, value));
+            out.println();
+            out.println(
+                    diagnosis.problem() == null
+                            ? "Darkroom can run here."
+                            : "Darkroom can't run here: " + diagnosis.problem() + ".");
+        }
+        out.flush();
+        return diagnosis.libtorch() == null ? ExitCode.SOFTWARE : ExitCode.OK;
+    }
+
+    private static void print(PrintWriter out, String indent, String name, Object value) {
+        if (value instanceof Map<?, ?> map) {
+            out.println(indent + name + ":");
+            map.forEach((key, inner) -> print(out, indent + "  ", String.valueOf(key), inner));
+        } else {
+            String text =
+                    value instanceof List<?> list
+                            ? String.join(" ", list.stream().map(String::valueOf).toList())
+                            : String.valueOf(value);
+            int space = Math.max(1, COLUMN - indent.length() - name.length());
+            out.println(indent + name + " ".repeat(space) + text);
+        }
+    }
+
+    /**
+     * Names and values.
+     *
+     * @param full with libtorch's long list of how it was built
+     */
+    private static Map<String, Object> findings(Diagnosis diagnosis, boolean full) {
+        Map<String, Object> all = new LinkedHashMap<>();
+        all.put("darkroom", Version.project());
+        all.put(
+                "java",
+                System.getProperty("java.version")
+                        + " ("
+                        + System.getProperty("java.vendor")
+                        + ") in "
+                        + System.getProperty("java.home"));
+        all.put("platform", diagnosis.platform());
+        Cpu cpu = cpu();
+        all.put("processor", cpu.name);
+        all.put("processors", cpu.count);
+        all.put("instructions", cpu.features);
+        all.put("heap limit", ByteSize.format(Runtime.getRuntime().maxMemory()));
+        all.put("memory", memory());
+        all.put("cache folder", diagnosis.cache() + cacheSize(diagnosis.cache()));
+        Map<String, Object> sources = new LinkedHashMap<>();
+        diagnosis.sources().forEach(source -> sources.put(source.name(), source.found()));
+        all.put("libtorch found", sources);
+        Diagnosis.Loaded libtorch = diagnosis.libtorch();
+        if (libtorch == null) {
+            all.put("problem", String.valueOf(diagnosis.problem()));
+            return all;
+        }
+        Map<String, Object> loaded = new LinkedHashMap<>();
+        loaded.put("version", libtorch.version());
+        loaded.put("source", libtorch.source());
+        loaded.put("folder", libtorch.directory().toString());
+        loaded.put("shim", libtorch.shim().toString());
+        loaded.put("threads", libtorch.threads());
+        loaded.put("kernels", libtorch.cpuCapability());
+        loaded.put("devices", libtorch.devices().stream().map(Device::toString).toList());
+        String noGpu = noGpu(libtorch);
+        if (noGpu != null) {
+            loaded.put("no cuda", noGpu);
+        }
+        if (full) {
+            loaded.put("build", libtorch.settings().lines().map(String::strip).toList());
+        }
+        all.put("libtorch used", loaded);
+        return all;
+    }
+
+    private static String memory() {
+        try {
+            MemoryBudget budget = MemoryBudget.current();
+            return ByteSize.format(budget.available()) + " available (" + budget.source() + ")";
+        } catch (IllegalArgumentException e) {
+            return String.valueOf(e.getMessage());
+        }
+    }
+
+    /** Why there is no GPU to use; null if there is one. */
+    private static @Nullable String noGpu(Diagnosis.Loaded libtorch) {
+        if (libtorch.devices().stream().anyMatch(device -> device.type() == Device.Type.CUDA)) {
+            return null;
+        }
+        boolean built =
+                Files.exists(libtorch.directory().resolve(System.mapLibraryName("torch_cuda")));
+        boolean driver = Files.exists(NVIDIA_DRIVER);
+        if (!built) {
+            return "this libtorch is built without CUDA"
+                    + (driver ? "; point LIBTORCH at one with it to use the NVIDIA GPU" : "");
+        }
+        return driver
+                ? "this libtorch has CUDA and there is an NVIDIA driver, but it shows no GPU; see"
+                        + " whether nvidia-smi does, and whether CUDA_VISIBLE_DEVICES hides it"
+                : "this libtorch has CUDA, but there is no NVIDIA driver";
+    }
+
+    private static String cacheSize(Path cache) {
+        if (!Files.isDirectory(cache)) {
+            return " (not made yet)";
+        }
+        try (Stream<Path> files = Files.walk(cache)) {
+            long bytes =
+                    files.filter(Files::isRegularFile)
+                            .mapToLong(file -> file.toFile().length())
+                            .sum();
+            return " (" + ByteSize.format(bytes) + ")";
+        } catch (IOException | UncheckedIOException e) {
+            return " (can't be read)";
+        }
+    }
+
+    private static Cpu cpu() {
+        String name = System.getProperty("os.arch");
+        List<String> features = List.of();
+        try {
+            for (String line :
+                    Files.exists(CPUINFO) ? Files.readAllLines(CPUINFO) : List.<String>of()) {
+                String[] field = line.split(":", 2);
+                switch (field[0].strip()) {
+                    case "model name" -> name = field[1].strip();
+                    case "flags", "Features" ->
+                            features =
+                                    Stream.of(field[1].strip().split(" "))
+                                            .filter(FEATURE.asMatchPredicate())
+                                            .toList();
+                    default -> {
+                        // Other lines tell nothing that matters here.
+                    }
+                }
+            }
+        } catch (IOException e) {
+            features = List.of("unknown: " + e.getMessage());
+        }
+        return new Cpu(name, Runtime.getRuntime().availableProcessors(), features);
+    }
+}

@@ -1,0 +1,126 @@
+package dev.darkroom.cli;
+
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.UUID;
+import java.util.regex.Pattern;
+
+/**
+ * Where pictures go.
+ *
+ * @param pattern a path that ends in {@code .png}; {@code {seed}} and {@code {index}} in it stand
+ *     for a picture's seed and its number in the batch, from 1
+ */
+record Output(String pattern) {
+    private static final Pattern PLACEHOLDER = Pattern.compile("\\{([^{}]*)\\}");
+    private static final String ENDING = ".png";
+
+    /** Writes a file's content. */
+    interface Content {
+        void writeTo(OutputStream out) throws IOException;
+    }
+
+    /**
+     * Checks the pattern.
+     *
+     * @throws IllegalArgumentException if it is no name of a PNG or has an unknown placeholder
+     */
+    Output {
+        if (!pattern.toLowerCase(Locale.ROOT).endsWith(ENDING)) {
+            throw new IllegalArgumentException(
+                    "pictures are written as PNG, so the name must end in .png, not be '"
+                            + pattern
+                            + "'");
+        }
+        PLACEHOLDER
+                .matcher(pattern)
+                .results()
+                .map(found -> found.group(1))
+                .filter(name -> !name.equals("seed") && !name.equals("index"))
+                .findFirst()
+                .ifPresent(
+                        name -> {
+                            throw new IllegalArgumentException(
+                                    "no placeholder {" + name + "}; there are {seed} and {index}");
+                        });
+    }
+
+    /** The name of one picture for a whole batch. */
+    Path file(long seed) {
+        return Path.of(filled(pattern, seed, 1));
+    }
+
+    /** A name for each picture; numbers are appended where the pattern does not tell them apart. */
+    List<Path> files(long seed, int batch) {
+        String each = pattern;
+        if (batch > 1 && !PLACEHOLDER.matcher(pattern).find()) {
+            int end = pattern.length() - ENDING.length();
+            each = pattern.substring(0, end) + "-{index}" + pattern.substring(end);
+        }
+        var files = new ArrayList<Path>();
+        for (int i = 0; i < batch; i++) {
+            files.add(Path.of(filled(each, seed + i, i + 1)));
+        }
+        return files;
+    }
+
+    private static String filled(String pattern, long seed, int index) {
+        return pattern.replace("{seed}", Long.toString(seed))
+                .replace("{index}", Integer.toString(index));
+    }
+
+    /**
+     * Finds out now whether a file can be written later, by making one beside it.
+     *
+     * @throws IOException if not
+     */
+    static void requireWritable(Path file) throws IOException {
+        if (Files.isDirectory(file)) {
+            throw new IOException(file + " is a folder; name a file in it");
+        }
+        Path folder = folder(file);
+        if (!Files.isDirectory(folder)) {
+            throw new IOException(file + " can't be written: there is no folder " + folder);
+        }
+        try {
+            Files.delete(temporary(folder));
+        } catch (IOException e) {
+            throw new IOException(
+                    file + " can't be written: the folder " + folder + " takes no new files", e);
+        }
+    }
+
+    /**
+     * Writes a file in full or not at all; one that was there before is replaced.
+     *
+     * @throws IOException if it can't be written
+     */
+    static void write(Path file, Content content) throws IOException {
+        Path temporary = temporary(folder(file));
+        try {
+            try (var out = Files.newOutputStream(temporary)) {
+                content.writeTo(out);
+            }
+            Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE);
+        } finally {
+            Files.deleteIfExists(temporary);
+        }
+    }
+
+    private static Path folder(Path file) {
+        Path folder = file.toAbsolutePath().getParent();
+        return folder == null ? file.toAbsolutePath() : folder;
+    }
+
+    /** Made with the permissions that the user's mask gives to any new file. */
+    private static Path temporary(Path folder) throws IOException {
+        Path file = folder.resolve(".darkroom-" + UUID.randomUUID() + ".tmp");
+        return Files.createFile(file);
+    }
+}

@@ -1,0 +1,164 @@
+package dev.darkroom.cli;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+
+import dev.darkroom.models.pipeline.SampleRequest;
+import dev.darkroom.models.pipeline.SampleResult;
+import dev.darkroom.runtime.Diagnosis;
+
+import org.jspecify.annotations.Nullable;
+
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * What is needed to make a picture again, as texts for its file. Nothing in it changes from one run
+ * to the next, so the same request on the same machine gives the same bytes.
+ *
+ * @param result how the pictures came about
+ * @param model what the checkpoint is
+ * @param weights the SHA-256 of each weights file
+ * @param latentsSha256 of the file with the start; null if the start was drawn
+ * @param libtorch that was used
+ */
+record Recipe(
+        SampleResult result,
+        Map<String, Object> model,
+        Map<String, String> weights,
+        @Nullable String latentsSha256,
+        Diagnosis.Loaded libtorch) {
+    private static final int SHORT_HASH = 10;
+
+    /**
+     * The texts for the file of one picture.
+     *
+     * @param index of the picture in the batch, from 0
+     */
+    Map<String, String> texts(int index) {
+        Map<String, String> texts = new LinkedHashMap<>();
+        texts.put("parameters", parameters(index));
+        texts.put("darkroom", json(index));
+        return texts;
+    }
+
+    /** The text that AUTOMATIC1111's web UI writes and many tools read. */
+    String parameters(int index) {
+        SampleRequest request = result.request();
+        var text = new StringBuilder(subject(request, index));
+        if (!request.negativePrompt().isEmpty()) {
+            text.append("\nNegative prompt: ").append(request.negativePrompt());
+        }
+        var fields = new ArrayList<String>();
+        fields.add("Steps: " + used("steps"));
+        fields.add("Sampler: " + used("sampler"));
+        fields.add("CFG scale: " + used("guidanceScale"));
+        fields.add("Seed: " + (request.seed() + index));
+        fields.add("Size: " + used("width") + "x" + used("height"));
+        fields.add("Model hash: " + modelHash());
+        fields.add("Model: " + quoted(String.valueOf(model.get("model"))));
+        fields.add("Version: darkroom " + Version.project());
+        return text.append('\n').append(String.join(", ", fields)).toString();
+    }
+
+    private static String subject(SampleRequest request, int index) {
+        if (request.prompt() != null) {
+            return request.prompt();
+        }
+        List<String> classes = request.classes();
+        return "class " + classes.get(classes.size() == 1 ? 0 : index);
+    }
+
+    private Object used(String name) {
+        return result.used().getOrDefault(name, "unknown");
+    }
+
+    /** One hash for all of the checkpoint's files: the start of that of their list. */
+    private String modelHash() {
+        MessageDigest digest = sha256();
+        weights.forEach(
+                (file, hash) ->
+                        digest.update(
+                                (hash + "  " + file + "\n").getBytes(StandardCharsets.UTF_8)));
+        return hex(digest).substring(0, SHORT_HASH);
+    }
+
+    static MessageDigest sha256() {
+        try {
+            return MessageDigest.getInstance("SHA-256");
+        } catch (NoSuchAlgorithmException e) {
+            throw new AssertionError("every JDK has SHA-256", e);
+        }
+    }
+
+    static String hex(MessageDigest digest) {
+        return HexFormat.of().formatHex(digest.digest());
+    }
+
+    /** Readers split the fields at commas and colons, except in quotes. */
+    private static String quoted(String value) {
+        return value.matches("[^,:\\n]*") ? value : json(value);
+    }
+
+    private String json(int index) {
+        Map<String, Object> recipe = new LinkedHashMap<>();
+        recipe.put("index", index);
+        recipe.put("request", request(result.request()));
+        if (latentsSha256 != null) {
+            recipe.put("latents", latentsSha256);
+        }
+        recipe.put("used", result.used());
+        recipe.put("checkpoint", model);
+        recipe.put("weights", weights);
+        Map<String, Object> versions = new LinkedHashMap<>();
+        versions.put("darkroom", Version.project());
+        versions.put("libtorch", libtorch.version());
+        versions.put("java", System.getProperty("java.version"));
+        recipe.put("versions", versions);
+        Map<String, Object> machine = new LinkedHashMap<>();
+        machine.put("os", System.getProperty("os.name"));
+        machine.put("arch", System.getProperty("os.arch"));
+        machine.put("cpuCapability", libtorch.cpuCapability());
+        recipe.put("machine", machine);
+        return json(recipe);
+    }
+
+    /** A request by the names of its values, without those left to the checkpoint. */
+    static Map<String, Object> request(SampleRequest request) {
+        Map<String, Object> values = new LinkedHashMap<>();
+        put(values, "prompt", request.prompt());
+        put(values, "negativePrompt", request.negativePrompt());
+        put(values, "classes", request.classes());
+        put(values, "steps", request.steps());
+        put(values, "guidanceScale", request.guidanceScale());
+        put(values, "sampler", request.sampler());
+        put(values, "seed", request.seed());
+        put(values, "width", request.width());
+        put(values, "height", request.height());
+        put(values, "batch", request.batch());
+        put(values, "maxTokens", request.maxTokens());
+        put(values, "binning", request.binning());
+        return values;
+    }
+
+    private static void put(Map<String, Object> values, String name, @Nullable Object value) {
+        if (value != null) {
+            values.put(name, value);
+        }
+    }
+
+    /** Maps, lists, texts, numbers and booleans as JSON on one line. */
+    static String json(Object value) {
+        try {
+            return new JsonMapper().writeValueAsString(value);
+        } catch (JsonProcessingException e) {
+            throw new IllegalArgumentException("not to be written as JSON: " + e.getMessage(), e);
+        }
+    }
+}

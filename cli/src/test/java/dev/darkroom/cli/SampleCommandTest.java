@@ -1,0 +1,429 @@
+package dev.darkroom.cli;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.json.JsonMapper;
+
+import dev.darkroom.models.pipeline.PipelineException;
+import dev.darkroom.models.pipeline.PipelineOptions;
+import dev.darkroom.models.pipeline.SampleRequest;
+import dev.darkroom.runtime.DType;
+import dev.darkroom.runtime.Device;
+import dev.darkroom.runtime.Memory;
+import dev.darkroom.runtime.Tensor;
+import dev.darkroom.runtime.safetensors.LoadMode;
+import dev.darkroom.runtime.safetensors.Safetensors;
+import dev.darkroom.runtime.safetensors.SafetensorsWriter;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+import java.awt.image.BufferedImage;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+import javax.imageio.ImageIO;
+
+class SampleCommandTest {
+    @TempDir private Path folder;
+
+    private final FakePipeline pipeline = new FakePipeline();
+
+    private Path file(String name) {
+        return folder.resolve(name);
+    }
+
+    private Set<String> files() throws IOException {
+        try (Stream<Path> files = Files.list(folder)) {
+            return files.map(file -> file.getFileName().toString()).collect(Collectors.toSet());
+        }
+    }
+
+    private static int grey(BufferedImage image, int x, int y) {
+        return image.getRGB(x, y) & 0xff;
+    }
+
+    @Test
+    void everyOptionReachesThePipeline() throws IOException {
+        var run =
+                pipeline.sample(
+                        "a heart",
+                        "--model",
+                        "some/model",
+                        "--negative",
+                        "blue",
+                        "--steps",
+                        4,
+                        "--guidance",
+                        3.5,
+                        "--sampler",
+                        "euler",
+                        "--seed",
+                        7,
+                        "--width",
+                        64,
+                        "--height",
+                        32,
+                        "--batch",
+                        2,
+                        "--dtype",
+                        "bfloat16",
+                        "--device",
+                        "cuda:1",
+                        "--threads",
+                        3,
+                        "--max-tokens",
+                        24,
+                        "--no-binning",
+                        "--out",
+                        file("{seed}.png"));
+        assertEquals("", run.err());
+        assertEquals(0, run.exit());
+        assertEquals(Path.of("some/model"), pipeline.folder);
+        assertEquals(
+                new PipelineOptions(DType.BFLOAT16, Device.cuda(1), 3, true), pipeline.options);
+        assertEquals(
+                new SampleRequest(
+                        "a heart", "blue", List.of(), 4, 3.5, "euler", 7, 64, 32, 2, 24, false),
+                pipeline.request);
+        assertEquals(Set.of("7.png", "8.png"), files());
+        assertEquals(
+                "%s  4×4, seed 7, 4 steps%n%s  4×4, seed 8, 4 steps%n"
+                        .formatted(file("7.png"), file("8.png"))
+                        .replace(System.lineSeparator(), "\n"),
+                run.out());
+        assertTrue(pipeline.closed);
+    }
+
+    @Test
+    void whatIsNotGivenIsLeftToTheCheckpoint() {
+        pipeline.sample("a heart", "--model", "m", "--seed", 7, "--out", file("a.png"));
+        assertEquals(SampleRequest.builder().prompt("a heart").seed(7).build(), pipeline.request);
+        assertEquals(PipelineOptions.defaults(), pipeline.options);
+    }
+
+    @Test
+    void aRandomSeedIsDrawnAndTold() throws IOException {
+        var run = pipeline.sample("a", "--model", "m", "--out", file("a.png"));
+        long first = requireRequest().seed();
+        assertTrue(run.out().contains("seed " + first + ","), run.out());
+        pipeline.sample("a", "--model", "m", "--out", file("a.png"));
+        assertNotEquals(first, requireRequest().seed());
+    }
+
+    private SampleRequest requireRequest() {
+        assertNotNull(pipeline.request);
+        return pipeline.request;
+    }
+
+    @Test
+    void classesMakeABatch() {
+        pipeline.sample(
+                "--class", "9", "--class", "tench, fish", "--model", "m", "--out", file("a.png"));
+        assertEquals(List.of("9", "tench, fish"), requireRequest().classes());
+        assertEquals(2, requireRequest().batch());
+        assertNull(requireRequest().prompt());
+    }
+
+    @Test
+    void aPromptMayBeginWithAnAtSign() {
+        pipeline.sample("@home", "--model", "m", "--out", file("a.png"));
+        assertEquals("@home", requireRequest().prompt());
+    }
+
+    @Test
+    void gridStripAndTraceAreWritten() throws IOException {
+        long before = Memory.liveTensors();
+        var run =
+                pipeline.sample(
+                        "a",
+                        "--model",
+                        "m",
+                        "--batch",
+                        3,
+                        "--grid",
+                        "--seed",
+                        7,
+                        "--steps",
+                        2,
+                        "--out",
+                        file("g.png"),
+                        "--steps-strip",
+                        file("s.png"),
+                        "--trace",
+                        file("t.safetensors"));
+        assertEquals("", run.err());
+        assertEquals(Set.of("g.png", "s.png", "t.safetensors"), files());
+        assertTrue(run.out().startsWith(file("g.png") + "  4×4, seed 7 to 9, 2 steps"), run.out());
+        assertTrue(run.out().endsWith(file("s.png") + "\n" + file("t.safetensors") + "\n"));
+        var grid = ImageIO.read(file("g.png").toFile());
+        assertEquals(8, grid.getWidth());
+        assertEquals(8, grid.getHeight());
+        assertEquals(1, grey(grid, 0, 0));
+        assertEquals(2, grey(grid, 4, 0));
+        assertEquals(3, grey(grid, 0, 4));
+        assertEquals(0, grey(grid, 4, 4));
+        var strip = ImageIO.read(file("s.png").toFile());
+        assertEquals(8, strip.getWidth());
+        assertEquals(12, strip.getHeight());
+        assertEquals(1, grey(strip, 0, 8));
+        assertEquals(2, grey(strip, 4, 8));
+        try (var trace = Safetensors.open(file("t.safetensors"), LoadMode.READ);
+                var last = trace.tensor("latents_01")) {
+            assertEquals(Set.of("latents_00", "latents_01"), trace.names());
+            assertArrayEquals(new float[] {2, 2, 2}, last.toFloatArray());
+        }
+        assertEquals(before, Memory.liveTensors());
+    }
+
+    @Test
+    void aLongStripHasTwentyColumnsAndEndsWithTheLastStep() throws IOException {
+        pipeline.sample(
+                "a",
+                "--model",
+                "m",
+                "--steps",
+                50,
+                "--out",
+                file("a.png"),
+                "--steps-strip",
+                file("s.png"));
+        var strip = ImageIO.read(file("s.png").toFile());
+        assertEquals(20 * 4, strip.getWidth());
+        assertEquals(3, grey(strip, 0, 0));
+        assertEquals(50, grey(strip, 19 * 4, 0));
+    }
+
+    @Test
+    void latentsAreReadFromAFile() throws IOException {
+        Path start = file("start.safetensors");
+        try (var tensor = Tensor.copyOf(new float[] {1, 2}, 1, 1, 1, 2)) {
+            SafetensorsWriter.write(start, Map.of("latents_init", tensor), Map.of());
+        }
+        long before = Memory.liveTensors();
+        var run = pipeline.sample("a", "--model", "m", "--latents", start, "--out", file("a.png"));
+        assertEquals("", run.err());
+        assertArrayEquals(new float[] {1, 2}, pipeline.start);
+        assertEquals(before, Memory.liveTensors());
+    }
+
+    @Test
+    void theRecipeIsInThePicture() throws IOException {
+        var run =
+                pipeline.sample(
+                        "a ♥",
+                        "--model",
+                        "m",
+                        "--negative",
+                        "blue",
+                        "--seed",
+                        7,
+                        "--batch",
+                        2,
+                        "--out",
+                        file("{index}.png"));
+        assertEquals("", run.err());
+        String png = Files.readString(file("2.png"), StandardCharsets.ISO_8859_1);
+        String parameters =
+                "a ♥\nNegative prompt: blue\nSteps: 3, Sampler: DDIMScheduler, CFG scale: 4.5,"
+                        + " Seed: 8, Size: 4x4, Model hash: ";
+        String utf8 =
+                new String(
+                        parameters.getBytes(StandardCharsets.UTF_8), StandardCharsets.ISO_8859_1);
+        assertTrue(png.contains("iTXtparameters\0\0\0\0\0" + utf8), png);
+        assertTrue(png.contains(", Model: \"fake: one, two\", Version: darkroom "), png);
+        int from = png.indexOf("iTXtdarkroom\0\0\0\0\0");
+        var recipe = new JsonMapper().readTree(png.substring(png.indexOf('{', from)));
+        assertEquals(1, recipe.get("index").asInt());
+        assertEquals(7, recipe.get("request").get("seed").asInt());
+        assertEquals(2, recipe.get("request").get("batch").asInt());
+        assertEquals(4.5, recipe.get("used").get("guidanceScale").asDouble());
+        assertEquals("00ff", recipe.get("weights").get("vae/a.safetensors").asText());
+        assertEquals(
+                System.getProperty("java.version"), recipe.get("versions").get("java").asText());
+        assertFalse(recipe.get("versions").get("libtorch").asText().isEmpty());
+        assertFalse(recipe.get("machine").get("cpuCapability").asText().isEmpty());
+    }
+
+    @Test
+    void theSameRunGivesTheSameFile() throws IOException {
+        for (String name : List.of("a.png", "b.png")) {
+            pipeline.sample("a", "--model", "m", "--seed", 7, "--out", file(name));
+        }
+        assertArrayEquals(Files.readAllBytes(file("a.png")), Files.readAllBytes(file("b.png")));
+    }
+
+    @Test
+    void jsonTellsEverythingOnOneLine() throws IOException {
+        pipeline.warnings = List.of("the prompt was cut");
+        var run =
+                pipeline.sample(
+                        "a",
+                        "--model",
+                        "m",
+                        "--seed",
+                        7,
+                        "--batch",
+                        2,
+                        "--json",
+                        "--out",
+                        file("a.png"),
+                        "--steps-strip",
+                        file("s.png"));
+        assertEquals("", run.err());
+        assertEquals(1, run.out().lines().count());
+        var json = new JsonMapper().readTree(run.out());
+        assertEquals(file("a-1.png").toString(), json.get("files").get(0).get("path").asText());
+        assertEquals("[8]", json.get("files").get(1).get("seeds").toString());
+        assertEquals("strip", json.get("files").get(2).get("kind").asText());
+        assertEquals("a", json.get("request").get("prompt").asText());
+        assertEquals(3, json.get("used").get("steps").asInt());
+        assertEquals(1.5, json.get("seconds").get("sample").asDouble());
+        assertTrue(json.get("seconds").get("total").asDouble() < 60);
+        assertEquals("the prompt was cut", json.get("warnings").get(0).asText());
+    }
+
+    @Test
+    void quietPrintsNothingAndWarningsGoToStderr() {
+        pipeline.warnings = List.of("the prompt was cut");
+        Object[] arguments = {"a", "--model", "m", "--out", file("a.png")};
+        assertEquals("warning: the prompt was cut.\n", pipeline.sample(arguments).err());
+        var quiet = Stream.concat(Stream.of(arguments), Stream.of("--quiet")).toArray();
+        assertEquals(new Run(0, "", ""), pipeline.sample(quiet));
+    }
+
+    @Test
+    void verbosePrintsTimingsAndStackTraces() {
+        Object[] arguments = {"a", "--model", "m", "--out", file("a.png"), "--verbose"};
+        assertTrue(pipeline.sample(arguments).err().contains("1.500 s  sample\n"));
+        pipeline.failure = new PipelineException("no such thing");
+        var run = pipeline.sample(arguments);
+        assertTrue(run.err().startsWith("darkroom: no such thing\n"), run.err());
+        assertTrue(run.err().contains("\tat dev.darkroom.cli.SampleCommand"), run.err());
+    }
+
+    @Test
+    void aFailureIsASentenceAndLeavesNothing() throws IOException {
+        pipeline.failure = new PipelineException("the prompt is empty");
+        var run = pipeline.sample("", "--model", "m", "--out", file("a.png"));
+        assertEquals(new Run(1, "", "darkroom: the prompt is empty\n"), run);
+        assertEquals(Set.of(), files());
+        assertTrue(pipeline.closed);
+    }
+
+    @Test
+    void aCancelledRunLeavesNothing() throws IOException {
+        pipeline.cancelled = true;
+        var run =
+                pipeline.sample(
+                        "a",
+                        "--model",
+                        "m",
+                        "--out",
+                        file("a.png"),
+                        "--trace",
+                        file("t.safetensors"));
+        assertEquals(new Run(1, "", "darkroom: cancelled, nothing was written.\n"), run);
+        assertEquals(Set.of(), files());
+    }
+
+    @Test
+    void withoutAModelItSaysHowToNameOne() {
+        var run = Run.darkroom("sample", "a");
+        assertEquals(2, run.exit());
+        assertTrue(run.err().contains("--model"), run.err());
+        assertTrue(run.err().contains("model_index.json"), run.err());
+    }
+
+    private void assertUsageError(String expected, Object... arguments) throws IOException {
+        var all =
+                Stream.concat(
+                                Stream.of("--model", "m", "--out", file("a.png")),
+                                Stream.of(arguments))
+                        .toArray();
+        var run = pipeline.sample(all);
+        assertEquals(2, run.exit(), run.err());
+        assertTrue(run.err().contains(expected), run.err());
+        assertFalse(run.err().contains("Exception"), run.err());
+        assertTrue(run.err().lines().count() <= 3, run.err());
+        assertEquals("", run.out());
+        assertNull(pipeline.folder, "refused before anything is loaded");
+        assertEquals(Set.of(), files());
+    }
+
+    @Test
+    void badValuesAreRefusedBeforeLoading() throws IOException {
+        assertUsageError("steps must be 1 to 1000, not 0", "a", "--steps", 0);
+        assertUsageError("steps must be 1 to 1000, not 10000", "a", "--steps", 10_000);
+        assertUsageError("'many' is not an int", "a", "--steps", "many");
+        assertUsageError("not NaN", "a", "--guidance", "NaN");
+        assertUsageError("not Infinity", "a", "--guidance", "Infinity");
+        assertUsageError("not -1.0", "a", "--guidance", -1);
+        assertUsageError("no sampler 'magic'; there are ddpm, ddim", "a", "--sampler", "magic");
+        assertUsageError("no type 'int8'; there are float32, bfloat16", "a", "--dtype", "int8");
+        assertUsageError("no device \"tpu\"; use cpu, cuda", "a", "--device", "tpu");
+        assertUsageError("no device \"cuda:x\"", "a", "--device", "cuda:x");
+        assertUsageError("width must be", "a", "--width", 0);
+        assertUsageError("height must be", "a", "--height", 1 << 20);
+        assertUsageError("batch must be", "a", "--batch", 0);
+        assertUsageError("max tokens must be", "a", "--max-tokens", 0);
+        assertUsageError("threads must be", "a", "--threads", -1);
+        assertUsageError("a seed is a number from 0, not -1", "a", "--seed", -1);
+        assertUsageError("a seed is a number from 0", "a", "--seed", Long.MAX_VALUE, "--batch", 2);
+        assertUsageError("a prompt or a class, not both", "a", "--class", "9");
+        assertUsageError(
+                "2 classes for a batch of 3", "--class", "9", "--class", "4", "--batch", 3);
+        assertUsageError("must end in .png", "a", "--steps-strip", "s.gif");
+        assertUsageError("two outputs", "a", "--trace", file("a.png"));
+        assertUsageError("Put a text of several words in quotes", "a", "red", "heart");
+        assertUsageError("Possible solutions: --steps", "a", "--step", 3);
+    }
+
+    @Test
+    void unwritableOutputsAreRefusedBeforeLoading() {
+        for (String option : List.of("--out", "--steps-strip", "--trace")) {
+            var arguments = new ArrayList<Object>(List.of("a", "--model", "m"));
+            arguments.addAll(List.of(option, file("missing/a.png")));
+            if (!option.equals("--out")) {
+                arguments.addAll(List.of("--out", file("a.png")));
+            }
+            var run = pipeline.sample(arguments.toArray());
+            assertEquals(1, run.exit());
+            assertTrue(run.err().contains("there is no folder " + file("missing")), run.err());
+            assertNull(pipeline.folder, "refused before anything is loaded");
+        }
+    }
+
+    @Test
+    void badLatentsAreRefusedBeforeLoading() throws IOException {
+        Path start = file("start.safetensors");
+        Files.write(start, new byte[] {1, 2, 3});
+        var run = pipeline.sample("a", "--model", "m", "--latents", start, "--out", file("a.png"));
+        assertEquals(1, run.exit());
+        assertTrue(run.err().contains(start.toString()), run.err());
+        try (var tensor = Tensor.copyOf(new float[] {1, 2}, 2)) {
+            SafetensorsWriter.write(start, Map.of("other", tensor), Map.of());
+        }
+        run = pipeline.sample("a", "--model", "m", "--latents", start, "--out", file("a.png"));
+        assertEquals(1, run.exit());
+        assertTrue(run.err().contains("latents_init"), run.err());
+        run = pipeline.sample("a", "--model", "m", "--latents", "no", "--out", file("a.png"));
+        assertEquals(1, run.exit());
+        assertTrue(run.err().contains("no"), run.err());
+        assertNull(pipeline.folder);
+    }
+}
