@@ -39,7 +39,10 @@ enum Spacing {
         }
     },
 
-    /** Multiples of T/steps down from T, less 1. */
+    /**
+     * Multiples of T/steps down from T, less 1. For a few numbers of steps, such as 61 of 1000,
+     * diffusers has one timestep more by a rounding error, and that is −1; here it is left out.
+     */
     TRAILING {
         @Override
         double[] timesteps(int trained, int steps, int offset) {

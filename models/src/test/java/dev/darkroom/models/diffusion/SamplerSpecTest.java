@@ -64,6 +64,14 @@ class SamplerSpecTest {
         assertEquals(1, plan.initialScale());
     }
 
+    /** A model whose own sampler is not supported can be sampled with another. */
+    @Test
+    void anotherSamplerHelpsWhereTheOwnIsNotSupported() throws IOException {
+        String json = "{\"_class_name\": \"PNDMScheduler\", \"skip_prk_steps\": true}";
+        assertThrows(ConfigException.class, () -> read(json));
+        assertEquals(4, SamplerSpec.read(file(json), "ddim").plan(4).evaluations().size());
+    }
+
     /** The spacing is the file's, where DDIM's own would be leading; diffusers does the same. */
     @Test
     void anotherSamplerKeepsTheModelsOptions() throws IOException {
@@ -113,30 +121,30 @@ class SamplerSpecTest {
                 "'_class_name': 'PNDMScheduler' | PNDMScheduler is not supported; supported are D",
                 "'_class_name': 'DDIMScheduler', 'sigma': 1 | option not supported: sigma (1)",
                 "'_class_name': 'DDIMScheduler', 'beta_schedule': 'cosine' | beta_schedule ="
-                    + " cosine",
+                        + " cosine",
                 "'_class_name': 'DDIMScheduler', 'beta_start': 'low' | beta_start must be a number",
                 "'_class_name': 'DDIMScheduler', 'beta_end': 1.5 | betas are from 0 to 1",
                 "'_class_name': 'DDIMScheduler', 'prediction_type': 'flow' | prediction_type ="
-                    + " flow",
+                        + " flow",
                 "'_class_name': 'DDIMScheduler', 'trained_betas': [0.1] | num_train_timesteps is"
-                    + " 1000",
+                        + " 1000",
                 "'_class_name': 'DDIMScheduler', 'num_train_timesteps': 0 | num_train_timesteps ="
-                    + " 0",
+                        + " 0",
                 "'_class_name': 'DDIMScheduler', 'timestep_spacing': 'log' | timestep_spacing ="
-                    + " log",
+                        + " log",
                 "'_class_name': 'DDPMScheduler', 'variance_type': 'fixed_large_log' |"
-                    + " variance_type",
+                        + " variance_type",
                 "'_class_name': 'DPMSolverMultistepScheduler', 'algorithm_type': 'dpmsolver' | ++",
                 "'_class_name': 'DPMSolverMultistepScheduler', 'solver_order': 4 | solver_order",
                 "'_class_name': 'DPMSolverMultistepScheduler', 'solver_type': 'rk' | solver_type",
                 "'_class_name': 'DPMSolverMultistepScheduler', 'use_flow_sigmas': true | flow_pred",
                 "'_class_name': 'DPMSolverMultistepScheduler', 'final_sigmas_type': 'x' |"
-                    + " sigma_min",
+                        + " sigma_min",
                 "'_class_name': 'EulerDiscreteScheduler', 'interpolation_type': 'cubic' | cubic",
                 "'_class_name': 'EulerDiscreteScheduler', 'timestep_type': 'real' | timestep_type",
                 "'_class_name': 'LCMScheduler', 'original_inference_steps': 2000 | 2000",
                 "'_class_name': 'FlowMatchEulerDiscreteScheduler', 'invert_sigmas': true |"
-                    + " invert_s",
+                        + " invert_s",
                 "'_class_name': 'FlowMatchEulerDiscreteScheduler', 'shift': 0 | shift = 0",
             })
     void namesWhatItCanNotDo(String options, String expected) {
@@ -166,6 +174,11 @@ class SamplerSpecTest {
                 unknown.getMessage());
         assertThrows(ConfigException.class, () -> SamplerSpec.read(file(PIXART), "flow-euler"));
         assertThrows(ConfigException.class, () -> SamplerSpec.read(file(FLOW), "ddim"));
+        String flow =
+                PIXART.replace("epsilon", "flow_prediction")
+                        .replace("{", "{\"use_flow_sigmas\": true, ");
+        assertEquals(Prediction.FLOW, SamplerSpec.read(file(flow), "dpm++3m").prediction());
+        assertThrows(ConfigException.class, () -> SamplerSpec.read(file(flow), "euler"));
     }
 
     @Test
