@@ -1,10 +1,9 @@
 package dev.darkroom.models.diffusion;
 
-import org.jspecify.annotations.Nullable;
-
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The options that all schedulers with betas share.

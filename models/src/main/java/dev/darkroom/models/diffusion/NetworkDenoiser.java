@@ -2,7 +2,6 @@ package dev.darkroom.models.diffusion;
 
 import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
-
 import org.jspecify.annotations.Nullable;
 
 /**

@@ -1,7 +1,6 @@
 package dev.darkroom.models.diffusion;
 
 import dev.darkroom.runtime.Tensor;
-
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.DoubleUnaryOperator;

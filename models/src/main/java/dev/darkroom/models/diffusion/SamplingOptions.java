@@ -1,8 +1,7 @@
 package dev.darkroom.models.diffusion;
 
-import org.jspecify.annotations.Nullable;
-
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What a sampler is told for one call, besides what its config says: diffusers' arguments of {@code
