@@ -1,5 +1,7 @@
 package dev.darkroom.models.tokenizer;
 
+import java.util.Arrays;
+
 /** Byte strings with int values, walked byte by byte. Nodes are numbers; the root is 0. */
 final class ByteTrie {
     static final int ROOT = 0;
@@ -21,7 +23,7 @@ final class ByteTrie {
                 next = nodes++;
                 children.put(edge(node, b), next);
                 if (next == values.length) {
-                    values = java.util.Arrays.copyOf(values, values.length * 2);
+                    values = Arrays.copyOf(values, values.length * 2);
                 }
             }
             node = next;

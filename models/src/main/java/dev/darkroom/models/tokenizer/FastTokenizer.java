@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The pipeline of the tokenizers library, which transformers' "fast" tokenizers run: added tokens
@@ -23,8 +24,7 @@ final class FastTokenizer extends BaseTokenizer {
         int id(String token);
 
         /** The token of an id, or null. */
-        @org.jspecify.annotations.Nullable
-        String token(int id);
+        @Nullable String token(int id);
 
         int size();
     }

@@ -4,11 +4,10 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-
-import org.jspecify.annotations.Nullable;
-
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
 
 /** A JSON file and the checked access to its fields; every complaint names file and field. */
 record JsonFile(Path path, JsonNode root) {
@@ -93,18 +92,13 @@ record JsonFile(Path path, JsonNode root) {
                 special);
     }
 
-    private JsonNode checked(
-            JsonNode parent, String field, java.util.function.Predicate<JsonNode> is, String what)
+    private JsonNode checked(JsonNode parent, String field, Predicate<JsonNode> is, String what)
             throws TokenizerException {
         return checked(parent, field, is, what, false);
     }
 
     private JsonNode checked(
-            JsonNode parent,
-            String field,
-            java.util.function.Predicate<JsonNode> is,
-            String what,
-            boolean inIntRange)
+            JsonNode parent, String field, Predicate<JsonNode> is, String what, boolean inIntRange)
             throws TokenizerException {
         var node = parent.get(field);
         if (node == null) {

@@ -1,6 +1,7 @@
 package dev.darkroom.models.tokenizer;
 
 import java.nio.file.Path;
+import java.util.Arrays;
 
 /**
  * The fields of a protocol-buffers message, one after another: {@link #next()}, then one of the
@@ -77,7 +78,7 @@ final class ProtoReader {
 
     byte[] bytes() throws TokenizerException {
         var inner = message();
-        return java.util.Arrays.copyOfRange(data, inner.next, inner.end);
+        return Arrays.copyOfRange(data, inner.next, inner.end);
     }
 
     String string() throws TokenizerException {

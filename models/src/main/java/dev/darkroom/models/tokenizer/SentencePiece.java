@@ -3,6 +3,7 @@ package dev.darkroom.models.tokenizer;
 import static dev.darkroom.models.tokenizer.SentencePieceModel.Type;
 
 import java.io.ByteArrayOutputStream;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -112,7 +113,7 @@ final class SentencePiece {
                 default -> text.writeBytes(Utf8.bytes(piece.text().replace(SPACE, ' ')));
             }
         }
-        return text.toString(java.nio.charset.StandardCharsets.UTF_8);
+        return text.toString(StandardCharsets.UTF_8);
     }
 
     /** Applies the rules, collapses and trims spaces, puts U+2581 for them and one in front. */

@@ -1,13 +1,13 @@
 package dev.darkroom.models.tokenizer;
 
 import com.fasterxml.jackson.databind.JsonNode;
-
-import org.jspecify.annotations.Nullable;
-
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Reads a {@code tokenizer.json} of the tokenizers library. Its {@code truncation} and {@code
@@ -81,7 +81,7 @@ final class TokenizerJson {
 
     private UnigramModel unigram(JsonNode node) throws TokenizerException {
         var vocabulary = new ArrayList<UnigramModel.Entry>();
-        var seen = new java.util.HashSet<String>();
+        var seen = new HashSet<String>();
         for (var entry : json.array(node, "vocab")) {
             if (!entry.isArray()
                     || entry.size() != 2
@@ -143,8 +143,7 @@ final class TokenizerJson {
     }
 
     /** {@code "left right"} or {@code ["left", "right"]}; both and their union must be tokens. */
-    private Bpe.Merge merge(
-            JsonNode node, int index, String prefix, java.util.Set<String> vocabulary)
+    private Bpe.Merge merge(JsonNode node, int index, String prefix, Set<String> vocabulary)
             throws TokenizerException {
         String[] parts = {};
         if (node.isTextual()) {

@@ -1,9 +1,7 @@
 package dev.darkroom.models.tokenizer;
 
 import com.fasterxml.jackson.databind.JsonNode;
-
-import org.jspecify.annotations.Nullable;
-
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -14,8 +12,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What {@code tokenizer_config.json}, {@code special_tokens_map.json} and {@code added_tokens.json}
@@ -69,7 +69,7 @@ record TokenizerSettings(
 
     /** The token of a role that has one, by the file or by {@link #withDefaults}. */
     AddedToken special(Role role) {
-        return java.util.Objects.requireNonNull(special.get(role), role::key);
+        return Objects.requireNonNull(special.get(role), role::key);
     }
 
     /** As these settings, with tokens for roles that have none. */
@@ -182,10 +182,7 @@ record TokenizerSettings(
             JsonFile config =
                     Files.isRegularFile(file)
                             ? JsonFile.read(file)
-                            : new JsonFile(
-                                    file,
-                                    com.fasterxml.jackson.databind.node.JsonNodeFactory.instance
-                                            .objectNode());
+                            : new JsonFile(file, JsonNodeFactory.instance.objectNode());
             var root = config.root();
             refuseUnsupported(config);
             readSpecial(config, false);

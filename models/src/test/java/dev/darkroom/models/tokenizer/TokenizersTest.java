@@ -1,24 +1,23 @@
 package dev.darkroom.models.tokenizer;
 
 import static dev.darkroom.models.tokenizer.TestFiles.cases;
-
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
-
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.Executors;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 class TokenizersTest {
     private static final int END = 49407; // of CLIP
@@ -158,7 +157,7 @@ class TokenizersTest {
             try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
                 Callable<List<int[]>> encodeAll =
                         () -> texts.stream().map(tokenizer::encode).toList();
-                for (var future : threads.invokeAll(java.util.Collections.nCopies(8, encodeAll))) {
+                for (var future : threads.invokeAll(Collections.nCopies(8, encodeAll))) {
                     for (int i = 0; i < texts.size(); i++) {
                         assertArrayEquals(expected.get(i), future.get().get(i));
                     }
