@@ -111,19 +111,21 @@ final class Mojibake {
     private static final Pattern LOSSY =
             Pattern.compile(
                     "[\u00c2-\u00df]\u001a|[\u00c2\u00c3]\\?"
-                        + "|\u00ed[\u00a0-\u00af][\u001a?]\u00ed[\u00b0-\u00bf][\u001a?\u0080-\u00bf]"
-                        + "|\u00ed[\u00a0-\u00af][\u001a?\u0080-\u00bf]\u00ed[\u00b0-\u00bf][\u001a?]"
-                        + "|[\u00e0-\u00ef][\u001a?][\u001a\u0080-\u00bf]"
-                        + "|[\u00e0-\u00ef][\u001a\u0080-\u00bf][\u001a?]"
-                        + "|[\u00f0-\u00f4][\u001a?][\u001a\u0080-\u00bf]{2}"
-                        + "|[\u00f0-\u00f4][\u001a\u0080-\u00bf][\u001a?][\u001a\u0080-\u00bf]"
-                        + "|[\u00f0-\u00f4][\u001a\u0080-\u00bf]{2}[\u001a?]|\u001a");
+                            + "|\u00ed[\u00a0-\u00af][\u001a?]"
+                            + "\u00ed[\u00b0-\u00bf][\u001a?\u0080-\u00bf]"
+                            + "|\u00ed[\u00a0-\u00af][\u001a?\u0080-\u00bf]"
+                            + "\u00ed[\u00b0-\u00bf][\u001a?]"
+                            + "|[\u00e0-\u00ef][\u001a?][\u001a\u0080-\u00bf]"
+                            + "|[\u00e0-\u00ef][\u001a\u0080-\u00bf][\u001a?]"
+                            + "|[\u00f0-\u00f4][\u001a?][\u001a\u0080-\u00bf]{2}"
+                            + "|[\u00f0-\u00f4][\u001a\u0080-\u00bf][\u001a?][\u001a\u0080-\u00bf]"
+                            + "|[\u00f0-\u00f4][\u001a\u0080-\u00bf]{2}[\u001a?]|\u001a");
 
     /** Surrogates spelled in UTF-8 each (CESU-8), and Java's spelling of NUL. */
     private static final Pattern UTF8_VARIANT =
             Pattern.compile(
-                    "\u00ed([\u00a0-\u00af])([\u0080-\u00bf])\u00ed([\u00b0-\u00bf])([\u0080-\u00bf])"
-                        + "|\u00c0\u0080");
+                    "\u00ed([\u00a0-\u00af])[\u0080-\u00bf]\u00ed[\u00b0-\u00bf][\u0080-\u00bf]"
+                            + "|\u00c0\u0080");
 
     /** The encodings that text may have been decoded with, likely ones first. */
     private static final List<Encoding> ENCODINGS = encodings();
