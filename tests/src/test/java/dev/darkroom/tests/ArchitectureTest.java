@@ -1,0 +1,129 @@
+package dev.darkroom.tests;
+
+import static com.tngtech.archunit.base.DescribedPredicate.alwaysTrue;
+import static com.tngtech.archunit.base.DescribedPredicate.not;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.belongToAnyOf;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noMethods;
+import static com.tngtech.archunit.library.GeneralCodingRules.ACCESS_STANDARD_STREAMS;
+import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+
+import com.tngtech.archunit.base.DescribedPredicate;
+import com.tngtech.archunit.core.domain.JavaClass;
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.domain.JavaModifier;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
+import com.tngtech.archunit.lang.ArchCondition;
+import dev.darkroom.runtime.Tensor;
+import org.jspecify.annotations.NullMarked;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The layers of ARCHITECTURE.md, cli over models over runtime over bindings, and what each may use. */
+class ArchitectureTest {
+    private static final String BINDINGS = "dev.darkroom.bindings..";
+    private static final String FFI = "dev.darkroom.runtime.internal.ffi..";
+    private static final String RUNTIME = "dev.darkroom.runtime..";
+    private static final String MODELS = "dev.darkroom.models..";
+    private static final String CLI = "dev.darkroom.cli..";
+    private static final String DIFFUSION = "dev.darkroom.models.diffusion..";
+    private static final String CONFIG = "dev.darkroom.models.config..";
+
+    private static JavaClasses darkroom;
+
+    @BeforeAll
+    static void read() {
+        darkroom =
+                new ClassFileImporter()
+                        .withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)
+                        .importPackages("dev.darkroom");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {BINDINGS, FFI, RUNTIME, MODELS, CLI, DIFFUSION, CONFIG})
+    void everyLayerIsThere(String layer) {
+        assertFalse(darkroom.that(resideInAPackage(layer)).isEmpty());
+    }
+
+    @Test
+    void aLayerUsesOnlyLayersBelow() {
+        forbid(resideInAnyPackage(BINDINGS, RUNTIME, MODELS), resideInAPackage(CLI));
+        forbid(resideInAnyPackage(BINDINGS, RUNTIME), resideInAPackage(MODELS));
+        forbid(resideInAPackage(BINDINGS), resideInAPackage(RUNTIME));
+    }
+
+    @Test
+    void onlyTheFfiLayerTouchesTheBindings() {
+        forbid(not(resideInAnyPackage(FFI, BINDINGS)), resideInAPackage(BINDINGS));
+    }
+
+    @Test
+    void onlyTheRuntimeTouchesTheFfiLayer() {
+        forbid(resideInAnyPackage(MODELS, CLI), resideInAPackage(FFI));
+    }
+
+    @Test
+    void foreignMemoryStaysInTheFfiLayerAndAtTheEdgeOfTensor() {
+        forbid(
+                not(resideInAnyPackage(FFI, BINDINGS)).and(not(belongToAnyOf(Tensor.class))),
+                resideInAPackage("java.lang.foreign.."));
+    }
+
+    @Test
+    void samplingKnowsNoModel() {
+        forbid(
+                resideInAPackage(DIFFUSION),
+                resideInAPackage(MODELS).and(not(resideInAnyPackage(DIFFUSION, CONFIG))));
+    }
+
+    @Test
+    void packagesOfModelsHaveNoCycles() {
+        slices().matching("dev.darkroom.models.(*)..").should().beFreeOfCycles().check(darkroom);
+    }
+
+    @Test
+    void onlyTheCommandLinePrints() {
+        noClasses()
+                .that()
+                .resideInAnyPackage(RUNTIME, MODELS)
+                .should(ACCESS_STANDARD_STREAMS)
+                .check(darkroom);
+    }
+
+    @Test
+    void logsGoToTheSystemLogger() {
+        forbid(alwaysTrue(), resideInAPackage("java.util.logging.."));
+    }
+
+    @Test
+    void thereIsNoJni() {
+        noMethods().should().haveModifier(JavaModifier.NATIVE).check(darkroom);
+    }
+
+    @Test
+    void everyPackageIsNullMarked() {
+        classes()
+                .that()
+                .resideOutsideOfPackage(BINDINGS)
+                .should(
+                        ArchCondition.from(
+                                DescribedPredicate.describe(
+                                        "be in a package marked @NullMarked",
+                                        type ->
+                                                type.getPackage()
+                                                        .isAnnotatedWith(NullMarked.class))))
+                .check(darkroom);
+    }
+
+    private static void forbid(
+            DescribedPredicate<? super JavaClass> user, DescribedPredicate<? super JavaClass> used) {
+        noClasses().that(user).should().dependOnClassesThat(used).check(darkroom);
+    }
+}
