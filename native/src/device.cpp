@@ -44,12 +44,76 @@ void require_usable(c10::Device device) {
 
 namespace {
 
+// The small blocks that this thread has freed, for its next tensors: every tensor's memory is aligned
+// to 64 bytes, and aligned allocation is a fifth of the time that a small operator takes. A list per
+// power of two. Plain data, so that what outlives the thread's destructors can still free.
+class SmallBlocks {
+ public:
+  static constexpr size_t smallest = 64;
+  static constexpr size_t largest = 4096;
+
+  // A block of at least `bytes`, from 1 to `largest`.
+  void* take(size_t bytes) {
+    const int size = 64 - __builtin_clzll((bytes - 1) | (smallest - 1));
+    List& list = lists_[size - smallest_log2];
+    return list.count > 0 ? list.blocks[--list.count] : c10::alloc_cpu(size_t{1} << size);
+  }
+
+  // Whether the block, of `bytes` from `smallest` up, is kept.
+  bool keep(void* block, size_t bytes) {
+    const int size = 63 - __builtin_clzll(bytes);
+    if (size > largest_log2 || (state_ != State::OPEN && !open())) return false;
+    List& list = lists_[size - smallest_log2];
+    if (list.count == capacity) return false;
+    list.blocks[list.count++] = block;
+    return true;
+  }
+
+ private:
+  static constexpr int smallest_log2 = 6;
+  static constexpr int largest_log2 = 12;
+  static constexpr uint32_t capacity = 8;
+
+  struct List {
+    void* blocks[capacity];
+    uint32_t count;
+  };
+  enum class State : uint32_t { NEW, OPEN, CLOSED };
+
+  bool open();
+
+  void close() {
+    state_ = State::CLOSED;
+    for (List& list : lists_) {
+      while (list.count > 0) c10::free_cpu(list.blocks[--list.count]);
+    }
+  }
+
+  List lists_[largest_log2 - smallest_log2 + 1];
+  State state_;
+};
+
+thread_local SmallBlocks small_blocks;
+
+// Has the thread's end free what the thread keeps; false if that was already.
+bool SmallBlocks::open() {
+  if (state_ == State::CLOSED) return false;
+  struct Guard {
+    ~Guard() { small_blocks.close(); }
+  };
+  thread_local Guard guard;
+  static_cast<void>(guard);
+  state_ = State::OPEN;
+  return true;
+}
+
 // libtorch's own CPU allocation, counted. It is the CPU's allocator from the time when this library
 // is loaded, and never destroyed.
 class CountingAllocator final : public c10::Allocator {
  public:
   c10::DataPtr allocate(size_t bytes) override {
-    void* data = c10::alloc_cpu(bytes);
+    const bool small = bytes - 1 < SmallBlocks::largest;  // not 0
+    void* data = small ? small_blocks.take(bytes) : c10::alloc_cpu(bytes);
     add(size_of(data));
     return {data, data, &release, c10::Device(c10::kCPU)};
   }
@@ -72,8 +136,11 @@ class CountingAllocator final : public c10::Allocator {
 
  private:
   static void release(void* data) {
-    live.fetch_sub(size_of(data), std::memory_order_relaxed);
-    c10::free_cpu(data);
+    const int64_t bytes = size_of(data);
+    live.fetch_sub(bytes, std::memory_order_relaxed);
+    if (data == nullptr || !small_blocks.keep(data, static_cast<size_t>(bytes))) {
+      c10::free_cpu(data);
+    }
   }
 
   static int64_t size_of(void* data) {
