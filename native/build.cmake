@@ -1,5 +1,5 @@
 # Builds the shim the way the Maven build does:
-#   cmake -DOUTPUT=DIR -DNATIVES=DIR -DVERSION=2.10.0 [-DTESTS=ON] -P build.cmake
+#   cmake -DOUTPUT=DIR -DNATIVES=DIR -DVERSION=2.10.0 [-DTESTS=ON | -DBENCH=ON] -P build.cmake
 # NATIVES are the libraries from Maven Central, of libtorch VERSION; the environment variable LIBTORCH
 # names another libtorch, which goes first. The library is installed below OUTPUT/classes; each
 # libtorch version has a build folder of its own. Prints little unless something fails.
@@ -48,6 +48,9 @@ endif()
 if(TESTS)
   run("Compiling the native tests" "${CMAKE_COMMAND}" --build "${build}" --parallel)
   run("Testing the native part" "${CMAKE_CTEST_COMMAND}" --test-dir "${build}" --output-on-failure)
+elseif(BENCH)
+  run("Compiling the native benchmarks" "${CMAKE_COMMAND}" --build "${build}" --parallel
+      --target bench_typed bench_generic)
 else()
   run("Compiling the native part" "${CMAKE_COMMAND}" --build "${build}" --parallel --target darkroom)
   run("Installing the native part" "${CMAKE_COMMAND}" --install "${build}"
