@@ -3,14 +3,16 @@ package dev.darkroom.runtime;
 import dev.darkroom.runtime.internal.ffi.CallFrame;
 import dev.darkroom.runtime.internal.ffi.Operator;
 import dev.darkroom.runtime.internal.ffi.TensorHandle;
+
+import org.jspecify.annotations.Nullable;
+
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /**
- * Any of libtorch's operators by the name in its schema, for what {@link Tensor} and {@link Ops} have
- * no method for.
+ * Any of libtorch's operators by the name in its schema, for what {@link Tensor} and {@link Ops}
+ * have no method for.
  *
  * <pre>{@code
  * Tensor angles = Aten.tensor("atan2", y, x);
@@ -23,18 +25,18 @@ public final class Aten {
     /**
      * Calls an operator.
      *
-     * @param name the name, with its overload after a dot if it has one: {@code add.Tensor},
-     *     {@code aten::add.Tensor}
-     * @param arguments in the schema's order; those left off at the end take their defaults. Each is
-     *     a {@link Tensor}, a number, a {@link Boolean}, a {@link String}, a {@link DType}, a
+     * @param name the name, with its overload after a dot if it has one: {@code add.Tensor}, {@code
+     *     aten::add.Tensor}
+     * @param arguments in the schema's order; those left off at the end take their defaults. Each
+     *     is a {@link Tensor}, a number, a {@link Boolean}, a {@link String}, a {@link DType}, a
      *     {@link Device}, a {@link Generator}, {@code long[]}, {@code int[]}, {@code double[]},
      *     {@code boolean[]}, a {@link Shape}, a list of tensors (with nulls where the schema allows
      *     them), or null for none
-     * @return the results: {@link Tensor}, {@link Long}, {@link Double}, {@link Boolean},
-     *     {@link String}, {@code long[]}, {@code double[]}, {@code boolean[]}, lists of tensors, or
-     *     null
+     * @return the results: {@link Tensor}, {@link Long}, {@link Double}, {@link Boolean}, {@link
+     *     String}, {@code long[]}, {@code double[]}, {@code boolean[]}, lists of tensors, or null
      * @throws LibtorchException.NoSuchOperator if there is no such operator
-     * @throws IllegalArgumentException if an argument is of no such type, or not what the schema says
+     * @throws IllegalArgumentException if an argument is of no such type, or not what the schema
+     *     says
      * @throws LibtorchException if libtorch fails the call
      */
     public static List<@Nullable Object> call(String name, @Nullable Object... arguments) {
@@ -93,7 +95,8 @@ public final class Aten {
             case Generator generator -> frame.generator(generator.handle);
             case Shape shape -> frame.ints(shape.toArray());
             case long[] values -> frame.ints(values);
-            case int[] values -> frame.ints(java.util.Arrays.stream(values).asLongStream().toArray());
+            case int[] values ->
+                    frame.ints(java.util.Arrays.stream(values).asLongStream().toArray());
             case double[] values -> frame.doubles(values);
             case boolean[] values -> frame.bools(values);
             case List<?> list -> putTensors(frame, name, list);

@@ -50,9 +50,7 @@ final class Checks {
         }
         long elements = from.elements();
         boolean fits =
-                open == 0
-                        ? known == elements
-                        : open == 1 && known != 0 && elements % known == 0;
+                open == 0 ? known == elements : open == 1 && known != 0 && elements % known == 0;
         if (!fits) {
             throw new IllegalArgumentException(
                     "reshape: shape " + from + " can't become " + Arrays.toString(to));

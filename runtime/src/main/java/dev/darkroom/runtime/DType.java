@@ -1,8 +1,8 @@
 package dev.darkroom.runtime;
 
 /**
- * The type of a tensor's elements. The names are PyTorch's in capitals; {@link #code()} is libtorch's
- * {@code c10::ScalarType}.
+ * The type of a tensor's elements. The names are PyTorch's in capitals; {@link #code()} is
+ * libtorch's {@code c10::ScalarType}.
  */
 public enum DType {
     UINT8(0, 1, Kind.INTEGER),
@@ -79,7 +79,8 @@ public enum DType {
     public static DType ofCode(int code) {
         DType dtype = code >= 0 && code < BY_CODE.length ? BY_CODE[code] : null;
         if (dtype == null) {
-            throw new IllegalArgumentException("libtorch's scalar type " + code + " is not supported");
+            throw new IllegalArgumentException(
+                    "libtorch's scalar type " + code + " is not supported");
         }
         return dtype;
     }

@@ -1,6 +1,7 @@
 package dev.darkroom.runtime;
 
 import dev.darkroom.runtime.internal.ffi.Native;
+
 import java.util.Locale;
 
 /**

@@ -4,15 +4,17 @@ import dev.darkroom.runtime.internal.ffi.Libtorch;
 import dev.darkroom.runtime.internal.ffi.LibtorchLocation;
 import dev.darkroom.runtime.internal.ffi.Native;
 import dev.darkroom.runtime.internal.ffi.Platform;
+
+import org.jspecify.annotations.Nullable;
+
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
-import org.jspecify.annotations.Nullable;
 
 /**
- * What Darkroom finds on this machine, for {@code darkroom doctor} and bug reports. Finding out never
- * fails: what is missing is part of the answer.
+ * What Darkroom finds on this machine, for {@code darkroom doctor} and bug reports. Finding out
+ * never fails: what is missing is part of the answer.
  *
  * @param platform such as {@code linux-x86_64}
  * @param cache where Darkroom unpacks natives

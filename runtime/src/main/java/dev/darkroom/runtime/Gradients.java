@@ -2,10 +2,12 @@ package dev.darkroom.runtime;
 
 import dev.darkroom.runtime.internal.ffi.Native;
 import dev.darkroom.runtime.internal.ffi.TensorHandle;
+
+import org.jspecify.annotations.Nullable;
+
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /** Backward passes over several tensors. */
 public final class Gradients {
@@ -68,7 +70,9 @@ public final class Gradients {
                 Shape shape = outputs.get(i).shape();
                 if (!gradient.shape().equals(shape)) {
                     throw new IllegalArgumentException(
-                            "the gradient of an output of shape " + shape + " has the same shape, not "
+                            "the gradient of an output of shape "
+                                    + shape
+                                    + " has the same shape, not "
                                     + gradient.shape());
                 }
             }

@@ -1,6 +1,7 @@
 package dev.darkroom.runtime;
 
 import dev.darkroom.runtime.internal.ffi.NativeMode;
+
 import org.jspecify.annotations.Nullable;
 
 /**

@@ -2,8 +2,10 @@ package dev.darkroom.runtime;
 
 import dev.darkroom.runtime.internal.ffi.CallFrame;
 import dev.darkroom.runtime.internal.ffi.Operator;
-import java.util.List;
+
 import org.jspecify.annotations.Nullable;
+
+import java.util.List;
 
 /** Operators that are functions of several tensors: layers without their weights. */
 public final class Ops {
@@ -39,7 +41,12 @@ public final class Ops {
             }
             if (!fits) {
                 throw new IllegalArgumentException(
-                        "cat: shapes " + first + " and " + shape + " differ beside dimension " + dim);
+                        "cat: shapes "
+                                + first
+                                + " and "
+                                + shape
+                                + " differ beside dimension "
+                                + dim);
             }
         }
         return Tensor.run(CAT.call().tensors(Tensor.handles(tensors)).arg((long) along));
@@ -78,12 +85,16 @@ public final class Ops {
         Checks.requireRank("linear: weight", shape, 2);
         if (x.rank() == 0 || x.size(-1) != shape.size(1)) {
             throw new IllegalArgumentException(
-                    "linear: input " + x.shape() + " does not end in the "
-                            + shape.size(1) + " features that weight " + shape + " takes");
+                    "linear: input "
+                            + x.shape()
+                            + " does not end in the "
+                            + shape.size(1)
+                            + " features that weight "
+                            + shape
+                            + " takes");
         }
         requireVector("linear: bias", bias, shape.size(0));
-        return Tensor.run(
-                LINEAR.call().arg(x.handle).arg(weight.handle).arg(Tensor.handle(bias)));
+        return Tensor.run(LINEAR.call().arg(x.handle).arg(weight.handle).arg(Tensor.handle(bias)));
     }
 
     /**
@@ -95,13 +106,23 @@ public final class Ops {
      * @return {@code [N,O,H',W']}
      */
     public static Tensor conv2d(
-            Tensor x, Tensor weight, @Nullable Tensor bias, long stride, long padding, long groups) {
+            Tensor x,
+            Tensor weight,
+            @Nullable Tensor bias,
+            long stride,
+            long padding,
+            long groups) {
         Checks.requireRank("conv2d: input", x.shape(), 4);
         Checks.requireRank("conv2d: weight", weight.shape(), 4);
         if (x.size(1) != weight.size(1) * groups) {
             throw new IllegalArgumentException(
-                    "conv2d: input " + x.shape() + " has not the " + weight.size(1) * groups
-                            + " channels that weight " + weight.shape() + " takes");
+                    "conv2d: input "
+                            + x.shape()
+                            + " has not the "
+                            + weight.size(1) * groups
+                            + " channels that weight "
+                            + weight.shape()
+                            + " takes");
         }
         requireVector("conv2d: bias", bias, weight.size(0));
         return Tensor.run(
@@ -160,8 +181,13 @@ public final class Ops {
         long channels = x.size(1);
         if (groups <= 0 || channels % groups != 0) {
             throw new IllegalArgumentException(
-                    "groupNorm: " + channels + " channels of " + x.shape() + " do not divide into "
-                            + groups + " groups");
+                    "groupNorm: "
+                            + channels
+                            + " channels of "
+                            + x.shape()
+                            + " do not divide into "
+                            + groups
+                            + " groups");
         }
         requireVector("groupNorm: weight", weight, channels);
         requireVector("groupNorm: bias", bias, channels);
@@ -191,7 +217,12 @@ public final class Ops {
         Checks.requireRank("attention: q", q.shape(), 4);
         if (k.rank() != 4 || v.rank() != 4 || q.size(-1) != k.size(-1) || k.size(2) != v.size(2)) {
             throw new IllegalArgumentException(
-                    "attention: q " + q.shape() + ", k " + k.shape() + " and v " + v.shape()
+                    "attention: q "
+                            + q.shape()
+                            + ", k "
+                            + k.shape()
+                            + " and v "
+                            + v.shape()
                             + " do not fit");
         }
         CallFrame call =
@@ -261,7 +292,10 @@ public final class Ops {
     public static Tensor meanSquaredError(Tensor prediction, Tensor target) {
         if (!prediction.shape().equals(target.shape())) {
             throw new IllegalArgumentException(
-                    "meanSquaredError: shapes " + prediction.shape() + " and " + target.shape()
+                    "meanSquaredError: shapes "
+                            + prediction.shape()
+                            + " and "
+                            + target.shape()
                             + " differ");
         }
         return Tensor.run(MSE.call().arg(prediction.handle).arg(target.handle));

@@ -6,6 +6,9 @@ import dev.darkroom.runtime.internal.ffi.CallFrame;
 import dev.darkroom.runtime.internal.ffi.Native;
 import dev.darkroom.runtime.internal.ffi.Operator;
 import dev.darkroom.runtime.internal.ffi.TensorHandle;
+
+import org.jspecify.annotations.Nullable;
+
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
@@ -14,20 +17,20 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
-import org.jspecify.annotations.Nullable;
 
 /**
  * A libtorch tensor: elements of one {@link DType}, a {@link Shape}, on a {@link Device}.
  *
- * <p>A tensor belongs to the {@link TensorScope} that is open where it is made and is closed with it;
- * where none is open, whoever made it closes it. Using a closed tensor throws
- * {@link IllegalStateException}. Methods return new tensors, which may share memory with this one
- * where PyTorch's do ({@link #reshape}, {@link #narrow}, {@link #transpose} …); methods whose name
- * ends in {@code InPlace} change this tensor and return it.
+ * <p>A tensor belongs to the {@link TensorScope} that is open where it is made and is closed with
+ * it; where none is open, whoever made it closes it. Using a closed tensor throws {@link
+ * IllegalStateException}. Methods return new tensors, which may share memory with this one where
+ * PyTorch's do ({@link #reshape}, {@link #narrow}, {@link #transpose} …); methods whose name ends
+ * in {@code InPlace} change this tensor and return it.
  *
- * <p>Arguments are checked before libtorch is called, and the message gives the shapes; what libtorch
- * refuses itself comes back as {@link LibtorchException}. Operators without a method here can be
- * reached through {@link Aten}; those that are functions rather than methods are in {@link Ops}.
+ * <p>Arguments are checked before libtorch is called, and the message gives the shapes; what
+ * libtorch refuses itself comes back as {@link LibtorchException}. Operators without a method here
+ * can be reached through {@link Aten}; those that are functions rather than methods are in {@link
+ * Ops}.
  */
 public final class Tensor implements AutoCloseable {
     final TensorHandle handle;
@@ -156,8 +159,7 @@ public final class Tensor implements AutoCloseable {
      * @return int64 {@code [end]}
      */
     public static Tensor arange(long end) {
-        return run(
-                options(ARANGE.call().arg(0L).arg(end).arg(1L), DType.INT64, Device.CPU));
+        return run(options(ARANGE.call().arg(0L).arg(end).arg(1L), DType.INT64, Device.CPU));
     }
 
     /** {@code steps} equally spaced numbers, both ends included. */
@@ -314,14 +316,13 @@ public final class Tensor implements AutoCloseable {
             throw new IllegalArgumentException(
                     "memory at " + memory.address() + " is not aligned for " + dtype);
         }
-        return adopt(
-                Native.fromMemory(memory.address(), shape, null, dtype, Device.CPU.code()));
+        return adopt(Native.fromMemory(memory.address(), shape, null, dtype, Device.CPU.code()));
     }
 
     /**
-     * The tensor's memory, shared: a write on one side is seen on the other. Valid while this tensor
-     * is open, which every access checks no more than libtorch does: read it before the tensor is
-     * closed.
+     * The tensor's memory, shared: a write on one side is seen on the other. Valid while this
+     * tensor is open, which every access checks no more than libtorch does: read it before the
+     * tensor is closed.
      *
      * @return the elements in row-major order
      * @throws IllegalStateException if the tensor is not contiguous or not on the CPU
@@ -413,7 +414,8 @@ public final class Tensor implements AutoCloseable {
 
     private CallFrame itemCall() {
         if (elements() != 1) {
-            throw new IllegalStateException("only one element can be an item, not shape " + shape());
+            throw new IllegalStateException(
+                    "only one element can be an item, not shape " + shape());
         }
         return ITEM.call().arg(handle);
     }
@@ -1220,8 +1222,12 @@ public final class Tensor implements AutoCloseable {
     public Tensor permute(int... dims) {
         if (dims.length != rank()) {
             throw new IllegalArgumentException(
-                    "permute: " + Arrays.toString(dims) + " does not order the " + rank()
-                            + " dimensions of shape " + shape());
+                    "permute: "
+                            + Arrays.toString(dims)
+                            + " does not order the "
+                            + rank()
+                            + " dimensions of shape "
+                            + shape());
         }
         return run(PERMUTE.call().arg(handle).ints(dims(dims)));
     }
@@ -1288,8 +1294,12 @@ public final class Tensor implements AutoCloseable {
     public List<Tensor> split(int dim, long... sizes) {
         if (Arrays.stream(sizes).sum() != size(dim)) {
             throw new IllegalArgumentException(
-                    "split: " + Arrays.toString(sizes) + " does not add up to dimension " + dim
-                            + " of shape " + shape());
+                    "split: "
+                            + Arrays.toString(sizes)
+                            + " does not add up to dimension "
+                            + dim
+                            + " of shape "
+                            + shape());
         }
         return runAll(SPLIT.call().arg(handle).ints(sizes).arg((long) shape().dim(dim)));
     }
@@ -1303,8 +1313,14 @@ public final class Tensor implements AutoCloseable {
     public Tensor narrow(int dim, long start, long length) {
         if (start < 0 || length < 0 || start > size(dim) - length) {
             throw new IndexOutOfBoundsException(
-                    "narrow: " + length + " from " + start + " is outside dimension " + dim
-                            + " of shape " + shape());
+                    "narrow: "
+                            + length
+                            + " from "
+                            + start
+                            + " is outside dimension "
+                            + dim
+                            + " of shape "
+                            + shape());
         }
         return run(NARROW.call().arg(handle).arg((long) shape().dim(dim)).arg(start).arg(length));
     }
@@ -1346,7 +1362,9 @@ public final class Tensor implements AutoCloseable {
     public Tensor repeat(long... times) {
         if (times.length < rank()) {
             throw new IllegalArgumentException(
-                    "repeat: " + Arrays.toString(times) + " has fewer dimensions than shape "
+                    "repeat: "
+                            + Arrays.toString(times)
+                            + " has fewer dimensions than shape "
                             + shape());
         }
         return run(REPEAT.call().arg(handle).ints(times));
@@ -1354,8 +1372,7 @@ public final class Tensor implements AutoCloseable {
 
     /** Each slice along a dimension, so many times in a row. */
     public Tensor repeatInterleave(long times, int dim) {
-        return run(
-                REPEAT_INTERLEAVE.call().arg(handle).arg(times).arg((long) shape().dim(dim)));
+        return run(REPEAT_INTERLEAVE.call().arg(handle).arg(times).arg((long) shape().dim(dim)));
     }
 
     /** The order along dimensions reversed. */

@@ -1,12 +1,13 @@
 package dev.darkroom.runtime;
 
-import java.util.ArrayList;
-import java.util.List;
 import org.jspecify.annotations.Nullable;
 
+import java.util.ArrayList;
+import java.util.List;
+
 /**
- * Owns the tensors that a thread makes while it is the thread's innermost open scope, and closes them
- * with itself. What is to live longer is {@linkplain #keep kept}: it then belongs to the scope
+ * Owns the tensors that a thread makes while it is the thread's innermost open scope, and closes
+ * them with itself. What is to live longer is {@linkplain #keep kept}: it then belongs to the scope
  * around. Tensors made with no scope open are closed by whoever made them.
  *
  * <pre>{@code

@@ -12,14 +12,15 @@ public final class Threads {
     }
 
     /**
-     * Sets the threads for operators called from this thread, and from threads that call their first
-     * operator later.
+     * Sets the threads for operators called from this thread, and from threads that call their
+     * first operator later.
      *
      * @throws IllegalArgumentException if the number is not positive
      */
     public static void set(int count) {
         if (count < 1) {
-            throw new IllegalArgumentException("an operator needs at least one thread, not " + count);
+            throw new IllegalArgumentException(
+                    "an operator needs at least one thread, not " + count);
         }
         Native.setThreads(count);
     }

@@ -3,6 +3,10 @@ package dev.darkroom.runtime;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.TestFactory;
+
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.reflect.InvocationTargetException;
@@ -12,9 +16,6 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Stream;
-import org.jspecify.annotations.Nullable;
-import org.junit.jupiter.api.DynamicTest;
-import org.junit.jupiter.api.TestFactory;
 
 /**
  * Calls every public method of {@link Tensor} and {@link Ops} with tensors of many shapes, so that
@@ -71,16 +72,19 @@ class EveryMethodTest {
             }
         }
         assertTrue(succeeded > 0, "no variant of the arguments was accepted");
-        assertTrue(
-                failed > 0 || isTotal(method), "no variant of the arguments was refused");
+        assertTrue(failed > 0 || isTotal(method), "no variant of the arguments was refused");
     }
 
     private static boolean isTotal(Method method) {
         return NEVER_FAIL.contains(method.getName())
                 || Modifier.isStatic(method.getModifiers())
                         && Arrays.stream(method.getParameterTypes())
-                                .noneMatch(type -> type == Tensor.class || type == Tensor[].class
-                                        || type == List.class || type == MemorySegment.class);
+                                .noneMatch(
+                                        type ->
+                                                type == Tensor.class
+                                                        || type == Tensor[].class
+                                                        || type == List.class
+                                                        || type == MemorySegment.class);
     }
 
     /** Makes arguments; the variant's digits choose shapes, numbers and types. */
@@ -194,7 +198,8 @@ class EveryMethodTest {
             int rank = SHAPES[variant % SHAPES.length].length;
             return number == 0
                     ? new int[] {0}
-                    : number == 1 ? java.util.stream.IntStream.range(0, rank).toArray()
+                    : number == 1
+                            ? java.util.stream.IntStream.range(0, rank).toArray()
                             : new int[] {5};
         }
     }

@@ -8,9 +8,10 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import org.junit.jupiter.api.Test;
+
 import java.util.Arrays;
 import java.util.List;
-import org.junit.jupiter.api.Test;
 
 class GradientsTest {
     @Test
@@ -40,7 +41,8 @@ class GradientsTest {
             Tensor unused = Tensor.copyOf(new double[] {2}, 1).requiresGrad(true);
             Tensor cube = x.pow(3).sum();
             List<Tensor> first =
-                    Gradients.of(List.of(cube), Arrays.asList((Tensor) null), List.of(x, unused), true);
+                    Gradients.of(
+                            List.of(cube), Arrays.asList((Tensor) null), List.of(x, unused), true);
             assertEquals(12, first.getFirst().item());
             assertNull(first.get(1));
             Tensor second =

@@ -3,9 +3,10 @@ package dev.darkroom.runtime;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import org.junit.jupiter.api.Test;
+
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import org.junit.jupiter.api.Test;
 
 /** Leaks are reported where it is asked for, which takes a JVM of its own. */
 class LeakReportTest {
@@ -21,8 +22,7 @@ class LeakReportTest {
                                 Leaking.class.getName())
                         .redirectErrorStream(true)
                         .start();
-        String output =
-                new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         assertEquals(0, process.waitFor(), output);
         assertTrue(output.contains("a tensor was never closed and has leaked"), output);
         assertTrue(output.contains("LeakReportTest$Leaking.leakHere"), output);

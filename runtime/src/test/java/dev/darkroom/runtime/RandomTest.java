@@ -34,8 +34,7 @@ class RandomTest {
                     Tensor.randn(Shape.of(3), generator, DType.FLOAT64, Device.CPU)
                             .toDoubleArray());
             assertArrayEquals(
-                    UNIFORM,
-                    bits(Tensor.rand(Shape.of(3), generator, DType.FLOAT32, Device.CPU)));
+                    UNIFORM, bits(Tensor.rand(Shape.of(3), generator, DType.FLOAT32, Device.CPU)));
             assertArrayEquals(
                     new long[] {2, 1, 3, 0, 4}, Tensor.randperm(5, generator).toLongArray());
             assertArrayEquals(
@@ -50,8 +49,7 @@ class RandomTest {
                 var generator = new Generator(7)) {
             Tensor floats = Tensor.randn(generator, 15);
             generator.seed(7);
-            Tensor bfloats =
-                    Tensor.randn(Shape.of(15), generator, DType.BFLOAT16, Device.CPU);
+            Tensor bfloats = Tensor.randn(Shape.of(15), generator, DType.BFLOAT16, Device.CPU);
             assertTrue(floats.to(DType.BFLOAT16).contentEquals(bfloats));
         }
     }

@@ -5,11 +5,12 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import org.junit.jupiter.api.Test;
+
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.Test;
 
 class TensorScopeTest {
     private final long before = Memory.liveTensors();
@@ -138,8 +139,7 @@ class TensorScopeTest {
             try {
                 product.get().close();
             } catch (ExecutionException e) {
-                assertEquals(
-                        "the tensor was used after it was closed", e.getCause().getMessage());
+                assertEquals("the tensor was used after it was closed", e.getCause().getMessage());
             }
             if (!big.isClosed()) {
                 big.close();

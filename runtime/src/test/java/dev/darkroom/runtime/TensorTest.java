@@ -6,10 +6,11 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+
+import java.util.List;
 
 class TensorTest {
     private TensorScope scope;
@@ -49,13 +50,11 @@ class TensorTest {
         assertArrayEquals(new double[] {6, 15}, x.sum(false, 1).toDoubleArray());
         assertEquals(3.5, x.mean().item());
         assertEquals(21, x.to(DType.INT64).sum().itemLong());
-        assertArrayEquals(
-                new float[] {14, 32, 32, 77}, x.matmul(x.transpose(0, 1)).toFloatArray());
+        assertArrayEquals(new float[] {14, 32, 32, 77}, x.matmul(x.transpose(0, 1)).toFloatArray());
         assertArrayEquals(new long[] {2, 2}, x.argmax(1).toLongArray());
         assertEquals(2.5, x.variance(1, false, 0).to(DType.FLOAT64).plus(-2.0).max().item());
         assertArrayEquals(
-                new boolean[] {false, false, false, true, true, true},
-                x.gt(3).toBooleanArray());
+                new boolean[] {false, false, false, true, true, true}, x.gt(3).toBooleanArray());
         assertArrayEquals(new byte[] {1, 2, 3, 4, 5, 6}, x.toByteArray());
         assertArrayEquals(new int[] {1, 2, 3, 3, 3, 3}, x.clamp(0, 3).toIntArray());
     }
@@ -80,7 +79,8 @@ class TensorTest {
         assertArrayEquals(new float[] {2, 3, 5, 6}, x.narrow(1, 1, 2).toFloatArray());
         assertEquals(Shape.of(2, 6), Ops.cat(1, x, x).shape());
         assertEquals(Shape.of(2, 2, 3), Ops.stack(0, List.of(x, x)).shape());
-        assertEquals(List.of(Shape.of(2, 1), Shape.of(2, 2)),
+        assertEquals(
+                List.of(Shape.of(2, 1), Shape.of(2, 2)),
                 x.split(1, 1, 2).stream().map(Tensor::shape).toList());
         assertEquals(Shape.of(3, 2), x.reshape(-1, 2).shape());
         assertEquals(Shape.of(2, 1, 3), x.unsqueeze(1).shape());
@@ -91,11 +91,13 @@ class TensorTest {
         Tensor x = matrix();
         Tensor y = Tensor.zeros(DType.FLOAT32, 4);
         assertMessage(() -> x.plus(y), "plus: shapes [2, 3] and [4] do not broadcast together");
-        assertMessage(() -> y.plusInPlace(Tensor.zeros(DType.FLOAT32, 2, 4)),
+        assertMessage(
+                () -> y.plusInPlace(Tensor.zeros(DType.FLOAT32, 2, 4)),
                 "plusInPlace: shape [2, 4] does not broadcast to [4]");
         assertMessage(() -> x.matmul(x), "matmul: the last dimension of [2, 3]");
         assertMessage(() -> x.reshape(4, -1), "reshape: shape [2, 3] can't become [4, -1]");
-        assertMessage(() -> Ops.linear(x, Tensor.zeros(DType.FLOAT32, 2, 4), null),
+        assertMessage(
+                () -> Ops.linear(x, Tensor.zeros(DType.FLOAT32, 2, 4), null),
                 "linear: input [2, 3] does not end in the 4 features");
         assertMessage(() -> Ops.cat(0, x, y), "cat: shapes [2, 3] and [4] differ");
         assertMessage(() -> Tensor.copyOf(new float[3], 2, 2), "takes 16 bytes, not 12");
@@ -107,9 +109,7 @@ class TensorTest {
     @Test
     void libtorchErrorsAreTypedAndNameTheOperator() {
         Tensor x = matrix();
-        var error =
-                assertThrows(
-                        LibtorchException.class, () -> x.expand(5, 3).toFloatArray());
+        var error = assertThrows(LibtorchException.class, () -> x.expand(5, 3).toFloatArray());
         assertTrue(error.getMessage().startsWith("expand: "), error.getMessage());
         assertTrue(error.getMessage().endsWith("(tensors: float32[2, 3])"), error.getMessage());
         assertThrows(
@@ -128,15 +128,13 @@ class TensorTest {
     @Test
     void reachesAnyOperator() {
         Tensor x = matrix();
-        assertEquals(
-                "aten::relu(Tensor self) -> Tensor", Aten.schema("relu"));
+        assertEquals("aten::relu(Tensor self) -> Tensor", Aten.schema("relu"));
         List<Object> values = Aten.call("aten::topk", x, 1, -1);
         assertArrayEquals(new float[] {3, 6}, ((Tensor) values.get(0)).toFloatArray());
         assertArrayEquals(new long[] {2, 2}, ((Tensor) values.get(1)).toLongArray());
         assertEquals(
                 Shape.of(1, 3),
-                Aten.tensor("index.Tensor", x, List.of(Tensor.copyOf(new long[] {1}, 1)))
-                        .shape());
+                Aten.tensor("index.Tensor", x, List.of(Tensor.copyOf(new long[] {1}, 1))).shape());
         assertEquals(true, Aten.call("is_nonzero", Tensor.scalar(1, DType.FLOAT32)).getFirst());
         assertMessage(() -> Aten.call("relu", new Object()), "relu: an argument can't be a");
         assertThrows(IllegalArgumentException.class, () -> Aten.call("relu", "text"));

@@ -4,11 +4,12 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import org.junit.jupiter.api.Test;
+
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import org.junit.jupiter.api.Test;
 
 class VirtualThreadTest {
     /** libtorch's own thread-locals would be lost at the sleep, when the carrier changes. */
@@ -44,8 +45,7 @@ class VirtualThreadTest {
     void autocastTravelsWithTheCall() throws Exception {
         try (var scope = TensorScope.open()) {
             Tensor x = Tensor.ones(DType.FLOAT32, 4, 4);
-            try (var mode =
-                    Mode.NO_GRAD.withAutocast(Device.Type.CPU, DType.BFLOAT16).enter()) {
+            try (var mode = Mode.NO_GRAD.withAutocast(Device.Type.CPU, DType.BFLOAT16).enter()) {
                 assertEquals(DType.BFLOAT16, x.matmul(x).dtype());
                 assertEquals(DType.FLOAT32, onOtherThread(x));
             }

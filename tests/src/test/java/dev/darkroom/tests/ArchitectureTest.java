@@ -10,6 +10,7 @@ import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noMethods;
 import static com.tngtech.archunit.library.GeneralCodingRules.ACCESS_STANDARD_STREAMS;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
+
 import static org.junit.jupiter.api.Assertions.assertFalse;
 
 import com.tngtech.archunit.base.DescribedPredicate;
@@ -19,14 +20,18 @@ import com.tngtech.archunit.core.domain.JavaModifier;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.lang.ArchCondition;
+
 import dev.darkroom.runtime.Tensor;
+
 import org.jspecify.annotations.NullMarked;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** The layers of ARCHITECTURE.md, cli over models over runtime over bindings, and what each may use. */
+/**
+ * The layers of ARCHITECTURE.md, cli over models over runtime over bindings, and what each may use.
+ */
 class ArchitectureTest {
     private static final String BINDINGS = "dev.darkroom.bindings..";
     private static final String FFI = "dev.darkroom.runtime.internal.ffi..";
@@ -123,7 +128,8 @@ class ArchitectureTest {
     }
 
     private static void forbid(
-            DescribedPredicate<? super JavaClass> user, DescribedPredicate<? super JavaClass> used) {
+            DescribedPredicate<? super JavaClass> user,
+            DescribedPredicate<? super JavaClass> used) {
         noClasses().that(user).should().dependOnClassesThat(used).check(darkroom);
     }
 }

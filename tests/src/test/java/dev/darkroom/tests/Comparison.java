@@ -8,13 +8,16 @@ import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
 import dev.darkroom.runtime.safetensors.LoadMode;
 import dev.darkroom.runtime.safetensors.Safetensors;
+
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Set;
 import java.util.TreeSet;
 
-/** Compares tensors with those of an {@code expected.safetensors}, and keeps the largest difference. */
+/**
+ * Compares tensors with those of an {@code expected.safetensors}, and keeps the largest difference.
+ */
 final class Comparison implements AutoCloseable {
     /** Relative to the largest magnitude of the expected tensor, in float32. */
     static final double BOUND = 1e-4;

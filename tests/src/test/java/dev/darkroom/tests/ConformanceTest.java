@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+
 import dev.darkroom.models.dit.DitConfig;
 import dev.darkroom.models.dit.DitTransformer;
 import dev.darkroom.models.pipeline.Pipeline;
@@ -23,6 +24,10 @@ import dev.darkroom.runtime.nn.Weights;
 import dev.darkroom.runtime.safetensors.LoadMode;
 import dev.darkroom.runtime.safetensors.Safetensors;
 import dev.darkroom.runtime.safetensors.WeightFiles;
+
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.TestFactory;
+
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -30,12 +35,11 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.DynamicTest;
-import org.junit.jupiter.api.TestFactory;
 
 /**
- * Every reference case of a kind that Darkroom knows, against what diffusers and transformers computed
- * from it. {@code -Ddarkroom.cases=DIR} names another folder of cases, of another seed, say.
+ * Every reference case of a kind that Darkroom knows, against what diffusers and transformers
+ * computed from it. {@code -Ddarkroom.cases=DIR} names another folder of cases, of another seed,
+ * say.
  */
 class ConformanceTest {
     /** The seed of the generator that the cases drew the samplers' noise from. */
@@ -93,8 +97,7 @@ class ConformanceTest {
     private static void pipeline(Path folder, JsonNode call, Comparison comparison)
             throws IOException {
         Tensor start = comparison.input("latents_init");
-        try (var pipeline =
-                Pipeline.load(folder.resolve("model"), PipelineOptions.defaults())) {
+        try (var pipeline = Pipeline.load(folder.resolve("model"), PipelineOptions.defaults())) {
             pipeline.sample(request(call), new Comparing(comparison), start);
         }
     }
@@ -119,8 +122,7 @@ class ConformanceTest {
                 .build();
     }
 
-    private static void dit(Path folder, JsonNode call, Comparison comparison)
-            throws IOException {
+    private static void dit(Path folder, JsonNode call, Comparison comparison) throws IOException {
         pipeline(folder, call, comparison);
         Path part = folder.resolve("model/transformer");
         var config = DitConfig.read(part.resolve("config.json"));

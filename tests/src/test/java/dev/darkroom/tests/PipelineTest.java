@@ -16,6 +16,11 @@ import dev.darkroom.models.pipeline.SampleResult;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Memory;
 import dev.darkroom.runtime.Tensor;
+
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -25,9 +30,6 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.Test;
 
 /** How pipelines behave as services use them. */
 class PipelineTest {
@@ -44,8 +46,7 @@ class PipelineTest {
     }
 
     private static Pipeline load(String name) {
-        return Pipeline.load(
-                Cases.named(name).resolve("model"), PipelineOptions.defaults());
+        return Pipeline.load(Cases.named(name).resolve("model"), PipelineOptions.defaults());
     }
 
     private static SampleRequest.Builder small(String prompt) {
@@ -89,8 +90,7 @@ class PipelineTest {
     void pictureOfABatchIsTheOneOfItsSeed() {
         List<Picture> batch = pixart.sample(small("a dog").seed(5).batch(3).build()).pictures();
         for (int i = 0; i < 3; i++) {
-            Picture alone =
-                    pixart.sample(small("a dog").seed(5 + i).build()).pictures().getFirst();
+            Picture alone = pixart.sample(small("a dog").seed(5 + i).build()).pictures().getFirst();
             assertClose(alone, batch.get(i));
         }
         assertNotEquals(Arrays.hashCode(batch.get(0).rgb()), Arrays.hashCode(batch.get(1).rgb()));
@@ -100,8 +100,7 @@ class PipelineTest {
     private static void assertClose(Picture expected, Picture actual) {
         assertEquals(expected.width(), actual.width());
         for (int i = 0; i < expected.rgb().length; i++) {
-            int difference =
-                    Math.abs((expected.rgb()[i] & 0xff) - (actual.rgb()[i] & 0xff));
+            int difference = Math.abs((expected.rgb()[i] & 0xff) - (actual.rgb()[i] & 0xff));
             assertTrue(difference <= 1, "pixels differ by " + difference);
         }
     }
@@ -178,8 +177,7 @@ class PipelineTest {
                     }
                 };
         // Heun's method: two evaluations in each step but the last
-        SampleResult result =
-                pixart.sample(small("a dog").sampler("heun").build(), monitor, null);
+        SampleResult result = pixart.sample(small("a dog").sampler("heun").build(), monitor, null);
         assertEquals(List.of(1, 2, 3, 4, 5), done);
         assertEquals(5, previews.size());
         assertEquals("heun", result.used().get("sampler"));
@@ -192,8 +190,12 @@ class PipelineTest {
         SampleResult result;
         try (var sigma = load("pixart_sigma")) {
             result = sigma.sample(request);
-            assertEquals(3, sigma.hashWeights().keySet().stream()
-                    .map(file -> file.substring(0, file.indexOf('/'))).distinct().count());
+            assertEquals(
+                    3,
+                    sigma.hashWeights().keySet().stream()
+                            .map(file -> file.substring(0, file.indexOf('/')))
+                            .distinct()
+                            .count());
         }
         assertEquals(request, result.request());
         assertEquals(4.5, result.used().get("guidanceScale"));

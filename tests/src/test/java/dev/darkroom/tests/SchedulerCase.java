@@ -3,6 +3,7 @@ package dev.darkroom.tests;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+
 import dev.darkroom.models.diffusion.Network;
 import dev.darkroom.models.diffusion.NetworkDenoiser;
 import dev.darkroom.models.diffusion.NoiseLevel;
@@ -20,6 +21,7 @@ import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
 import dev.darkroom.runtime.safetensors.LoadMode;
 import dev.darkroom.runtime.safetensors.Safetensors;
+
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -1,9 +1,10 @@
 package dev.darkroom.models.diffusion;
 
+import org.jspecify.annotations.Nullable;
+
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The options that all schedulers with betas share.

@@ -46,7 +46,7 @@ public interface Clipping {
         if (!(ratio >= 0 && ratio <= 1) || !(limit >= 1)) {
             throw new IllegalArgumentException(
                     "dynamic thresholding needs a ratio from 0 to 1 and a sample_max_value ≥ 1, not"
-                        + " "
+                            + " "
                             + ratio
                             + " and "
                             + limit);

@@ -1,9 +1,11 @@
 package dev.darkroom.models.diffusion;
 
 import dev.darkroom.runtime.Tensor;
+
+import org.jspecify.annotations.Nullable;
+
 import java.util.ArrayList;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /**
  * What a {@link Denoiser} found.

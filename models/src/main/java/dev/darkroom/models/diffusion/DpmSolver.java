@@ -2,6 +2,7 @@ package dev.darkroom.models.diffusion;
 
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
+
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Iterator;

@@ -1,8 +1,9 @@
 package dev.darkroom.models.diffusion;
 
+import org.jspecify.annotations.Nullable;
+
 import java.util.ArrayList;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /**
  * diffusers' {@code DPMSolverMultistepScheduler}: {@link DpmSolver#multistep}. Sigmas (in

@@ -1,8 +1,9 @@
 package dev.darkroom.models.diffusion;
 
+import org.jspecify.annotations.Nullable;
+
 import java.util.ArrayList;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /**
  * diffusers' {@code FlowMatchEulerDiscreteScheduler}: {@link Samplers#euler} at the levels of flow

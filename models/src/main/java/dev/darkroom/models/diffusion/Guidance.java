@@ -2,6 +2,7 @@ package dev.darkroom.models.diffusion;
 
 import dev.darkroom.runtime.Ops;
 import dev.darkroom.runtime.Tensor;
+
 import java.util.List;
 
 /**

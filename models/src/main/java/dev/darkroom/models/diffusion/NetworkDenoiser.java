@@ -2,6 +2,7 @@ package dev.darkroom.models.diffusion;
 
 import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
+
 import org.jspecify.annotations.Nullable;
 
 /**

@@ -2,6 +2,7 @@ package dev.darkroom.models.diffusion;
 
 import dev.darkroom.models.config.ConfigException;
 import dev.darkroom.models.config.ConfigReader;
+
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Collections;

@@ -1,7 +1,8 @@
 package dev.darkroom.models.diffusion;
 
-import java.util.List;
 import org.jspecify.annotations.Nullable;
+
+import java.util.List;
 
 /**
  * What a sampler is told for one call, besides what its config says: diffusers' arguments of {@code

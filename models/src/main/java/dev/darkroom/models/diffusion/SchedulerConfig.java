@@ -1,9 +1,11 @@
 package dev.darkroom.models.diffusion;
 
 import dev.darkroom.models.config.ConfigReader;
+
+import org.jspecify.annotations.Nullable;
+
 import java.util.List;
 import java.util.Map;
-import org.jspecify.annotations.Nullable;
 
 /**
  * A {@code scheduler_config.json} while it is read: the options that a class of diffusers was

@@ -7,6 +7,7 @@ import dev.darkroom.runtime.Ops;
 import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
+
 import java.util.ArrayList;
 import java.util.List;
 

@@ -2,8 +2,10 @@ package dev.darkroom.models.diffusion;
 
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
-import java.util.List;
+
 import org.jspecify.annotations.Nullable;
+
+import java.util.List;
 
 /**
  * A walk along noise levels: owns the latents between steps, so that at most two are alive, and

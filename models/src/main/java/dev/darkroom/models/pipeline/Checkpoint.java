@@ -12,6 +12,9 @@ import dev.darkroom.runtime.safetensors.LoadMode;
 import dev.darkroom.runtime.safetensors.Safetensors;
 import dev.darkroom.runtime.safetensors.StoredTensor;
 import dev.darkroom.runtime.safetensors.WeightFiles;
+
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -26,7 +29,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import org.jspecify.annotations.Nullable;
 
 /**
  * A checkpoint folder in the layout of public hubs: {@code model_index.json} names the parts and
@@ -123,12 +125,21 @@ final class Checkpoint {
         String part = parts.get(name);
         if (part == null) {
             throw new PipelineException(
-                    folder + ": model_index.json names no " + name + ", which " + className
+                    folder
+                            + ": model_index.json names no "
+                            + name
+                            + ", which "
+                            + className
                             + " needs");
         }
         if (supported.length > 0 && !List.of(supported).contains(part)) {
             throw new PipelineException(
-                    folder + ": " + name + " is of class " + part + "; supported is "
+                    folder
+                            + ": "
+                            + name
+                            + " is of class "
+                            + part
+                            + "; supported is "
                             + String.join(" or ", supported));
         }
         if (!Files.isDirectory(folder.resolve(name))) {
@@ -163,8 +174,7 @@ final class Checkpoint {
                     .require(
                             bytesToAllocate(safetensors) + HEADROOM,
                             "loading " + folder.resolve(part));
-            M network =
-                    loader.load(safetensors.weights(), options.dtype(), options.device());
+            M network = loader.load(safetensors.weights(), options.dtype(), options.device());
             networks.add(network);
             return network;
         }
@@ -181,8 +191,12 @@ final class Checkpoint {
         boolean predicts = outChannels == inChannels || outChannels == 2 * inChannels;
         if (config.latentChannels() != inChannels || !predicts) {
             throw new PipelineException(
-                    folder + ": the autoencoder's latents have " + config.latentChannels()
-                            + " channels, the transformer takes " + inChannels + " and gives "
+                    folder
+                            + ": the autoencoder's latents have "
+                            + config.latentChannels()
+                            + " channels, the transformer takes "
+                            + inChannels
+                            + " and gives "
                             + outChannels);
         }
         return network(

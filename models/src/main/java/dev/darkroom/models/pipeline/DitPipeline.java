@@ -9,6 +9,9 @@ import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.nn.Weights;
 import dev.darkroom.runtime.safetensors.WeightFiles;
+
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -16,7 +19,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
-import org.jspecify.annotations.Nullable;
 
 /** DiT (Peebles and Xie 2023, arXiv:2212.09748): pictures of a class. */
 final class DitPipeline extends LatentPipeline {
@@ -51,8 +53,7 @@ final class DitPipeline extends LatentPipeline {
                                 Weights.load(
                                         source, dtype, device, w -> new DitTransformer(w, config)));
         AutoencoderKl vae = checkpoint.autoencoder(config.inChannels(), config.outChannels());
-        return new DitPipeline(
-                checkpoint, scheduler, transformer, vae, labels(checkpoint, config));
+        return new DitPipeline(checkpoint, scheduler, transformer, vae, labels(checkpoint, config));
     }
 
     /** Class numbers by label; {@code id2label} gives a number several labels, split by commas. */
@@ -65,8 +66,10 @@ final class DitPipeline extends LatentPipeline {
                             int id = number(number, config);
                             if (id < 0) {
                                 throw new PipelineException(
-                                        checkpoint.folder() + ": id2label in model_index.json names"
-                                                + " the class " + number
+                                        checkpoint.folder()
+                                                + ": id2label in model_index.json names"
+                                                + " the class "
+                                                + number
                                                 + ", but the transformer has "
                                                 + config.numEmbedsAdaNorm());
                             }
@@ -101,17 +104,24 @@ final class DitPipeline extends LatentPipeline {
         return new Plan(
                 request,
                 request.steps() == null ? lcm ? 4 : DEFAULT_STEPS : request.steps(),
-                request.guidanceScale() == null ? lcm ? 1 : DEFAULT_GUIDANCE : request.guidanceScale(),
+                request.guidanceScale() == null
+                        ? lcm ? 1 : DEFAULT_GUIDANCE
+                        : request.guidanceScale(),
                 picture,
                 picture);
     }
 
-    private static void requireSize(
-            String what, @Nullable Integer asked, int size) {
+    private static void requireSize(String what, @Nullable Integer asked, int size) {
         if (asked != null && asked != size) {
             throw new PipelineException(
-                    "this checkpoint makes pictures of " + size + "×" + size + "; the " + what
-                            + " can't be " + asked);
+                    "this checkpoint makes pictures of "
+                            + size
+                            + "×"
+                            + size
+                            + "; the "
+                            + what
+                            + " can't be "
+                            + asked);
         }
     }
 
@@ -145,8 +155,11 @@ final class DitPipeline extends LatentPipeline {
             ids[i] = labelled != null ? labelled : number(name, transformer.config());
             if (ids[i] < 0) {
                 throw new PipelineException(
-                        "no class \"" + name + "\"; classes are numbers from 0 to "
-                                + (transformer.config().numEmbedsAdaNorm() - 1) + someLabels());
+                        "no class \""
+                                + name
+                                + "\"; classes are numbers from 0 to "
+                                + (transformer.config().numEmbedsAdaNorm() - 1)
+                                + someLabels());
             }
         }
         return ids;
@@ -169,6 +182,7 @@ final class DitPipeline extends LatentPipeline {
 
     @Override
     long activationBytes(Plan plan) {
-        return transformerBytes(plan, transformer.config().patchSize(), transformer.config().width());
+        return transformerBytes(
+                plan, transformer.config().patchSize(), transformer.config().width());
     }
 }

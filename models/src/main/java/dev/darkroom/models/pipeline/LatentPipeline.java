@@ -20,6 +20,9 @@ import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
 import dev.darkroom.runtime.Threads;
+
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -27,7 +30,6 @@ import java.util.Map;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.BooleanSupplier;
 import java.util.stream.LongStream;
-import org.jspecify.annotations.Nullable;
 
 /**
  * What pipelines of latent diffusion share: draw the noise, sample with the guided denoiser, decode
@@ -111,8 +113,7 @@ abstract class LatentPipeline implements Pipeline {
             trace.named("latents_init", latents);
             trace.timesteps(sampling.evaluations());
             BooleanSupplier cancelled = () -> interrupted.get() || monitor.isCancelled();
-            Denoiser denoiser =
-                    guided(plan, spec, cancellable(network, cancelled));
+            Denoiser denoiser = guided(plan, spec, cancellable(network, cancelled));
             latents =
                     sampling.sample(
                             denoiser,
@@ -148,7 +149,10 @@ abstract class LatentPipeline implements Pipeline {
         }
         if (!given.shape().equals(shape)) {
             throw new PipelineException(
-                    "the given latents have shape " + given.shape() + ", this request needs " + shape);
+                    "the given latents have shape "
+                            + given.shape()
+                            + ", this request needs "
+                            + shape);
         }
         return given.to(device()).to(latentType());
     }
@@ -166,8 +170,7 @@ abstract class LatentPipeline implements Pipeline {
     }
 
     /** Asks before each evaluation whether to go on. */
-    private static Network cancellable(
-            Network network, BooleanSupplier cancelled) {
+    private static Network cancellable(Network network, BooleanSupplier cancelled) {
         return (x, timestep) -> {
             requireGoingOn(cancelled);
             return network.predict(x, timestep);
@@ -266,15 +269,18 @@ abstract class LatentPipeline implements Pipeline {
         MemoryBudget.current()
                 .require(
                         Math.max(decoding, activationBytes(plan)),
-                        "sampling " + plan.request().batch() + " pictures of "
-                                + plan.sampled().width() + "×" + plan.sampled().height());
+                        "sampling "
+                                + plan.request().batch()
+                                + " pictures of "
+                                + plan.sampled().width()
+                                + "×"
+                                + plan.sampled().height());
     }
 
     /** Of a transformer's block: tokens, norms, queries, keys and values, the wide layer twice. */
     final long transformerBytes(Plan plan, int patch, int width) {
         long perToken = (long) pixelsPerLatent() * patch;
-        long tokens =
-                (plan.sampled().height() / perToken) * (plan.sampled().width() / perToken);
+        long tokens = (plan.sampled().height() / perToken) * (plan.sampled().width() / perToken);
         return 14L * plan.evaluated() * tokens * width * dtype().bytes();
     }
 

@@ -15,7 +15,12 @@ public record Picture(int width, int height, byte[] rgb) {
     public Picture {
         if (rgb.length != 3L * width * height) {
             throw new IllegalArgumentException(
-                    width + "×" + height + " pixels take " + 3L * width * height + " bytes, not "
+                    width
+                            + "×"
+                            + height
+                            + " pixels take "
+                            + 3L * width * height
+                            + " bytes, not "
                             + rgb.length);
         }
     }

@@ -1,15 +1,17 @@
 package dev.darkroom.models.pipeline;
 
 import dev.darkroom.runtime.Tensor;
+
+import org.jspecify.annotations.Nullable;
+
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
-import org.jspecify.annotations.Nullable;
 
 /**
  * A checkpoint that makes pictures. May be called from any number of threads, virtual ones too: the
- * work runs on a platform thread of the pipeline's own, one request at a time in the order they come,
- * so that memory is bounded by one request and the pictures are those of a sequential run.
+ * work runs on a platform thread of the pipeline's own, one request at a time in the order they
+ * come, so that memory is bounded by one request and the pictures are those of a sequential run.
  *
  * <pre>{@code
  * try (var pipeline = Pipeline.load(folder, PipelineOptions.defaults())) {
@@ -41,8 +43,8 @@ public interface Pipeline extends AutoCloseable {
      *
      * @param monitor watches the run and can end it
      * @param latents where to start, {@code [N,C,H,W]} already scaled for the sampler; then nothing
-     *     is drawn for the start and each generator serves only the noise that samplers add. null to
-     *     draw
+     *     is drawn for the start and each generator serves only the noise that samplers add. null
+     *     to draw
      * @throws PipelineException if the request does not fit the checkpoint
      * @throws CancelledException if the monitor ended the run or the calling thread was interrupted
      *     (its interrupt status is then set)
@@ -58,8 +60,8 @@ public interface Pipeline extends AutoCloseable {
     List<Picture> preview(Tensor denoised);
 
     /**
-     * What the checkpoint is: its class, the classes and sizes of its parts, its own settings; names
-     * and values for display and for a picture's metadata.
+     * What the checkpoint is: its class, the classes and sizes of its parts, its own settings;
+     * names and values for display and for a picture's metadata.
      */
     Map<String, Object> describe();
 

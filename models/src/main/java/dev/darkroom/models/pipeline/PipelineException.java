@@ -1,6 +1,8 @@
 package dev.darkroom.models.pipeline;
 
-/** A checkpoint can't be used, or a request does not fit it; the message says why and what to do. */
+/**
+ * A checkpoint can't be used, or a request does not fit it; the message says why and what to do.
+ */
 public final class PipelineException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 

@@ -3,6 +3,7 @@ package dev.darkroom.models.pipeline;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.InsufficientMemoryException;
 import dev.darkroom.runtime.LibtorchException;
+
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Map;
@@ -32,11 +33,13 @@ final class PipelineLoader {
             Loading loading = PIPELINES.get(checkpoint.className());
             if (loading == null) {
                 throw new PipelineException(
-                        folder + ": model_index.json asks for "
+                        folder
+                                + ": model_index.json asks for "
                                 + (checkpoint.className().isEmpty()
                                         ? "no pipeline"
                                         : "the pipeline " + checkpoint.className())
-                                + "; supported are " + String.join(", ", PIPELINES.keySet()));
+                                + "; supported are "
+                                + String.join(", ", PIPELINES.keySet()));
             }
             boolean loaded = false;
             try {
@@ -57,7 +60,9 @@ final class PipelineLoader {
         int count = device.type().count();
         if (device.index() >= count || count == 0) {
             throw new PipelineException(
-                    "there is no device " + device + " here"
+                    "there is no device "
+                            + device
+                            + " here"
                             + (count == 0 ? "" : ", only " + count + " of its type")
                             + "; use cpu (darkroom doctor tells what libtorch supports)");
         }

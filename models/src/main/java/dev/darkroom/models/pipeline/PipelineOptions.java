@@ -18,7 +18,8 @@ public record PipelineOptions(DType dtype, Device device, int threads, boolean m
     public PipelineOptions {
         if (!dtype.isFloatingPoint() || dtype.bytes() == 1) {
             throw new IllegalArgumentException(
-                    "a pipeline computes in float32, bfloat16, float16 or float64, not in " + dtype);
+                    "a pipeline computes in float32, bfloat16, float16 or float64, not in "
+                            + dtype);
         }
         if (threads < 0 || threads > 1024) {
             throw new IllegalArgumentException(

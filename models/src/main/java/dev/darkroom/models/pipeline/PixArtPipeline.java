@@ -17,11 +17,13 @@ import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
 import dev.darkroom.runtime.nn.Weights;
 import dev.darkroom.runtime.safetensors.WeightFiles;
+
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
 import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
-import org.jspecify.annotations.Nullable;
 
 /**
  * PixArt-α (Chen et al. 2023, arXiv:2310.00426) and PixArt-Σ (Chen et al. 2024, arXiv:2403.04692):
@@ -96,13 +98,19 @@ final class PixArtPipeline extends LatentPipeline {
             Checkpoint checkpoint, Tokenizer tokenizer, T5Config text, PixArtConfig config) {
         if (tokenizer.size() > text.vocabSize()) {
             throw new PipelineException(
-                    checkpoint.folder() + ": the tokenizer has " + tokenizer.size()
-                            + " tokens, the text encoder only " + text.vocabSize());
+                    checkpoint.folder()
+                            + ": the tokenizer has "
+                            + tokenizer.size()
+                            + " tokens, the text encoder only "
+                            + text.vocabSize());
         }
         if (text.dModel() != config.textWidth()) {
             throw new PipelineException(
-                    checkpoint.folder() + ": the text encoder is " + text.dModel()
-                            + " wide, the transformer takes a text of width " + config.textWidth());
+                    checkpoint.folder()
+                            + ": the text encoder is "
+                            + text.dModel()
+                            + " wide, the transformer takes a text of width "
+                            + config.textWidth());
         }
     }
 
@@ -115,18 +123,26 @@ final class PixArtPipeline extends LatentPipeline {
         int width = request.width() == null ? own : request.width();
         var picture = new ResolutionBins.Size(height, width);
         var sampled =
-                request.binning() ? bins.map(b -> b.nearest(height, width)).orElse(picture) : picture;
+                request.binning()
+                        ? bins.map(b -> b.nearest(height, width)).orElse(picture)
+                        : picture;
         int multiple = pixelsPerLatent() * config.patchSize();
         if (sampled.height() % multiple != 0 || sampled.width() % multiple != 0) {
             throw new PipelineException(
-                    "width and height must be multiples of " + multiple + " for this checkpoint, not "
-                            + sampled.width() + "×" + sampled.height());
+                    "width and height must be multiples of "
+                            + multiple
+                            + " for this checkpoint, not "
+                            + sampled.width()
+                            + "×"
+                            + sampled.height());
         }
         boolean lcm = scheduler().isConsistency(request.sampler());
         return new Plan(
                 request,
                 request.steps() == null ? lcm ? LCM_STEPS : DEFAULT_STEPS : request.steps(),
-                request.guidanceScale() == null ? lcm ? 1 : DEFAULT_GUIDANCE : request.guidanceScale(),
+                request.guidanceScale() == null
+                        ? lcm ? 1 : DEFAULT_GUIDANCE
+                        : request.guidanceScale(),
                 picture,
                 sampled);
     }
@@ -143,7 +159,10 @@ final class PixArtPipeline extends LatentPipeline {
         int longest = Math.max(prompt.length(), request.negativePrompt().length());
         if (longest > MAX_CHARACTERS) {
             throw new PipelineException(
-                    "a prompt has at most " + MAX_CHARACTERS + " characters, not " + longest
+                    "a prompt has at most "
+                            + MAX_CHARACTERS
+                            + " characters, not "
+                            + longest
                             + "; the text encoder reads only its beginning");
         }
     }
@@ -189,8 +208,7 @@ final class PixArtPipeline extends LatentPipeline {
         Text repeated(long times) {
             return times == 1
                     ? this
-                    : new Text(
-                            embeds.repeatInterleave(times, 0), mask.repeatInterleave(times, 0));
+                    : new Text(embeds.repeatInterleave(times, 0), mask.repeatInterleave(times, 0));
         }
 
         Text then(Text other) {
@@ -199,12 +217,15 @@ final class PixArtPipeline extends LatentPipeline {
     }
 
     private Text encode(String name, String text, int places, Trace trace, Notes notes) {
-        Tokenizer.Tokens tokens =
-                tokenizer.encode(text.toLowerCase(Locale.ROOT).strip(), places);
+        Tokenizer.Tokens tokens = tokenizer.encode(text.toLowerCase(Locale.ROOT).strip(), places);
         if (tokens.unpaddedLength() > places) {
             notes.warn(
-                    "the " + (name.equals("prompt") ? "prompt" : "negative prompt") + " has "
-                            + tokens.unpaddedLength() + " tokens; only the first " + places
+                    "the "
+                            + (name.equals("prompt") ? "prompt" : "negative prompt")
+                            + " has "
+                            + tokens.unpaddedLength()
+                            + " tokens; only the first "
+                            + places
                             + " were used");
         }
         Tensor ids = Tensor.copyOf(tokens.ids(), 1, places).to(DType.INT64);
@@ -225,6 +246,7 @@ final class PixArtPipeline extends LatentPipeline {
 
     @Override
     long activationBytes(Plan plan) {
-        return transformerBytes(plan, transformer.config().patchSize(), transformer.config().width());
+        return transformerBytes(
+                plan, transformer.config().patchSize(), transformer.config().width());
     }
 }

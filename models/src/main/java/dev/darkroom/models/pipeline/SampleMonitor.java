@@ -24,7 +24,8 @@ public interface SampleMonitor {
     /**
      * A named intermediate result, by the names of the reference cases: {@code latents_init},
      * {@code prompt_embeds}, {@code prompt_mask}, {@code negative_embeds}, {@code negative_mask},
-     * {@code timesteps}, {@code latents_00} …, {@code image}. Only for monitors that {@link #traces}.
+     * {@code timesteps}, {@code latents_00} …, {@code image}. Only for monitors that {@link
+     * #traces}.
      *
      * @param value valid during the call
      */

@@ -1,23 +1,23 @@
 package dev.darkroom.models.pipeline;
 
-import java.util.List;
 import org.jspecify.annotations.Nullable;
 
+import java.util.List;
+
 /**
- * What to sample. Values left out are the checkpoint's own. Immutable; a value without tensors, so it
- * can be kept, sent and compared.
+ * What to sample. Values left out are the checkpoint's own. Immutable; a value without tensors, so
+ * it can be kept, sent and compared.
  *
  * @param prompt the text, for a text-to-image checkpoint
  * @param negativePrompt what guidance moves away from; empty for nothing in particular
- * @param classes class numbers or names, one for all pictures or one for each (which sets a batch of
- *     one to their number), for a class-conditional
- *     checkpoint; empty otherwise
+ * @param classes class numbers or names, one for all pictures or one for each (which sets a batch
+ *     of one to their number), for a class-conditional checkpoint; empty otherwise
  * @param steps number of sampling steps; null for the checkpoint's
  * @param guidanceScale weight of classifier-free guidance, 1 for none (Ho and Salimans 2022); null
  *     for the checkpoint's
  * @param sampler name of a sampler, see {@code Samplers}; null for the checkpoint's
- * @param seed of the first picture; picture i of the batch has a generator of its own with
- *     {@code seed + i}
+ * @param seed of the first picture; picture i of the batch has a generator of its own with {@code
+ *     seed + i}
  * @param width of the picture in pixels; null for the checkpoint's
  * @param height of the picture in pixels; null for the checkpoint's
  * @param batch number of pictures
@@ -67,8 +67,7 @@ public record SampleRequest(
 
     private static void requireSize(String what, @Nullable Integer pixels) {
         if (pixels != null && (pixels < 8 || pixels > 16384)) {
-            throw new IllegalArgumentException(
-                    what + " must be 8 to 16384 pixels, not " + pixels);
+            throw new IllegalArgumentException(what + " must be 8 to 16384 pixels, not " + pixels);
         }
     }
 

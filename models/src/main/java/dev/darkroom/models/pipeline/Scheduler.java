@@ -1,9 +1,11 @@
 package dev.darkroom.models.pipeline;
 
 import dev.darkroom.models.diffusion.SamplerSpec;
+
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
 import java.nio.file.Path;
-import org.jspecify.annotations.Nullable;
 
 /**
  * A checkpoint's scheduler, and the samplers that can take its place.

@@ -4,6 +4,7 @@ import dev.darkroom.models.diffusion.NoiseLevel;
 import dev.darkroom.models.diffusion.NoiseSource;
 import dev.darkroom.models.diffusion.Step;
 import dev.darkroom.runtime.Tensor;
+
 import java.util.List;
 import java.util.Locale;
 

@@ -1,6 +1,7 @@
 package dev.darkroom.models.pipeline;
 
 import dev.darkroom.runtime.Threads;
+
 import java.util.concurrent.Callable;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.ExecutionException;
@@ -11,8 +12,8 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
- * The platform thread that a pipeline computes on. libtorch gives each thread that computes a team of
- * native threads of its own, so one thread does all the work, whoever asks for it.
+ * The platform thread that a pipeline computes on. libtorch gives each thread that computes a team
+ * of native threads of its own, so one thread does all the work, whoever asks for it.
  */
 final class Worker implements AutoCloseable {
     private final ExecutorService thread;
@@ -60,7 +61,8 @@ final class Worker implements AutoCloseable {
         } catch (ExecutionException e) {
             throw rethrown(e);
         } catch (CancellationException e) {
-            throw new IllegalStateException("the pipeline was closed before this request's turn", e);
+            throw new IllegalStateException(
+                    "the pipeline was closed before this request's turn", e);
         } finally {
             if (interrupted) {
                 Thread.currentThread().interrupt();
@@ -86,12 +88,13 @@ final class Worker implements AutoCloseable {
     /** Ends after the job in progress; jobs that wait fail. */
     @Override
     public void close() {
-        thread.shutdownNow().forEach(
-                waiting -> {
-                    if (waiting instanceof Future<?> future) {
-                        future.cancel(false);
-                    }
-                });
+        thread.shutdownNow()
+                .forEach(
+                        waiting -> {
+                            if (waiting instanceof Future<?> future) {
+                                future.cancel(false);
+                            }
+                        });
         thread.close();
     }
 }

@@ -1,5 +1,7 @@
 package dev.darkroom.models.tokenizer;
 
+import org.jspecify.annotations.Nullable;
+
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -10,7 +12,6 @@ import java.util.TreeMap;
 import java.util.function.ToIntFunction;
 import java.util.function.UnaryOperator;
 import java.util.regex.Pattern;
-import org.jspecify.annotations.Nullable;
 
 /** The added tokens of a tokenizer, by text and by id, and the search for them in a text. */
 final class AddedTokens {

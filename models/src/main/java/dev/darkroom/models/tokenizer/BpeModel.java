@@ -1,8 +1,9 @@
 package dev.darkroom.models.tokenizer;
 
+import org.jspecify.annotations.Nullable;
+
 import java.util.HashMap;
 import java.util.Map;
-import org.jspecify.annotations.Nullable;
 
 /** The tokenizers library's BPE model. */
 final class BpeModel implements FastTokenizer.Model {

@@ -2,11 +2,12 @@ package dev.darkroom.models.tokenizer;
 
 import static dev.darkroom.models.tokenizer.TokenizerSettings.Role;
 
+import org.jspecify.annotations.Nullable;
+
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.function.UnaryOperator;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The pipeline of the tokenizers library, which transformers' "fast" tokenizers run: added tokens

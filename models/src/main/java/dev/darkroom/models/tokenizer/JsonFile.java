@@ -4,10 +4,12 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.function.Predicate;
-import org.jspecify.annotations.Nullable;
 
 /** A JSON file and the checked access to its fields; every complaint names file and field. */
 record JsonFile(Path path, JsonNode root) {

@@ -1,6 +1,9 @@
 package dev.darkroom.models.tokenizer;
 
 import com.fasterxml.jackson.databind.JsonNode;
+
+import org.jspecify.annotations.Nullable;
+
 import java.text.BreakIterator;
 import java.text.Normalizer.Form;
 import java.util.ArrayList;
@@ -10,7 +13,6 @@ import java.util.function.UnaryOperator;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
-import org.jspecify.annotations.Nullable;
 
 /** The {@code normalizer} of a {@code tokenizer.json}. */
 final class Normalizers {

@@ -1,10 +1,12 @@
 package dev.darkroom.models.tokenizer;
 
 import com.fasterxml.jackson.databind.JsonNode;
+
+import org.jspecify.annotations.Nullable;
+
 import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Pattern;
-import org.jspecify.annotations.Nullable;
 
 /** The {@code pre_tokenizer} of a {@code tokenizer.json}: cuts text before the model does. */
 interface PreTokenizer {

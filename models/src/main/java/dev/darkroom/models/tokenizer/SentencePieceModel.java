@@ -1,12 +1,13 @@
 package dev.darkroom.models.tokenizer;
 
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The parts of a {@code spiece.model} file that encoding and decoding need, as declared in

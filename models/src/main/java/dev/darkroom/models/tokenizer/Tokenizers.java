@@ -2,12 +2,13 @@ package dev.darkroom.models.tokenizer;
 
 import static dev.darkroom.models.tokenizer.TokenizerSettings.Role;
 
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.EnumSet;
 import java.util.Map;
-import org.jspecify.annotations.Nullable;
 
 /** Reads tokenizer folders. */
 public final class Tokenizers {

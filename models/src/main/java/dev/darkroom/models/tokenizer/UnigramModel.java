@@ -1,9 +1,10 @@
 package dev.darkroom.models.tokenizer;
 
+import org.jspecify.annotations.Nullable;
+
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import org.jspecify.annotations.Nullable;
 
 /** The tokenizers library's Unigram model. */
 final class UnigramModel implements FastTokenizer.Model {

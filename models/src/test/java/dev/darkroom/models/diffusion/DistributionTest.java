@@ -5,9 +5,11 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import dev.darkroom.runtime.Generator;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
+
+import org.junit.jupiter.api.Test;
+
 import java.util.List;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.Test;
 
 /**
  * Stochastic samplers with the exact denoiser of Gaussian data end with the data's distribution.

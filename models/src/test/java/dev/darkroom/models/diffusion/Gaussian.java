@@ -1,6 +1,7 @@
 package dev.darkroom.models.diffusion;
 
 import dev.darkroom.runtime.Tensor;
+
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.DoubleFunction;

@@ -9,9 +9,11 @@ import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Generator;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
+
+import org.junit.jupiter.api.Test;
+
 import java.util.List;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.Test;
 
 class NoiseScheduleTest {
     private static final int T = 1000;

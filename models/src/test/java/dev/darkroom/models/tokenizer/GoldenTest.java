@@ -2,17 +2,20 @@ package dev.darkroom.models.tokenizer;
 
 import static dev.darkroom.models.tokenizer.TestFiles.cases;
 import static dev.darkroom.models.tokenizer.TestFiles.ints;
+
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import com.fasterxml.jackson.databind.JsonNode;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /**
  * The ids are those of the references, on every string: see {@code

@@ -4,6 +4,7 @@ import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.nn.WeightSource;
+
 import java.io.IOException;
 import java.util.NoSuchElementException;
 import java.util.Set;

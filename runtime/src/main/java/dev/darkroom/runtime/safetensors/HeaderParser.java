@@ -1,15 +1,18 @@
 package dev.darkroom.runtime.safetensors;
 
 import com.fasterxml.jackson.core.JsonToken;
+
 import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.safetensors.SafetensorsException.Kind;
+
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import org.jspecify.annotations.Nullable;
 
 /** The JSON of a header: every rule that holds for a tensor by itself. */
 final class HeaderParser {

@@ -1,6 +1,7 @@
 package dev.darkroom.runtime.safetensors;
 
 import dev.darkroom.runtime.safetensors.SafetensorsException.Kind;
+
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.FileVisitOption;

@@ -1,12 +1,14 @@
 package dev.darkroom.runtime.safetensors;
 
 import dev.darkroom.runtime.DType;
+
+import org.jspecify.annotations.Nullable;
+
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The element types of the format, in the format's order: a writer stores the tensors of later

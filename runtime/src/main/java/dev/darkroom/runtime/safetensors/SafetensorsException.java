@@ -1,9 +1,10 @@
 package dev.darkroom.runtime.safetensors;
 
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Optional;
-import org.jspecify.annotations.Nullable;
 
 /**
  * A checkpoint was refused. The {@link #kind} says which rule it broke; the message names the file

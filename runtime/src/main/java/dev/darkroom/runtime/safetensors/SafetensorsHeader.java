@@ -2,6 +2,7 @@ package dev.darkroom.runtime.safetensors;
 
 import dev.darkroom.runtime.ByteSize;
 import dev.darkroom.runtime.safetensors.SafetensorsException.Kind;
+
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;

@@ -1,7 +1,11 @@
 package dev.darkroom.runtime.safetensors;
 
 import com.fasterxml.jackson.core.JsonToken;
+
 import dev.darkroom.runtime.safetensors.SafetensorsException.Kind;
+
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -12,7 +16,6 @@ import java.util.Map;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.regex.Pattern;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The index of a sharded checkpoint, {@code NAME.safetensors.index.json}: which file holds which

@@ -1,6 +1,7 @@
 package dev.darkroom.runtime.safetensors;
 
 import dev.darkroom.runtime.Shape;
+
 import java.nio.file.Path;
 
 /**

@@ -1,11 +1,13 @@
 package dev.darkroom.runtime.safetensors;
 
 import dev.darkroom.runtime.safetensors.SafetensorsException.Kind;
+
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The weights of one part of a model, such as its transformer, as hubs lay them out.

@@ -1,17 +1,20 @@
 package dev.darkroom.runtime.safetensors;
 
 import static dev.darkroom.runtime.safetensors.RawFile.entry;
+
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import dev.darkroom.runtime.safetensors.SafetensorsException.Kind;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 class InspectionTest {
     @TempDir Path model;

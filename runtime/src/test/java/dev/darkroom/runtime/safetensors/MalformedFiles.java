@@ -3,13 +3,15 @@ package dev.darkroom.runtime.safetensors;
 import static dev.darkroom.runtime.safetensors.RawFile.entry;
 
 import dev.darkroom.runtime.safetensors.SafetensorsException.Kind;
+
+import org.jspecify.annotations.Nullable;
+
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
-import org.jspecify.annotations.Nullable;
 
 /** Files that each break one rule, and the rule. */
 final class MalformedFiles {

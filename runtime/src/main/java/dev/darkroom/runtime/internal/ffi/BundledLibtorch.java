@@ -1,6 +1,9 @@
 package dev.darkroom.runtime.internal.ffi;
 
 import dev.darkroom.runtime.LibtorchNotFoundException;
+
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.URL;
@@ -8,11 +11,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Properties;
-import org.jspecify.annotations.Nullable;
 
 /**
- * The libtorch in the jars from Maven Central. Its libraries are copied once into the cache, because
- * the system's loader reads files only; the JNI libraries that lie beside them are left alone.
+ * The libtorch in the jars from Maven Central. Its libraries are copied once into the cache,
+ * because the system's loader reads files only; the JNI libraries that lie beside them are left
+ * alone.
  */
 final class BundledLibtorch {
     private static final String TORCH = "org/bytedeco/pytorch/";
@@ -45,8 +48,7 @@ final class BundledLibtorch {
                     e);
         }
         String version = torchVersion.substring(0, torchVersion.indexOf('-'));
-        return new LibtorchLocation(
-                source, folder, version, LibtorchLocation.libraries(folder));
+        return new LibtorchLocation(source, folder, version, LibtorchLocation.libraries(folder));
     }
 
     private static void unpack(String torch, String blas, Path folder) throws IOException {

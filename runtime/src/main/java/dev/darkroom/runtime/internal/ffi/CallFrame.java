@@ -3,6 +3,9 @@ package dev.darkroom.runtime.internal.ffi;
 import dev.darkroom.bindings.DarkroomH;
 import dev.darkroom.bindings.dr_error;
 import dev.darkroom.bindings.dr_value;
+
+import org.jspecify.annotations.Nullable;
+
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -10,7 +13,6 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicReferenceArray;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The arguments of one operator call, built up in native memory that is used again by later calls.

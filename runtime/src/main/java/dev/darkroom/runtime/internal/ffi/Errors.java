@@ -3,6 +3,7 @@ package dev.darkroom.runtime.internal.ffi;
 import dev.darkroom.bindings.DarkroomH;
 import dev.darkroom.bindings.dr_error;
 import dev.darkroom.runtime.LibtorchException;
+
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
@@ -28,8 +29,7 @@ final class Errors {
                 dr_error.message(error)
                         .asSlice(0, dr_error.length(error))
                         .toArray(ValueLayout.JAVA_BYTE);
-        String message =
-                what + ": " + new String(text, StandardCharsets.UTF_8).strip() + detail;
+        String message = what + ": " + new String(text, StandardCharsets.UTF_8).strip() + detail;
         int code = dr_error.code(error);
         if (code == DarkroomH.DR_INVALID_ARGUMENT()) {
             return new IllegalArgumentException(message);

@@ -1,8 +1,9 @@
 package dev.darkroom.runtime.internal.ffi;
 
+import org.jspecify.annotations.Nullable;
+
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
-import org.jspecify.annotations.Nullable;
 
 /**
  * A native object with one owner, safe against use after close. A call holds the handle while it
@@ -81,7 +82,9 @@ public abstract sealed class Handle permits TensorHandle, ObjectHandle {
                 "the " + noun() + " is in use by a call on another thread; close it afterwards");
     }
 
-    /** Closes the handle if it is open; if a call holds it, the object is freed when that returns. */
+    /**
+     * Closes the handle if it is open; if a call holds it, the object is freed when that returns.
+     */
     public final void abandon() {
         int before;
         do {

@@ -1,17 +1,18 @@
 package dev.darkroom.runtime.internal.ffi;
 
+import org.jspecify.annotations.Nullable;
+
 import java.lang.ref.Cleaner;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Where a tensor was made, recorded with {@code -Ddarkroom.leaks=sites}. A tensor that is collected
- * without having been closed is reported in the log with that place. It is not freed: a cleaner runs
- * whenever it likes, and memory that is freed by luck is memory that runs out by bad luck.
+ * without having been closed is reported in the log with that place. It is not freed: a cleaner
+ * runs whenever it likes, and memory that is freed by luck is memory that runs out by bad luck.
  */
 final class LeakSite implements Runnable {
     static final boolean ENABLED = "sites".equals(System.getProperty("darkroom.leaks", "off"));

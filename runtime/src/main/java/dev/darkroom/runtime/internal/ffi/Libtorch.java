@@ -3,11 +3,13 @@ package dev.darkroom.runtime.internal.ffi;
 import dev.darkroom.bindings.DarkroomH;
 import dev.darkroom.bindings.dr_log_fn;
 import dev.darkroom.runtime.LibtorchNotFoundException;
+
+import org.jspecify.annotations.Nullable;
+
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /** Loads libtorch and the shim, once, when they are first needed. */
 public final class Libtorch {
@@ -94,8 +96,7 @@ public final class Libtorch {
                     e);
         }
         checkVersions(location);
-        DarkroomH.dr_set_log(
-                dr_log_fn.allocate(Libtorch::logWarning, Arena.global()));
+        DarkroomH.dr_set_log(dr_log_fn.allocate(Libtorch::logWarning, Arena.global()));
         return new Libtorch(location, shim, Native.text(DarkroomH::dr_libtorch_version));
     }
 

@@ -1,6 +1,9 @@
 package dev.darkroom.runtime.internal.ffi;
 
 import dev.darkroom.runtime.LibtorchNotFoundException;
+
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -10,7 +13,6 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import org.jspecify.annotations.Nullable;
 
 /**
  * A libtorch on this machine.
@@ -130,7 +132,10 @@ public record LibtorchLocation(
         Path parent = root.getParent();
         Path home = root.endsWith("lib") && parent != null ? parent : root;
         for (String file :
-                List.of("build-version", "version.py", "include/torch/version.h",
+                List.of(
+                        "build-version",
+                        "version.py",
+                        "include/torch/version.h",
                         "include/torch/headeronly/version.h")) {
             try {
                 Matcher version = VERSION.matcher(Files.readString(home.resolve(file)));
@@ -170,7 +175,7 @@ public record LibtorchLocation(
                                     "python3",
                                     "-c",
                                     "import importlib.util as u; s = u.find_spec('torch');"
-                                            + " print(s.submodule_search_locations[0] if s else '')")
+                                        + " print(s.submodule_search_locations[0] if s else '')")
                             .redirectErrorStream(false)
                             .redirectError(ProcessBuilder.Redirect.DISCARD)
                             .start();

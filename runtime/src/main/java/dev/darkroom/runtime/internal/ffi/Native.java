@@ -6,13 +6,15 @@ import dev.darkroom.bindings.dr_memory;
 import dev.darkroom.bindings.dr_tensor_info;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Shape;
+
+import org.jspecify.annotations.Nullable;
+
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /** The shim's entries other than the operator call, with handles and exceptions. */
 public final class Native {
@@ -203,10 +205,7 @@ public final class Native {
         tensor.hold();
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment result = arena.allocate(ValueLayout.ADDRESS);
-            check(
-                    arena,
-                    "grad",
-                    error -> DarkroomH.dr_tensor_grad(pointer(tensor), result, error));
+            check(arena, "grad", error -> DarkroomH.dr_tensor_grad(pointer(tensor), result, error));
             long address = result.get(ValueLayout.ADDRESS, 0).address();
             return address == 0 ? null : new TensorHandle(address);
         } finally {

@@ -2,9 +2,11 @@ package dev.darkroom.runtime.internal.ffi;
 
 import dev.darkroom.bindings.DarkroomH;
 import dev.darkroom.bindings.dr_mode;
+
+import org.jspecify.annotations.Nullable;
+
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import org.jspecify.annotations.Nullable;
 
 /** A mode as the shim reads it. Immutable; its memory lives as long as it is reachable. */
 public final class NativeMode {

@@ -1,12 +1,13 @@
 package dev.darkroom.runtime.internal.ffi;
 
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.URL;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Optional;
-import org.jspecify.annotations.Nullable;
 
 /** The machine, in the names that natives' folders use, and where Darkroom may keep files. */
 public final class Platform {
@@ -47,8 +48,8 @@ public final class Platform {
     }
 
     /**
-     * A file on the class path. Asked of the class loader, since a class in a named module sees only
-     * its own module's files.
+     * A file on the class path. Asked of the class loader, since a class in a named module sees
+     * only its own module's files.
      */
     static @Nullable URL resourceUrl(String path) {
         return Platform.class.getClassLoader().getResource(path);

@@ -1,6 +1,7 @@
 package dev.darkroom.runtime.internal.ffi;
 
 import dev.darkroom.runtime.LibtorchNotFoundException;
+
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
@@ -31,12 +32,7 @@ final class Shim {
             return path;
         }
         String resource =
-                "dev/darkroom/native/"
-                        + Platform.name()
-                        + "/"
-                        + libtorch.version()
-                        + "/"
-                        + file;
+                "dev/darkroom/native/" + Platform.name() + "/" + libtorch.version() + "/" + file;
         try (InputStream in = Platform.resource(resource)) {
             if (in == null) {
                 throw new LibtorchNotFoundException(

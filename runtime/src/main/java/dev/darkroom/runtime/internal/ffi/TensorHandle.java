@@ -1,9 +1,11 @@
 package dev.darkroom.runtime.internal.ffi;
 
 import dev.darkroom.bindings.DarkroomH;
+
+import org.jspecify.annotations.Nullable;
+
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.atomic.LongAdder;
-import org.jspecify.annotations.Nullable;
 
 /** One reference to a libtorch tensor. */
 public final class TensorHandle extends Handle {
