@@ -13,7 +13,7 @@ import java.util.HexFormat;
 /** Finds the shim that was built for a libtorch. */
 final class Shim {
     static final String HOW_TO_BUILD =
-            "build the shim for it: LIBTORCH=<its folder> mvn -pl native package";
+            "build the shim for it: LIBTORCH=<its folder> mvn -pl native process-classes";
 
     private Shim() {}
 
