@@ -15,6 +15,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.ToDoubleFunction;
 
 /**
@@ -83,6 +85,38 @@ public final class Compare {
             }
             benchmark.close();
         }
+        printThreads(8, 200_000);
+    }
+
+    /** Adds on several threads at once: processor time tells what they cost each other. */
+    private static void printThreads(int count, int calls) {
+        var cpu = new AtomicLong();
+        Runnable adding =
+                () -> {
+                    var benchmark = new OperatorBenchmark();
+                    benchmark.setThreads();
+                    long start = THREAD.getCurrentThreadCpuTime();
+                    for (int i = 0; i < calls; i++) {
+                        benchmark.add();
+                    }
+                    cpu.addAndGet(THREAD.getCurrentThreadCpuTime() - start);
+                    benchmark.close();
+                };
+        long start = System.nanoTime();
+        try (var threads = Executors.newFixedThreadPool(count)) {
+            for (int i = 0; i < count; i++) {
+                threads.execute(adding);
+            }
+        }
+        double taken = System.nanoTime() - start;
+        double all = (double) count * calls;
+        System.out.printf(
+                "add 16x16 on %d threads at once, %d processors: %.0f ns of CPU a call,"
+                        + " %.2f million calls a second%n",
+                count,
+                Runtime.getRuntime().availableProcessors(),
+                cpu.get() / all,
+                all / taken * 1000);
     }
 
     private static List<Work> works(OperatorBenchmark benchmark, Path file) {
