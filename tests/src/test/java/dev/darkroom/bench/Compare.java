@@ -3,6 +3,7 @@ package dev.darkroom.bench;
 import dev.darkroom.runtime.Diagnosis;
 import dev.darkroom.runtime.Threads;
 import dev.darkroom.runtime.safetensors.LoadMode;
+
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.lang.management.ThreadMXBean;
