@@ -80,6 +80,11 @@ public final class ConfigReader {
         }
     }
 
+    /** What is wrong with a JSON text, without the parser's remarks on its source object. */
+    public static String problem(JsonProcessingException e) {
+        return e.getOriginalMessage().replaceFirst(" \\(start marker at \\[.*]\\)", "");
+    }
+
     private static ObjectNode parse(Path file) throws IOException {
         if (Files.size(file) > MAX_BYTES) {
             throw new ConfigException(
@@ -96,7 +101,7 @@ public final class ConfigReader {
                     "not valid JSON"
                             + (at == null ? "" : " at line " + at.getLineNr())
                             + ": "
-                            + e.getOriginalMessage(),
+                            + problem(e),
                     e);
         }
         throw new ConfigException(file, "a config is a JSON object", null);
