@@ -1,31 +1,41 @@
 package dev.darkroom.cli;
 
+import java.io.PrintWriter;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 
 /**
  * Lets Ctrl-C (and a polite kill) end a run in good order: the JVM goes down when this is closed,
  * not before, so that no file is left half written and no native thread is cut off.
  */
 final class CtrlC implements AutoCloseable {
+    private static final long PATIENCE_SECONDS = 2;
+
     private final CountDownLatch ended = new CountDownLatch(1);
-    private final Thread hook;
+    private final Runnable cancel;
+    private final PrintWriter err;
+    private final Thread hook = new Thread(this::end, "darkroom-ctrl-c");
 
     /**
      * @param cancel asks the run to end soon
+     * @param err is told if that takes long
      */
-    CtrlC(Runnable cancel) {
-        hook =
-                new Thread(
-                        () -> {
-                            cancel.run();
-                            try {
-                                ended.await();
-                            } catch (InterruptedException e) {
-                                Thread.currentThread().interrupt();
-                            }
-                        },
-                        "darkroom-ctrl-c");
+    CtrlC(Runnable cancel, PrintWriter err) {
+        this.cancel = cancel;
+        this.err = err;
         Runtime.getRuntime().addShutdownHook(hook);
+    }
+
+    private void end() {
+        cancel.run();
+        try {
+            if (!ended.await(PATIENCE_SECONDS, TimeUnit.SECONDS)) {
+                err.println("darkroom: stopping when this evaluation of the network is done …");
+                ended.await();
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
     }
 
     @Override

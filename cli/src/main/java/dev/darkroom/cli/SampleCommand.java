@@ -265,7 +265,7 @@ final class SampleCommand implements Callable<Integer> {
             Output.requireWritable(file);
         }
         var cancelled = new AtomicBoolean();
-        try (var ctrlC = new CtrlC(() -> cancelled.set(true))) {
+        try (var ctrlC = new CtrlC(() -> cancelled.set(true), spec.commandLine().getErr())) {
             return run(model, options, request, targets, cancelled);
         }
     }
