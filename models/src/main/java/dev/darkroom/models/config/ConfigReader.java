@@ -80,11 +80,6 @@ public final class ConfigReader {
         }
     }
 
-    /** What is wrong with a JSON text, without the parser's remarks on its source object. */
-    public static String problem(JsonProcessingException e) {
-        return e.getOriginalMessage().replaceFirst(" \\(start marker at \\[.*]\\)", "");
-    }
-
     private static ObjectNode parse(Path file) throws IOException {
         if (Files.size(file) > MAX_BYTES) {
             throw new ConfigException(
@@ -101,7 +96,7 @@ public final class ConfigReader {
                     "not valid JSON"
                             + (at == null ? "" : " at line " + at.getLineNr())
                             + ": "
-                            + problem(e),
+                            + e.getOriginalMessage(),
                     e);
         }
         throw new ConfigException(file, "a config is a JSON object", null);

@@ -5,8 +5,6 @@ import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 
-import dev.darkroom.models.config.ConfigReader;
-
 import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
@@ -25,7 +23,7 @@ record JsonFile(Path path, JsonNode root) {
         try {
             root = MAPPER.readTree(path.toFile());
         } catch (JsonProcessingException e) {
-            throw new TokenizerException(path, "not valid JSON: " + ConfigReader.problem(e), e);
+            throw new TokenizerException(path, "not valid JSON: " + e.getOriginalMessage(), e);
         }
         if (!root.isObject()) {
             throw new TokenizerException(path, "should hold a JSON object");
