@@ -80,6 +80,11 @@ public final class ConfigReader {
         }
     }
 
+    /** A JSON parser's message without its remarks on the source object. */
+    public static String problem(String message) {
+        return message.replaceFirst(" \\(start marker at \\[.*]\\)", "");
+    }
+
     private static ObjectNode parse(Path file) throws IOException {
         if (Files.size(file) > MAX_BYTES) {
             throw new ConfigException(
@@ -96,7 +101,7 @@ public final class ConfigReader {
                     "not valid JSON"
                             + (at == null ? "" : " at line " + at.getLineNr())
                             + ": "
-                            + e.getOriginalMessage(),
+                            + problem(e.getOriginalMessage()),
                     e);
         }
         throw new ConfigException(file, "a config is a JSON object", null);

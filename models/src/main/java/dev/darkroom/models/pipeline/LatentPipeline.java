@@ -271,7 +271,7 @@ abstract class LatentPipeline implements Pipeline {
                         Math.max(decoding, activationBytes(plan)),
                         "sampling "
                                 + plan.request().batch()
-                                + " pictures of "
+                                + (plan.request().batch() == 1 ? " picture of " : " pictures of ")
                                 + plan.sampled().width()
                                 + "×"
                                 + plan.sampled().height());

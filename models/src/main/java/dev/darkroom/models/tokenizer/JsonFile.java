@@ -5,6 +5,8 @@ import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 
+import dev.darkroom.models.config.ConfigReader;
+
 import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
@@ -23,7 +25,8 @@ record JsonFile(Path path, JsonNode root) {
         try {
             root = MAPPER.readTree(path.toFile());
         } catch (JsonProcessingException e) {
-            throw new TokenizerException(path, "not valid JSON: " + e.getOriginalMessage(), e);
+            throw new TokenizerException(
+                    path, "not valid JSON: " + ConfigReader.problem(e.getOriginalMessage()), e);
         }
         if (!root.isObject()) {
             throw new TokenizerException(path, "should hold a JSON object");

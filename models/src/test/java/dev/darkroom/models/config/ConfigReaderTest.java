@@ -1,6 +1,7 @@
 package dev.darkroom.models.config;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -143,6 +144,7 @@ class ConfigReaderTest {
     void whatIsNotJsonSaysSo(String json) {
         String message = failure(json, options -> options.integer("n", 0));
         assertTrue(message.startsWith("not valid JSON"), message);
+        assertFalse(message.contains("Source"), message);
     }
 
     @Test
