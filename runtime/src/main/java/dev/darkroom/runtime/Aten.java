@@ -40,12 +40,7 @@ public final class Aten {
      * @throws LibtorchException if libtorch fails the call
      */
     public static List<@Nullable Object> call(String name, @Nullable Object... arguments) {
-        int dot = name.lastIndexOf('.');
-        Operator operator =
-                dot < 0
-                        ? Operator.find(name, "")
-                        : Operator.find(name.substring(0, dot), name.substring(dot + 1));
-        CallFrame frame = operator.call();
+        CallFrame frame = operator(name).call();
         for (Object argument : arguments) {
             put(frame, name, argument);
         }
@@ -73,11 +68,14 @@ public final class Aten {
      * @throws LibtorchException.NoSuchOperator if there is no such operator
      */
     public static String schema(String name) {
+        return operator(name).describe();
+    }
+
+    private static Operator operator(String name) {
         int dot = name.lastIndexOf('.');
-        return (dot < 0
-                        ? Operator.find(name, "")
-                        : Operator.find(name.substring(0, dot), name.substring(dot + 1)))
-                .describe();
+        return dot < 0
+                ? Operator.find(name, "")
+                : Operator.find(name.substring(0, dot), name.substring(dot + 1));
     }
 
     private static void put(CallFrame frame, String name, @Nullable Object argument) {

@@ -99,14 +99,11 @@ final class DitPipeline extends LatentPipeline {
         int size = transformer.config().sampleSize() * pixelsPerLatent();
         requireSize("width", request.width(), size);
         requireSize("height", request.height(), size);
-        boolean lcm = scheduler().isConsistency(request.sampler());
         var picture = new ResolutionBins.Size(size, size);
         return new Plan(
                 request,
-                request.steps() == null ? lcm ? 4 : DEFAULT_STEPS : request.steps(),
-                request.guidanceScale() == null
-                        ? lcm ? 1 : DEFAULT_GUIDANCE
-                        : request.guidanceScale(),
+                scheduler().steps(request, DEFAULT_STEPS),
+                scheduler().guidanceScale(request, DEFAULT_GUIDANCE),
                 picture,
                 picture);
     }

@@ -32,7 +32,6 @@ import java.util.Optional;
 final class PixArtPipeline extends LatentPipeline {
     private static final int DEFAULT_STEPS = 20;
     private static final double DEFAULT_GUIDANCE = 4.5;
-    private static final int LCM_STEPS = 4;
     private static final int ALPHA_TOKENS = 120;
     private static final int SIGMA_TOKENS = 300;
 
@@ -136,13 +135,10 @@ final class PixArtPipeline extends LatentPipeline {
                             + "×"
                             + sampled.height());
         }
-        boolean lcm = scheduler().isConsistency(request.sampler());
         return new Plan(
                 request,
-                request.steps() == null ? lcm ? LCM_STEPS : DEFAULT_STEPS : request.steps(),
-                request.guidanceScale() == null
-                        ? lcm ? 1 : DEFAULT_GUIDANCE
-                        : request.guidanceScale(),
+                scheduler().steps(request, DEFAULT_STEPS),
+                scheduler().guidanceScale(request, DEFAULT_GUIDANCE),
                 picture,
                 sampled);
     }

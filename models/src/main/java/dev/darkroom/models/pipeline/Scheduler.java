@@ -15,6 +15,8 @@ import java.nio.file.Path;
  * @param own the sampler that the config describes
  */
 record Scheduler(Path config, String className, SamplerSpec own) {
+    private static final int CONSISTENCY_STEPS = 4;
+
     static Scheduler read(Checkpoint checkpoint) throws IOException {
         String className = checkpoint.requirePart("scheduler");
         Path config = checkpoint.file("scheduler", "scheduler_config.json");
@@ -26,9 +28,24 @@ record Scheduler(Path config, String className, SamplerSpec own) {
         return requested == null ? className : requested;
     }
 
-    /** Whether a request is sampled by the few steps of a consistency model. */
-    boolean isConsistency(@Nullable String requested) {
-        String name = name(requested);
+    /**
+     * A request's steps; if it leaves them open, the pipeline's, or few for a consistency model.
+     */
+    int steps(SampleRequest request, int missing) {
+        Integer asked = request.steps();
+        return asked != null ? asked : isConsistency(request) ? CONSISTENCY_STEPS : missing;
+    }
+
+    /**
+     * A request's guidance; if it leaves it open, the pipeline's, or none for a consistency model.
+     */
+    double guidanceScale(SampleRequest request, double missing) {
+        Double asked = request.guidanceScale();
+        return asked != null ? asked : isConsistency(request) ? 1 : missing;
+    }
+
+    private boolean isConsistency(SampleRequest request) {
+        String name = name(request.sampler());
         return name.equals("LCMScheduler") || name.equals("lcm");
     }
 

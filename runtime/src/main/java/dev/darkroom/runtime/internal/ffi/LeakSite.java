@@ -3,11 +3,6 @@ package dev.darkroom.runtime.internal.ffi;
 import org.jspecify.annotations.Nullable;
 
 import java.lang.ref.Cleaner;
-import java.util.ArrayList;
-import java.util.Collection;
-import java.util.List;
-import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * Where a tensor was made, recorded with {@code -Ddarkroom.leaks=sites}. A tensor that is collected
@@ -19,26 +14,18 @@ final class LeakSite implements Runnable {
 
     private static final System.Logger LOG = System.getLogger("dev.darkroom.leaks");
     private static final @Nullable Cleaner CLEANER = ENABLED ? Cleaner.create() : null;
-    private static final Set<LeakSite> OPEN = ConcurrentHashMap.newKeySet();
 
     private final Throwable trace = new Throwable("the tensor was made here");
+    private volatile boolean closed;
 
     private LeakSite() {}
 
     static LeakSite record(TensorHandle tensor) {
         var site = new LeakSite();
-        OPEN.add(site);
         if (CLEANER != null) {
             CLEANER.register(tensor, site);
         }
         return site;
-    }
-
-    /** The places where the tensors that are not closed were made. */
-    static List<Throwable> open() {
-        Collection<Throwable> traces = new ArrayList<>();
-        OPEN.forEach(site -> traces.add(site.trace));
-        return List.copyOf(traces);
     }
 
     Throwable trace() {
@@ -46,13 +33,13 @@ final class LeakSite implements Runnable {
     }
 
     void closed() {
-        OPEN.remove(this);
+        closed = true;
     }
 
     /** The tensor is unreachable. */
     @Override
     public void run() {
-        if (OPEN.remove(this)) {
+        if (!closed) {
             LOG.log(System.Logger.Level.WARNING, "a tensor was never closed and has leaked", trace);
         }
     }

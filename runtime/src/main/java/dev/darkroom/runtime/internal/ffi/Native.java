@@ -13,7 +13,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /** The shim's entries other than the operator call, with handles and exceptions. */
@@ -30,6 +30,12 @@ public final class Native {
     @FunctionalInterface
     private interface Call {
         int invoke(MemorySegment error);
+    }
+
+    /** A call of the shim that writes an address and reports a status. */
+    @FunctionalInterface
+    private interface AddressCall {
+        int invoke(MemorySegment result, MemorySegment error);
     }
 
     static String text(TextSource source) {
@@ -50,6 +56,26 @@ public final class Native {
     private static void check(Arena arena, String what, Call call) {
         MemorySegment error = dr_error.allocate(arena);
         Errors.check(call.invoke(error), error, what);
+    }
+
+    /** Makes a call while the handles are held. */
+    private static void call(String what, Call call, @Nullable Handle... handles) {
+        Libtorch.load();
+        try (Arena arena = Arena.ofConfined();
+                var held = new Held(arena, Arrays.asList(handles))) {
+            check(arena, what, call);
+        }
+    }
+
+    /** Makes a call that writes an address, while the handles are held. */
+    private static long address(String what, AddressCall call, @Nullable Handle... handles) {
+        Libtorch.load();
+        try (Arena arena = Arena.ofConfined();
+                var held = new Held(arena, Arrays.asList(handles))) {
+            MemorySegment result = arena.allocate(ValueLayout.ADDRESS);
+            check(arena, what, error -> call.invoke(result, error));
+            return result.get(ValueLayout.ADDRESS, 0).address();
+        }
     }
 
     private static MemorySegment pointer(Handle handle) {
@@ -152,32 +178,20 @@ public final class Native {
 
     /** The address of a new {@code DLManagedTensor}, which the caller owns. */
     public static long toDlpack(TensorHandle tensor) {
-        tensor.hold();
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment result = arena.allocate(ValueLayout.ADDRESS);
-            check(
-                    arena,
-                    "to DLPack",
-                    error -> DarkroomH.dr_tensor_to_dlpack(pointer(tensor), result, error));
-            return result.get(ValueLayout.ADDRESS, 0).address();
-        } finally {
-            tensor.release();
-        }
+        return address(
+                "to DLPack",
+                (result, error) -> DarkroomH.dr_tensor_to_dlpack(pointer(tensor), result, error),
+                tensor);
     }
 
     /** Takes over a {@code DLManagedTensor}. */
     public static TensorHandle fromDlpack(long managed) {
-        Libtorch.load();
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment result = arena.allocate(ValueLayout.ADDRESS);
-            check(
-                    arena,
-                    "from DLPack",
-                    error ->
-                            DarkroomH.dr_tensor_from_dlpack(
-                                    MemorySegment.ofAddress(managed), result, error));
-            return tensor(result);
-        }
+        return new TensorHandle(
+                address(
+                        "from DLPack",
+                        (result, error) ->
+                                DarkroomH.dr_tensor_from_dlpack(
+                                        MemorySegment.ofAddress(managed), result, error)));
     }
 
     public static void freeDlpack(long managed) {
@@ -188,46 +202,33 @@ public final class Native {
     // ---- Autograd ----
 
     public static void setRequiresGrad(TensorHandle tensor, boolean requiresGrad) {
-        tensor.hold();
-        try (Arena arena = Arena.ofConfined()) {
-            check(
-                    arena,
-                    "requiresGrad",
-                    error ->
-                            DarkroomH.dr_tensor_set_requires_grad(
-                                    pointer(tensor), requiresGrad ? 1 : 0, error));
-        } finally {
-            tensor.release();
-        }
+        call(
+                "requiresGrad",
+                error ->
+                        DarkroomH.dr_tensor_set_requires_grad(
+                                pointer(tensor), requiresGrad ? 1 : 0, error),
+                tensor);
     }
 
     public static @Nullable TensorHandle grad(TensorHandle tensor) {
-        tensor.hold();
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment result = arena.allocate(ValueLayout.ADDRESS);
-            check(arena, "grad", error -> DarkroomH.dr_tensor_grad(pointer(tensor), result, error));
-            long address = result.get(ValueLayout.ADDRESS, 0).address();
-            return address == 0 ? null : new TensorHandle(address);
-        } finally {
-            tensor.release();
-        }
+        long address =
+                address(
+                        "grad",
+                        (result, error) -> DarkroomH.dr_tensor_grad(pointer(tensor), result, error),
+                        tensor);
+        return address == 0 ? null : new TensorHandle(address);
     }
 
     public static void setGrad(TensorHandle tensor, @Nullable TensorHandle grad) {
-        List<@Nullable Handle> handles = new ArrayList<>();
-        handles.add(tensor);
-        handles.add(grad);
-        try (Arena arena = Arena.ofConfined();
-                var held = new Held(arena, handles)) {
-            check(
-                    arena,
-                    "set grad",
-                    error ->
-                            DarkroomH.dr_tensor_set_grad(
-                                    pointer(tensor),
-                                    grad == null ? MemorySegment.NULL : pointer(grad),
-                                    error));
-        }
+        call(
+                "set grad",
+                error ->
+                        DarkroomH.dr_tensor_set_grad(
+                                pointer(tensor),
+                                grad == null ? MemorySegment.NULL : pointer(grad),
+                                error),
+                tensor,
+                grad);
     }
 
     /**
@@ -336,56 +337,37 @@ public final class Native {
     // ---- Random numbers ----
 
     public static ObjectHandle newGenerator(int device, long seed) {
-        Libtorch.load();
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment result = arena.allocate(ValueLayout.ADDRESS);
-            check(
-                    arena,
-                    "generator",
-                    error -> DarkroomH.dr_generator_new(device, seed, result, error));
-            return object(
-                    result,
-                    "generator",
-                    address -> DarkroomH.dr_generator_free(MemorySegment.ofAddress(address)));
-        }
+        return new ObjectHandle(
+                address(
+                        "generator",
+                        (result, error) -> DarkroomH.dr_generator_new(device, seed, result, error)),
+                "generator",
+                address -> DarkroomH.dr_generator_free(MemorySegment.ofAddress(address)));
     }
 
     public static void seed(ObjectHandle generator, long seed) {
-        generator.hold();
-        try (Arena arena = Arena.ofConfined()) {
-            check(
-                    arena,
-                    "seed",
-                    error -> DarkroomH.dr_generator_seed(pointer(generator), seed, error));
-        } finally {
-            generator.release();
-        }
+        call(
+                "seed",
+                error -> DarkroomH.dr_generator_seed(pointer(generator), seed, error),
+                generator);
     }
 
     public static TensorHandle generatorState(ObjectHandle generator) {
-        generator.hold();
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment result = arena.allocate(ValueLayout.ADDRESS);
-            check(
-                    arena,
-                    "generator state",
-                    error -> DarkroomH.dr_generator_get_state(pointer(generator), result, error));
-            return tensor(result);
-        } finally {
-            generator.release();
-        }
+        return new TensorHandle(
+                address(
+                        "generator state",
+                        (result, error) ->
+                                DarkroomH.dr_generator_get_state(pointer(generator), result, error),
+                        generator));
     }
 
     public static void setGeneratorState(ObjectHandle generator, TensorHandle state) {
-        try (Arena arena = Arena.ofConfined();
-                var held = new Held(arena, List.of(generator, state))) {
-            check(
-                    arena,
-                    "generator state",
-                    error ->
-                            DarkroomH.dr_generator_set_state(
-                                    pointer(generator), pointer(state), error));
-        }
+        call(
+                "generator state",
+                error ->
+                        DarkroomH.dr_generator_set_state(pointer(generator), pointer(state), error),
+                generator,
+                state);
     }
 
     // ---- Devices, streams, threads, memory ----
@@ -396,81 +378,56 @@ public final class Native {
     }
 
     public static void synchronize(int device) {
-        Libtorch.load();
-        try (Arena arena = Arena.ofConfined()) {
-            check(arena, "synchronize", error -> DarkroomH.dr_device_synchronize(device, error));
-        }
+        call("synchronize", error -> DarkroomH.dr_device_synchronize(device, error));
     }
 
     public static ObjectHandle newStream(int device) {
-        Libtorch.load();
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment result = arena.allocate(ValueLayout.ADDRESS);
-            check(arena, "stream", error -> DarkroomH.dr_stream_new(device, result, error));
-            return object(
-                    result,
-                    "stream",
-                    address -> DarkroomH.dr_stream_free(MemorySegment.ofAddress(address)));
-        }
+        return new ObjectHandle(
+                address(
+                        "stream",
+                        (result, error) -> DarkroomH.dr_stream_new(device, result, error)),
+                "stream",
+                address -> DarkroomH.dr_stream_free(MemorySegment.ofAddress(address)));
     }
 
     public static void synchronizeStream(ObjectHandle stream) {
-        stream.hold();
-        try (Arena arena = Arena.ofConfined()) {
-            check(
-                    arena,
-                    "synchronize stream",
-                    error -> DarkroomH.dr_stream_synchronize(pointer(stream), error));
-        } finally {
-            stream.release();
-        }
+        call(
+                "synchronize stream",
+                error -> DarkroomH.dr_stream_synchronize(pointer(stream), error),
+                stream);
     }
 
     public static ObjectHandle newEvent(int device, boolean timed) {
-        Libtorch.load();
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment result = arena.allocate(ValueLayout.ADDRESS);
-            check(
-                    arena,
-                    "event",
-                    error -> DarkroomH.dr_event_new(device, timed ? 1 : 0, result, error));
-            return object(
-                    result,
-                    "event",
-                    address -> DarkroomH.dr_event_free(MemorySegment.ofAddress(address)));
-        }
+        return new ObjectHandle(
+                address(
+                        "event",
+                        (result, error) ->
+                                DarkroomH.dr_event_new(device, timed ? 1 : 0, result, error)),
+                "event",
+                address -> DarkroomH.dr_event_free(MemorySegment.ofAddress(address)));
     }
 
     public static void recordEvent(ObjectHandle event, ObjectHandle stream) {
-        try (Arena arena = Arena.ofConfined();
-                var held = new Held(arena, List.of(event, stream))) {
-            check(
-                    arena,
-                    "record event",
-                    error -> DarkroomH.dr_event_record(pointer(event), pointer(stream), error));
-        }
+        call(
+                "record event",
+                error -> DarkroomH.dr_event_record(pointer(event), pointer(stream), error),
+                event,
+                stream);
     }
 
     public static void awaitEvent(ObjectHandle event, ObjectHandle stream) {
-        try (Arena arena = Arena.ofConfined();
-                var held = new Held(arena, List.of(event, stream))) {
-            check(
-                    arena,
-                    "wait for event",
-                    error -> DarkroomH.dr_event_block(pointer(event), pointer(stream), error));
-        }
+        call(
+                "wait for event",
+                error -> DarkroomH.dr_event_block(pointer(event), pointer(stream), error),
+                event,
+                stream);
     }
 
     public static void synchronizeEvent(ObjectHandle event) {
-        event.hold();
-        try (Arena arena = Arena.ofConfined()) {
-            check(
-                    arena,
-                    "synchronize event",
-                    error -> DarkroomH.dr_event_synchronize(pointer(event), error));
-        } finally {
-            event.release();
-        }
+        call(
+                "synchronize event",
+                error -> DarkroomH.dr_event_synchronize(pointer(event), error),
+                event);
     }
 
     public static double elapsedMillis(ObjectHandle start, ObjectHandle end) {
@@ -493,10 +450,7 @@ public final class Native {
     }
 
     public static void setThreads(int threads) {
-        Libtorch.load();
-        try (Arena arena = Arena.ofConfined()) {
-            check(arena, "set threads", error -> DarkroomH.dr_set_num_threads(threads, error));
-        }
+        call("set threads", error -> DarkroomH.dr_set_num_threads(threads, error));
     }
 
     public static String cpuCapability() {
@@ -528,29 +482,15 @@ public final class Native {
     }
 
     public static void resetPeak(int device) {
-        Libtorch.load();
-        try (Arena arena = Arena.ofConfined()) {
-            check(
-                    arena,
-                    "reset peak memory",
-                    error -> DarkroomH.dr_memory_reset_peak(device, error));
-        }
+        call("reset peak memory", error -> DarkroomH.dr_memory_reset_peak(device, error));
     }
 
     public static void emptyCache(int device) {
-        Libtorch.load();
-        try (Arena arena = Arena.ofConfined()) {
-            check(arena, "empty cache", error -> DarkroomH.dr_memory_empty_cache(device, error));
-        }
+        call("empty cache", error -> DarkroomH.dr_memory_empty_cache(device, error));
     }
 
     private static TensorHandle tensor(MemorySegment result) {
         return new TensorHandle(result.get(ValueLayout.ADDRESS, 0).address());
-    }
-
-    private static ObjectHandle object(
-            MemorySegment result, String noun, java.util.function.LongConsumer free) {
-        return new ObjectHandle(result.get(ValueLayout.ADDRESS, 0).address(), noun, free);
     }
 
     private static MemorySegment longs(Arena arena, long[] values) {
