@@ -7,5 +7,6 @@ module dev.darkroom.runtime {
 
     exports dev.darkroom.runtime;
     exports dev.darkroom.runtime.nn;
+    exports dev.darkroom.runtime.optim;
     exports dev.darkroom.runtime.safetensors;
 }

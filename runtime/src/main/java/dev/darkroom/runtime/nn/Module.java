@@ -43,6 +43,7 @@ public abstract class Module implements AutoCloseable {
     private final String path;
     private final List<Parameter> parameters = new ArrayList<>();
     private final List<Module> children = new ArrayList<>();
+    private boolean training;
 
     /**
      * Takes its place in the tree.
@@ -79,6 +80,50 @@ public abstract class Module implements AutoCloseable {
         for (Module child : children) {
             child.collect(prefix, all);
         }
+    }
+
+    /** The {@link #parameters} to train: no tables, nothing frozen. */
+    public final Map<String, Parameter> trainable() {
+        var trainable = new LinkedHashMap<String, Parameter>();
+        parameters()
+                .forEach(
+                        (name, parameter) -> {
+                            if (parameter.isTrainable()) {
+                                trainable.put(name, parameter);
+                            }
+                        });
+        return Collections.unmodifiableMap(trainable);
+    }
+
+    /** Begins training: what is {@link #trainable} collects gradients under {@link Mode#GRAD}. */
+    public final void train() {
+        training(true);
+    }
+
+    /** Ends training, as networks begin: no parameter collects gradients. */
+    public final void eval() {
+        training(false);
+    }
+
+    private void training(boolean on) {
+        training = on;
+        parameters.forEach(parameter -> parameter.training(on));
+        children.forEach(child -> child.training(on));
+    }
+
+    /** Whether this module is being trained. */
+    public final boolean isTraining() {
+        return training;
+    }
+
+    /** Leaves the parameters out of training until {@link #unfreeze}; gradients flow through. */
+    public final void freeze() {
+        parameters().values().forEach(parameter -> parameter.frozen(true));
+    }
+
+    /** Lets the parameters be trained again. */
+    public final void unfreeze() {
+        parameters().values().forEach(parameter -> parameter.frozen(false));
     }
 
     /** Bytes of all parameters. */

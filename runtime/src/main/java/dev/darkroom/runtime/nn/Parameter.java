@@ -12,12 +12,14 @@ import org.jspecify.annotations.Nullable;
  * declared with a shape when the module is made and has a value once the network is loaded; the
  * value can be replaced (another type or device, merged adapters, averaged weights).
  */
-public final class Parameter {
+public final class Parameter implements AutoCloseable {
     private final String key;
     private final Shape shape;
     private final boolean buffer;
     private final @Nullable DType avoided;
     private @Nullable Tensor value;
+    private boolean training;
+    private boolean frozen;
 
     /**
      * @param avoided a type for which float32 takes its place
@@ -27,6 +29,18 @@ public final class Parameter {
         this.shape = shape;
         this.buffer = buffer;
         this.avoided = avoided;
+    }
+
+    /**
+     * A parameter outside of modules, for what is trained beside them.
+     *
+     * @param key its name
+     * @param value taken over; closed with {@link #close}
+     */
+    public static Parameter of(String key, Tensor value) {
+        var parameter = new Parameter(key, value.shape(), false, null);
+        parameter.set(value);
+        return parameter;
     }
 
     /** The name in the checkpoint, from the root of the network. */
@@ -78,6 +92,35 @@ public final class Parameter {
         if (before != null && before != tensor) {
             before.close();
         }
+        if (training && isTrainable()) {
+            tensor.requiresGrad(true);
+        }
+    }
+
+    /** Whether this is something to train: no table, no integers, not frozen. */
+    boolean isTrainable() {
+        return !buffer && !frozen && value().dtype().isFloatingPoint();
+    }
+
+    void training(boolean on) {
+        training = on;
+        record();
+    }
+
+    void frozen(boolean on) {
+        frozen = on;
+        record();
+    }
+
+    private void record() {
+        Tensor current = value;
+        if (current == null) {
+            return;
+        }
+        boolean on = training && isTrainable();
+        if (current.requiresGrad() != on) {
+            current.requiresGrad(on);
+        }
     }
 
     /**
@@ -96,7 +139,9 @@ public final class Parameter {
         return value != null;
     }
 
-    void close() {
+    /** Frees the value. Closing twice is allowed; a module closes its own. */
+    @Override
+    public void close() {
         Tensor before = value;
         value = null;
         if (before != null) {

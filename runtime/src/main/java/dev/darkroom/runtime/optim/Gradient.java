@@ -1,0 +1,55 @@
+package dev.darkroom.runtime.optim;
+
+import dev.darkroom.runtime.Tensor;
+import dev.darkroom.runtime.nn.Parameter;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.BiConsumer;
+
+/** A parameter's value with the gradient that it has collected, both contiguous. */
+record Gradient(String key, Tensor value, Tensor gradient) {
+    /** Those of a group's parameters that have a gradient. */
+    static List<Gradient> of(ParameterGroup group) {
+        List<Gradient> gradients = new ArrayList<>();
+        group.parameters()
+                .forEach(
+                        (key, parameter) -> {
+                            Tensor gradient = parameter.value().grad();
+                            if (gradient != null) {
+                                gradients.add(
+                                        new Gradient(
+                                                key, parameter.value(), gradient.contiguous()));
+                            }
+                        });
+        return gradients;
+    }
+
+    /** Visits the parameters of groups. */
+    static void forEach(List<ParameterGroup> groups, BiConsumer<String, Tensor> visitor) {
+        for (ParameterGroup group : groups) {
+            group.parameters()
+                    .forEach(
+                            (key, parameter) -> {
+                                Tensor value = parameter.value();
+                                if (!value.isContiguous()) {
+                                    throw new IllegalArgumentException(
+                                            key + " is not contiguous; set it to contiguous()");
+                                }
+                                visitor.accept(key, value);
+                            });
+        }
+    }
+
+    static void clear(List<ParameterGroup> groups) {
+        for (ParameterGroup group : groups) {
+            for (Parameter parameter : group.parameters().values()) {
+                parameter.value().setGrad(null);
+            }
+        }
+    }
+
+    static Tensor zerosLike(Tensor value) {
+        return Tensor.zeros(value.shape(), value.dtype(), value.device());
+    }
+}

@@ -1,0 +1,72 @@
+package dev.darkroom.runtime.optim;
+
+import dev.darkroom.runtime.Mode;
+import dev.darkroom.runtime.Tensor;
+import dev.darkroom.runtime.TensorScope;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+
+/** Named tensors that outlive every scope. */
+final class State implements AutoCloseable {
+    private final Map<String, Tensor> tensors = new LinkedHashMap<>();
+
+    /** Takes over a tensor. */
+    Tensor add(String key, Tensor tensor) {
+        if (tensors.containsKey(key)) {
+            throw new IllegalArgumentException(
+                    key + " is there twice: a parameter belongs to one group");
+        }
+        tensors.put(key, TensorScope.detach(tensor));
+        return tensor;
+    }
+
+    Tensor get(String key) {
+        return Objects.requireNonNull(tensors.get(key), key);
+    }
+
+    Map<String, Tensor> view() {
+        return Collections.unmodifiableMap(tensors);
+    }
+
+    /** Copies values in, all or none. */
+    void load(Map<String, Tensor> from) {
+        List<String> problems = new ArrayList<>();
+        tensors.forEach(
+                (key, tensor) -> {
+                    Tensor other = from.get(key);
+                    if (other == null) {
+                        problems.add(key + " is missing");
+                    } else if (!other.shape().equals(tensor.shape())) {
+                        problems.add(key + " has " + other.shape() + ", not " + tensor.shape());
+                    }
+                });
+        for (String key : from.keySet()) {
+            if (!tensors.containsKey(key)) {
+                problems.add(key + " is unexpected");
+            }
+        }
+        if (!problems.isEmpty()) {
+            throw new IllegalArgumentException(
+                    "the state does not belong to these parameters: "
+                            + String.join("; ", problems.subList(0, Math.min(8, problems.size())))
+                            + (problems.size() > 8
+                                    ? "; and " + (problems.size() - 8) + " more"
+                                    : ""));
+        }
+        try (var mode = Mode.NO_GRAD.enter()) {
+            tensors.forEach(
+                    (key, tensor) -> tensor.copyInPlace(Objects.requireNonNull(from.get(key))));
+        }
+    }
+
+    @Override
+    public void close() {
+        tensors.values().forEach(Tensor::close);
+        tensors.clear();
+    }
+}
