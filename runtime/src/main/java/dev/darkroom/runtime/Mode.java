@@ -75,6 +75,11 @@ public final class Mode {
         return new Mode(grad, inference, autocast, autocastDevice, stream);
     }
 
+    /** This mode with operators recorded for backward or not. */
+    public Mode withGradients(boolean recorded) {
+        return new Mode(recorded, inference && !recorded, autocast, autocastDevice, stream);
+    }
+
     /** Whether operators are recorded for backward. */
     public boolean recordsGradients() {
         return grad;

@@ -216,6 +216,33 @@ public final class Samplers {
                                         .plus(noise.drawLike(xi), next.sigma()));
     }
 
+    /**
+     * Multistep consistency sampling over levels with alpha = 1 (Song et al. 2023, algorithm 1): to
+     * the data at once, and back to the next level with the noise that the data's own, sigmaMin,
+     * leaves to it. Ends where the next level is not noisier than sigmaMin.
+     *
+     * @param sigmaMin the level at which the model is the identity
+     */
+    public static Tensor consistency(
+            Denoiser consistency,
+            Tensor x,
+            List<NoiseLevel> levels,
+            double sigmaMin,
+            NoiseSource noise,
+            StepListener on) {
+        return Walk.along(
+                consistency,
+                x,
+                levels,
+                on,
+                (xi, found, at, next) -> {
+                    double fresh = next.sigma() * next.sigma() - sigmaMin * sigmaMin;
+                    return fresh > 0
+                            ? found.x0().plus(noise.drawLike(xi), Math.sqrt(fresh))
+                            : found.x0().alias();
+                });
+    }
+
     /** dx/dσ of the probability-flow ODE. */
     private static Tensor slope(Tensor x, Denoised found, NoiseLevel at) {
         return x.minus(found.x0()).dividedBy(at.sigma());

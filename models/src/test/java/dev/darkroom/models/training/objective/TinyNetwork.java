@@ -1,0 +1,43 @@
+package dev.darkroom.models.training.objective;
+
+import dev.darkroom.models.Golden;
+import dev.darkroom.runtime.DType;
+import dev.darkroom.runtime.Ops;
+import dev.darkroom.runtime.Tensor;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * The network of {@code tests/oracle/distillation.py}: one hidden layer, told time and guidance.
+ */
+record TinyNetwork(List<Tensor> weights) {
+    static TinyNetwork of(Golden golden, String name, boolean trained) throws Exception {
+        List<Tensor> weights = new ArrayList<>();
+        for (int i = 0; i < 4; i++) {
+            weights.add(golden.get(name + "." + i).copy().requiresGrad(trained));
+        }
+        return new TinyNetwork(weights);
+    }
+
+    /** {@code [N,…]} with times and guidance {@code [N]}. */
+    Tensor forward(Tensor x, Tensor time, Tensor guidance) {
+        Tensor hidden =
+                Ops.linear(x.flatten(1, -1), weights.get(0), null)
+                        .plus(time.to(DType.FLOAT32).unsqueeze(1).times(weights.get(1)))
+                        .plus(guidance.unsqueeze(1).times(weights.get(2)))
+                        .tanh();
+        return Ops.linear(hidden, weights.get(3), null).reshape(x.shape().toArray());
+    }
+
+    /** With a guidance of 1. */
+    Tensor forward(Tensor x, Tensor time) {
+        return forward(x, time, Tensor.ones(DType.FLOAT32, x.size(0)));
+    }
+
+    void assertGradients(Golden golden) throws Exception {
+        for (int i = 0; i < weights.size(); i++) {
+            golden.assertClose("gradient." + i, weights.get(i).grad(), 1e-5);
+        }
+    }
+}
