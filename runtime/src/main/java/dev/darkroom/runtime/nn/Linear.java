@@ -10,6 +10,20 @@ import org.jspecify.annotations.Nullable;
 public final class Linear extends Module {
     private final Parameter weight;
     private final @Nullable Parameter bias;
+    private @Nullable Adapter adapter;
+
+    /** Something learned beside a layer whose weight stays as it is, such as LoRA's. */
+    @FunctionalInterface
+    public interface Adapter {
+        /**
+         * Changes what the layer found.
+         *
+         * @param x the layer's input {@code [...,in]}
+         * @param y its output {@code [...,out]}
+         * @return {@code [...,out]}
+         */
+        Tensor adapt(Tensor x, Tensor y);
+    }
 
     /** A layer with or without a bias. */
     public Linear(Weights w, long in, long out, boolean bias) {
@@ -33,7 +47,14 @@ public final class Linear extends Module {
      * @return {@code [...,out]}
      */
     public Tensor forward(Tensor x) {
-        return Ops.linear(x, weight.value(), Parameter.valueOf(bias));
+        Tensor y = Ops.linear(x, weight.value(), Parameter.valueOf(bias));
+        Adapter current = adapter;
+        return current == null ? y : current.adapt(x, y);
+    }
+
+    /** Sends every output through an adapter; null for none. It stays the caller's. */
+    public void adapter(@Nullable Adapter adapter) {
+        this.adapter = adapter;
     }
 
     /** {@code [out,in]}. */

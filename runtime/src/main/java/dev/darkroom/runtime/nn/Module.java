@@ -82,6 +82,22 @@ public abstract class Module implements AutoCloseable {
         }
     }
 
+    /** The modules inside of a kind, by their names as seen from this one, in order. */
+    public final <M extends Module> Map<String, M> modules(Class<M> kind) {
+        var all = new LinkedHashMap<String, M>();
+        collect(path.isEmpty() ? 0 : path.length() + 1, kind, all);
+        return Collections.unmodifiableMap(all);
+    }
+
+    private <M extends Module> void collect(int prefix, Class<M> kind, Map<String, M> all) {
+        for (Module child : children) {
+            if (kind.isInstance(child)) {
+                all.put(child.path.substring(prefix), kind.cast(child));
+            }
+            child.collect(prefix, kind, all);
+        }
+    }
+
     /** The {@link #parameters} to train: no tables, nothing frozen. */
     public final Map<String, Parameter> trainable() {
         var trainable = new LinkedHashMap<String, Parameter>();
