@@ -35,6 +35,11 @@ public final class Golden implements AutoCloseable {
         return new Golden(TESTS.resolve("oracle/distillation.safetensors"), name + ".");
     }
 
+    /** A file of {@code tests/oracle}. */
+    public static Golden file(String name) throws IOException {
+        return new Golden(TESTS.resolve("oracle").resolve(name), "");
+    }
+
     /** What a reference case expects. */
     public static Golden ofCase(String name) throws IOException {
         return new Golden(TESTS.resolve("cases").resolve(name).resolve("expected.safetensors"), "");

@@ -5,7 +5,10 @@ import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Mode;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
+import dev.darkroom.runtime.safetensors.SafetensorsWriter;
 
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -109,6 +112,51 @@ public abstract class Module implements AutoCloseable {
                             }
                         });
         return Collections.unmodifiableMap(trainable);
+    }
+
+    /** The weights of linear layers and the kernels of convolutions, by name. */
+    public final Map<String, Parameter> matrices() {
+        var matrices = new LinkedHashMap<String, Parameter>();
+        collectMatrices(path.isEmpty() ? 0 : path.length() + 1, matrices);
+        return Collections.unmodifiableMap(matrices);
+    }
+
+    private void collectMatrices(int prefix, Map<String, Parameter> matrices) {
+        if (this instanceof Linear || this instanceof Conv2d) {
+            for (Parameter parameter : parameters) {
+                if (parameter.shape().rank() > 1) {
+                    matrices.put(parameter.key().substring(prefix), parameter);
+                }
+            }
+        }
+        for (Module child : children) {
+            child.collectMatrices(prefix, matrices);
+        }
+    }
+
+    /**
+     * What a checkpoint holds, by the names it is loaded from: parameters and tables, but not what
+     * constructors compute. The tensors stay the module's.
+     */
+    public final Map<String, Tensor> state() {
+        var state = new LinkedHashMap<String, Tensor>();
+        parameters()
+                .forEach(
+                        (name, parameter) -> {
+                            if (!parameter.isConstant()) {
+                                state.put(name, parameter.value());
+                            }
+                        });
+        return Collections.unmodifiableMap(state);
+    }
+
+    /**
+     * Writes the {@link #state} to a safetensors file, which {@link Weights#load} reads.
+     *
+     * @throws IOException if it can't be written; a file that was there is then as before
+     */
+    public final void save(Path file) throws IOException {
+        SafetensorsWriter.write(file, state(), Map.of("format", "pt"));
     }
 
     /** Begins training: what is {@link #trainable} collects gradients under {@link Mode#GRAD}. */

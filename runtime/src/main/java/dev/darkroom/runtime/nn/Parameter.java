@@ -20,6 +20,7 @@ public final class Parameter implements AutoCloseable {
     private @Nullable Tensor value;
     private boolean training;
     private boolean frozen;
+    private boolean constant;
 
     /**
      * @param avoided a type for which float32 takes its place
@@ -100,6 +101,15 @@ public final class Parameter implements AutoCloseable {
     /** Whether this is something to train: no table, no integers, not frozen. */
     boolean isTrainable() {
         return !buffer && !frozen && value().dtype().isFloatingPoint();
+    }
+
+    /** Marks a table that is computed and in no checkpoint. */
+    void constant() {
+        constant = true;
+    }
+
+    boolean isConstant() {
+        return constant;
     }
 
     void training(boolean on) {

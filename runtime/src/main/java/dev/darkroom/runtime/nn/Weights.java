@@ -159,6 +159,7 @@ public final class Weights {
      */
     public Parameter constant(String name, Tensor value) {
         var parameter = new Parameter(key(name), value.shape(), true, avoided);
+        parameter.constant();
         nearestOwner("declare " + name).add(parameter);
         declarations.addConstant(parameter, value);
         return parameter;

@@ -18,7 +18,7 @@ import java.util.Map;
  *
  * <p>State of a parameter: {@code KEY.step []} (float32), {@code KEY.exp_avg} and {@code
  * KEY.exp_avg_sq} in its own shape and type. A bfloat16 parameter loses most small steps to
- * rounding: keep float32 masters.
+ * rounding: use {@link MasterWeights}.
  */
 public final class AdamW implements Optimizer {
     private final List<ParameterGroup> groups;

@@ -33,8 +33,8 @@ final class State implements AutoCloseable {
         return Collections.unmodifiableMap(tensors);
     }
 
-    /** Copies values in, all or none. */
-    void load(Map<String, Tensor> from) {
+    /** Refuses a state that is not of the same names and shapes. */
+    static void check(Map<String, Tensor> tensors, Map<String, Tensor> from) {
         List<String> problems = new ArrayList<>();
         tensors.forEach(
                 (key, tensor) -> {
@@ -58,6 +58,11 @@ final class State implements AutoCloseable {
                                     ? "; and " + (problems.size() - 8) + " more"
                                     : ""));
         }
+    }
+
+    /** Copies values in, all or none. */
+    void load(Map<String, Tensor> from) {
+        check(tensors, from);
         try (var mode = Mode.NO_GRAD.enter()) {
             tensors.forEach(
                     (key, tensor) -> tensor.copyInPlace(Objects.requireNonNull(from.get(key))));

@@ -150,4 +150,52 @@ class OptimizerGoldenTest {
             assertClose("clip." + key, parameters.get(key).value().grad(), 1e-6);
         }
     }
+
+    private void assertMuon(String name, Muon.Scale scale, DType iteration, double bound)
+            throws IOException {
+        start(List.of("tall", "wide", "kernel"));
+        var group = new ParameterGroup("matrices", parameters, 2e-2, 0.1);
+        var options = new Muon.Options(0.95, true, 5, scale, iteration);
+        try (var optimizer = new Muon(List.of(group), options)) {
+            assertSteps(name, optimizer, bound);
+            if (golden.names().contains(name + ".state.tall")) {
+                for (String key : parameters.keySet()) {
+                    Tensor momentum = optimizer.state().get(key + ".momentum");
+                    assertClose(name + ".state." + key, momentum, bound);
+                }
+            }
+        }
+    }
+
+    @Test
+    void muonScaledByTheRatio() throws IOException {
+        assertMuon("muon_ratio", Muon.Scale.RATIO, DType.FLOAT32, 1e-6);
+    }
+
+    @Test
+    void muonScaledAsAdamW() throws IOException {
+        assertMuon("muon_rms", Muon.Scale.MATCH_RMS_ADAMW, DType.FLOAT32, 1e-6);
+    }
+
+    @Test
+    void muonInBfloat16() throws IOException {
+        assertMuon("muon_bf16", Muon.Scale.MATCH_RMS_ADAMW, DType.BFLOAT16, 1e-2);
+    }
+
+    @Test
+    void average() throws IOException {
+        start(ALL);
+        try (var ema = new Ema(parameters, new Ema.Options(0.7, 0.75))) {
+            for (int step = 0; step < STEPS; step++) {
+                for (var each : parameters.entrySet()) {
+                    Tensor gradient = golden.tensor("grad." + step + "." + each.getKey());
+                    each.getValue().value().plusInPlace(gradient);
+                }
+                ema.update(step);
+            }
+            for (String key : ALL) {
+                assertClose("ema." + key, ema.state().get(key), 1e-6);
+            }
+        }
+    }
 }
