@@ -35,6 +35,11 @@ public final class Golden implements AutoCloseable {
         return new Golden(TESTS.resolve("oracle/distillation.safetensors"), name + ".");
     }
 
+    /** One objective's tensors of those that {@code tests/oracle/objectives.py} made. */
+    public static Golden objective(String name) throws IOException {
+        return new Golden(TESTS.resolve("oracle/objectives.safetensors"), name + ".");
+    }
+
     /** A file of {@code tests/oracle}. */
     public static Golden file(String name) throws IOException {
         return new Golden(TESTS.resolve("oracle").resolve(name), "");

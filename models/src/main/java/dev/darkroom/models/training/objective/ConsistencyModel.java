@@ -86,8 +86,9 @@ public record ConsistencyModel(
     public Tensor consistency(TimedNetwork network, Tensor x, Tensor sigma) {
         Tensor above = sigma.minus(sigmaMin);
         Tensor skip = above.square().plus(square(sigmaData)).reciprocal().times(square(sigmaData));
-        Tensor out = above.times(sigmaData).times(total(sigma).rsqrt());
-        return preconditioned(network, x, sigma, skip, out);
+        Tensor total = sigma.square().plus(square(sigmaData));
+        Tensor out = above.times(sigmaData).times(total.rsqrt());
+        return Edm.preconditioned(network, x, sigma, sigmaData, skip, out);
     }
 
     /**
@@ -97,9 +98,7 @@ public record ConsistencyModel(
      * @param sigma each sample's {@code [N]}
      */
     public Tensor denoised(TimedNetwork network, Tensor x, Tensor sigma) {
-        Tensor skip = total(sigma).reciprocal().times(square(sigmaData));
-        Tensor out = sigma.times(sigmaData).times(total(sigma).rsqrt());
-        return preconditioned(network, x, sigma, skip, out);
+        return new Edm(sigmaData).denoised(network, x, sigma);
     }
 
     /** The model for {@link dev.darkroom.models.diffusion.Samplers#consistency}. */
@@ -107,20 +106,8 @@ public record ConsistencyModel(
         return (x, at) -> {
             double[] sigma = new double[Math.toIntExact(x.size(0))];
             Arrays.fill(sigma, at.sigma());
-            return new Denoised(consistency(network, x, vector(x, sigma)));
+            return new Denoised(consistency(network, x, Batches.vector(x, sigma)));
         };
-    }
-
-    private Tensor preconditioned(
-            TimedNetwork network, Tensor x, Tensor sigma, Tensor skip, Tensor out) {
-        Tensor input = x.times(column(x, total(sigma).rsqrt()));
-        Tensor output = network.predict(input, sigma.log().times(0.25));
-        return x.times(column(x, skip)).plus(output.times(column(x, out)));
-    }
-
-    /** sigma² + sigmaData². */
-    private Tensor total(Tensor sigma) {
-        return sigma.square().plus(square(sigmaData));
     }
 
     // ---- Objectives ----
@@ -131,7 +118,7 @@ public record ConsistencyModel(
     public Draw uniform(Tensor clean, int levels, Generator generator) {
         Shape batch = Shape.of(clean.size(0));
         Tensor indices = Tensor.randint(0, levels - 1, batch, generator, DType.INT64);
-        return new Draw(indices, noise(clean, generator));
+        return new Draw(indices, Batches.noise(clean, generator));
     }
 
     /**
@@ -151,7 +138,7 @@ public record ConsistencyModel(
         Tensor u = Tensor.rand(Shape.of(clean.size(0)), generator, DType.FLOAT64, Device.CPU);
         Tensor inner = bounds.narrow(0, 1, sigmas.length - 2);
         Tensor passed = u.unsqueeze(1).gt(inner.unsqueeze(0)); // [N,levels − 2]
-        return new Draw(passed.to(DType.INT64).sum(false, 1), noise(clean, generator));
+        return new Draw(passed.to(DType.INT64).sum(false, 1), Batches.noise(clean, generator));
     }
 
     /**
@@ -188,7 +175,7 @@ public record ConsistencyModel(
         try (var scope = TensorScope.open()) {
             Tensor low = at(clean, sigmas, draw.indices);
             Tensor high = at(clean, sigmas, draw.indices.plus(1));
-            Tensor x = clean.plus(draw.noise.times(column(clean, high)));
+            Tensor x = clean.plus(draw.noise.times(Batches.column(clean, high)));
             Tensor wanted;
             try (var mode = Mode.current().withGradients(false).enter()) {
                 wanted = consistency(target, heun(teacher, x, high, low), low);
@@ -220,10 +207,10 @@ public record ConsistencyModel(
             Tensor high = at(clean, sigmas, draw.indices.plus(1));
             Tensor wanted;
             try (var mode = Mode.current().withGradients(false).enter()) {
-                Tensor cleaner = clean.plus(draw.noise.times(column(clean, low)));
+                Tensor cleaner = clean.plus(draw.noise.times(Batches.column(clean, low)));
                 wanted = consistency(target, cleaner, low);
             }
-            Tensor x = clean.plus(draw.noise.times(column(clean, high)));
+            Tensor x = clean.plus(draw.noise.times(Batches.column(clean, high)));
             Tensor each = distance.between(consistency(student, x, high), wanted); // [N]
             return scope.keep((improved ? each.dividedBy(high.minus(low)) : each).mean());
         }
@@ -231,38 +218,21 @@ public record ConsistencyModel(
 
     /** One step of Heun's method on dx/dσ = (x − D(x, σ))/σ (Karras et al. 2022, algorithm 1). */
     private Tensor heun(TimedNetwork teacher, Tensor x, Tensor from, Tensor to) {
-        Tensor dt = column(x, to.minus(from));
+        Tensor dt = Batches.column(x, to.minus(from));
         Tensor slope = slope(teacher, x, from);
         Tensor guess = x.plus(slope.times(dt));
         return x.plus(slope.plus(slope(teacher, guess, to)).times(dt.times(0.5)));
     }
 
     private Tensor slope(TimedNetwork teacher, Tensor x, Tensor sigma) {
-        return x.minus(denoised(teacher, x, sigma)).dividedBy(column(x, sigma));
-    }
-
-    private static Tensor noise(Tensor clean, Generator generator) {
-        return Tensor.randn(clean.shape(), generator, DType.FLOAT32, Device.CPU)
-                .to(clean.dtype())
-                .to(clean.device());
+        return x.minus(denoised(teacher, x, sigma)).dividedBy(Batches.column(x, sigma));
     }
 
     /** The levels of places: {@code [N]}. */
     private static Tensor at(Tensor clean, double[] sigmas, Tensor indices) {
         long[] places = indices.toLongArray();
-        return vector(clean, Arrays.stream(places).mapToDouble(i -> sigmas[(int) i]).toArray());
-    }
-
-    private static Tensor vector(Tensor like, double[] values) {
-        return Tensor.copyOf(values, values.length).to(like.dtype()).to(like.device());
-    }
-
-    /** {@code [N]} as {@code [N,1,…]}. */
-    private static Tensor column(Tensor x, Tensor values) {
-        long[] shape = new long[x.rank()];
-        Arrays.fill(shape, 1);
-        shape[0] = x.size(0);
-        return values.reshape(shape);
+        return Batches.vector(
+                clean, Arrays.stream(places).mapToDouble(i -> sigmas[(int) i]).toArray());
     }
 
     private static double square(double x) {

@@ -13,7 +13,6 @@ import dev.darkroom.runtime.TensorScope;
 
 import java.util.Arrays;
 import java.util.List;
-import java.util.function.ToDoubleFunction;
 
 /**
  * Latent consistency distillation (Luo et al. 2023, arXiv:2310.04378, algorithm 1 with skipping
@@ -133,11 +132,11 @@ public record LatentConsistency(
                 Tensor.rand(batch, generator, DType.FLOAT32, Device.CPU)
                         .times(greatestGuidance - leastGuidance)
                         .plus(leastGuidance);
-        Tensor noise = Tensor.randn(clean.shape(), generator, DType.FLOAT32, Device.CPU);
+        Tensor noise = Batches.noise(clean, generator);
         return new Draw(
                 Arrays.stream(indices.toLongArray()).mapToObj(Math::toIntExact).toList(),
                 guidance.to(clean.device()),
-                noise.to(clean.dtype()).to(clean.device()));
+                noise);
     }
 
     /**
@@ -173,21 +172,21 @@ public record LatentConsistency(
         Tensor times = timesteps(x, from);
         Estimate cond = estimate(networks.conditional.predict(x, times), x, from);
         Estimate uncond = estimate(networks.unconditional.predict(x, times), x, from);
-        Tensor scale = w.to(x.dtype()).reshape(columns(x)); // [N,1,…]
-        Tensor x0 = cond.x0.plus(scale.times(cond.x0.minus(uncond.x0)));
-        Tensor epsilon = cond.epsilon.plus(scale.times(cond.epsilon.minus(uncond.epsilon)));
+        Tensor scale = Batches.column(x, w); // [N,1,…]
+        Tensor x0 = cond.x0().plus(scale.times(cond.x0().minus(uncond.x0())));
+        Tensor epsilon = cond.epsilon().plus(scale.times(cond.epsilon().minus(uncond.epsilon())));
         return NoiseSchedule.noised(x0, epsilon, to);
     }
 
     /** c_skip·x + c_out·x̂0, the identity at timestep 0 (equation 9). */
     private Tensor consistency(GuidedNetwork network, Tensor x, List<NoiseLevel> at, Tensor w) {
-        Tensor x0 = estimate(network.predict(x, timesteps(x, at), w), x, at).x0;
+        Tensor x0 = estimate(network.predict(x, timesteps(x, at), w), x, at).x0();
         return x0.times(
-                        column(
+                        Batches.column(
                                 x,
                                 at,
                                 level -> scaled(level) / Math.hypot(scaled(level), SIGMA_DATA)))
-                .plus(x.times(column(x, at, this::skip)));
+                .plus(x.times(Batches.column(x, at, this::skip)));
     }
 
     private double scaled(NoiseLevel at) {
@@ -199,40 +198,13 @@ public record LatentConsistency(
         return SIGMA_DATA * SIGMA_DATA / (t * t + SIGMA_DATA * SIGMA_DATA);
     }
 
-    /** x̂0 and ε̂. */
-    private record Estimate(Tensor x0, Tensor epsilon) {}
-
+    /** What the first C channels stand for. */
     private Estimate estimate(Tensor predicted, Tensor x, List<NoiseLevel> at) {
-        Tensor output = predicted.narrow(1, 0, x.size(1)); // [N,2C,…] → [N,C,…]
-        Tensor alpha = column(x, at, NoiseLevel::alpha);
-        Tensor sigma = column(x, at, NoiseLevel::sigma);
-        return switch (prediction) {
-            case EPSILON -> new Estimate(x.minus(sigma.times(output)).dividedBy(alpha), output);
-            case V_PREDICTION ->
-                    new Estimate(
-                            alpha.times(x).minus(sigma.times(output)),
-                            alpha.times(output).plus(sigma.times(x)));
-            case SAMPLE -> new Estimate(output, x.minus(alpha.times(output)).dividedBy(sigma));
-            case FLOW -> throw new IllegalStateException("refused by the constructor");
-        };
+        return Estimate.of(prediction, predicted.narrow(1, 0, x.size(1)), x, at);
     }
 
     private static Tensor timesteps(Tensor x, List<NoiseLevel> at) {
         long[] values = at.stream().mapToLong(level -> (long) level.timestep()).toArray();
         return Tensor.copyOf(values, values.length).to(x.device());
-    }
-
-    /** A number for each sample, as {@code [N,1,…]}. */
-    private static Tensor column(
-            Tensor x, List<NoiseLevel> levels, ToDoubleFunction<NoiseLevel> value) {
-        double[] values = levels.stream().mapToDouble(value).toArray();
-        return Tensor.copyOf(values, columns(x)).to(x.dtype()).to(x.device());
-    }
-
-    private static long[] columns(Tensor x) {
-        long[] shape = new long[x.rank()];
-        Arrays.fill(shape, 1);
-        shape[0] = x.size(0);
-        return shape;
     }
 }

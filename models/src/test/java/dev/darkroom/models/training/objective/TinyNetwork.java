@@ -9,7 +9,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The network of {@code tests/oracle/distillation.py}: one hidden layer, told time and guidance.
+ * The network of {@code tests/oracle/distillation.py} and {@code objectives.py}: one hidden layer,
+ * told time and guidance.
  */
 record TinyNetwork(List<Tensor> weights) {
     static TinyNetwork of(Golden golden, String name, boolean trained) throws Exception {
@@ -27,7 +28,9 @@ record TinyNetwork(List<Tensor> weights) {
                         .plus(time.to(DType.FLOAT32).unsqueeze(1).times(weights.get(1)))
                         .plus(guidance.unsqueeze(1).times(weights.get(2)))
                         .tanh();
-        return Ops.linear(hidden, weights.get(3), null).reshape(x.shape().toArray());
+        long[] shape = x.shape().toArray();
+        shape[1] = -1; // twice the channels, if there is a variance
+        return Ops.linear(hidden, weights.get(3), null).reshape(shape);
     }
 
     /** With a guidance of 1. */
