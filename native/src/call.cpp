@@ -34,6 +34,7 @@ enum class Kind : uint8_t {
   TENSOR_LIST,
   OPTIONAL_TENSOR_LIST,
   SCALAR_LIST,
+  OPTIONAL_SCALAR_LIST,
   OTHER  // a stream, a storage, …: only none can be passed
 };
 
@@ -62,9 +63,11 @@ Kind list_kind_of(const c10::TypePtr& element) {
     case c10::TypeKind::BoolType: return Kind::BOOL_LIST;
     case c10::TypeKind::NumberType: return Kind::SCALAR_LIST;
     case c10::TypeKind::OptionalType:
-      return strip_optional(element)->kind() == c10::TypeKind::TensorType
-                 ? Kind::OPTIONAL_TENSOR_LIST
-                 : Kind::OTHER;
+      switch (strip_optional(element)->kind()) {
+        case c10::TypeKind::TensorType: return Kind::OPTIONAL_TENSOR_LIST;
+        case c10::TypeKind::NumberType: return Kind::OPTIONAL_SCALAR_LIST;
+        default: return Kind::OTHER;
+      }
     default: return Kind::OTHER;
   }
 }
@@ -157,6 +160,15 @@ c10::IValue list_of(const From* values, int32_t size) {
   return list;
 }
 
+template <typename Scalar>
+c10::IValue scalars(const dr_op& op, size_t index, const dr_value& value) {
+  if (value.tag == DR_SCALAR_LIST || value.tag == DR_DOUBLE_LIST) {
+    return list_of<Scalar>(value.as.reals, value.size);
+  }
+  if (value.tag != DR_INT_LIST) wrong_type(op, index, value);
+  return list_of<Scalar>(value.as.integers, value.size);
+}
+
 c10::IValue enumerated(const dr_op& op, size_t index, int64_t value, int64_t end) {
   if (value < 0 || value >= end) {
     wrong_argument(op, index, c10::str("and there is no number ", value, " of it"));
@@ -226,12 +238,8 @@ c10::IValue convert(const dr_op& op, size_t index, const dr_value& value) {
     case Kind::BOOL_LIST:
       if (value.tag != DR_BOOL_LIST) break;
       return list_of<bool>(value.as.bools, value.size);
-    case Kind::SCALAR_LIST:
-      if (value.tag == DR_SCALAR_LIST || value.tag == DR_DOUBLE_LIST) {
-        return list_of<at::Scalar>(value.as.reals, value.size);
-      }
-      if (value.tag == DR_INT_LIST) return list_of<at::Scalar>(value.as.integers, value.size);
-      break;
+    case Kind::SCALAR_LIST: return scalars<at::Scalar>(op, index, value);
+    case Kind::OPTIONAL_SCALAR_LIST: return scalars<std::optional<at::Scalar>>(op, index, value);
     case Kind::TENSOR_LIST: {
       if (value.tag != DR_TENSOR_LIST) break;
       c10::List<at::Tensor> list;

@@ -85,6 +85,11 @@ public final class Mode {
         return grad;
     }
 
+    /** Whether operators neither record nor cast. */
+    boolean computesPlainly() {
+        return !grad && autocast == null;
+    }
+
     /** Makes this the calling thread's mode until the guard is closed, on the same thread. */
     public Guard enter() {
         ThreadState state = ThreadState.current();

@@ -36,8 +36,8 @@ class EnduranceTest {
                                 .prompt("picture " + i)
                                 .seed(i)
                                 .steps(4)
-                                .width(256)
-                                .height(256)
+                                .width(64)
+                                .height(64)
                                 .maxTokens(24)
                                 .binning(false)
                                 .build());

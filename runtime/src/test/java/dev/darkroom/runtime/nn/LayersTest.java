@@ -7,7 +7,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
+import dev.darkroom.runtime.Generator;
 import dev.darkroom.runtime.Memory;
+import dev.darkroom.runtime.Mode;
+import dev.darkroom.runtime.Ops;
 import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
@@ -19,6 +22,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 import java.io.IOException;
+import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
 import java.util.function.Function;
@@ -61,6 +65,27 @@ class LayersTest {
     private static void assertClose(Tensor actual, Shape shape, double... expected) {
         assertEquals(shape, actual.shape());
         assertArrayEquals(expected, actual.toDoubleArray(), 2e-6);
+    }
+
+    @Test
+    void linearIsTheSameWithGradientsAndWithout() {
+        try (var scope = TensorScope.open();
+                var generator = new Generator(1)) {
+            Tensor x = Tensor.randn(Shape.of(33, 2, 70), generator, DType.FLOAT32, Device.CPU);
+            Tensor weight = Tensor.randn(Shape.of(50, 70), generator, DType.FLOAT32, Device.CPU);
+            Tensor bias = Tensor.randn(Shape.of(50), generator, DType.FLOAT32, Device.CPU);
+            for (Tensor input :
+                    List.of(x, x.transpose(0, 1), x.narrow(0, 3, 7), x.narrow(0, 0, 0))) {
+                Tensor plain = Ops.linear(input, weight, bias);
+                Tensor unbiased = Ops.linear(input, weight, null);
+                try (var mode = Mode.GRAD.enter()) {
+                    float[] expected = Ops.linear(input, weight, bias).toFloatArray();
+                    assertArrayEquals(expected, plain.toFloatArray(), 1e-4f);
+                    expected = Ops.linear(input, weight, null).toFloatArray();
+                    assertArrayEquals(expected, unbiased.toFloatArray(), 1e-4f);
+                }
+            }
+        }
     }
 
     @Test
