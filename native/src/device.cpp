@@ -21,11 +21,22 @@
 #endif
 
 #include <atomic>
+#include <cstdlib>
 
 using namespace darkroom;
 
-// OpenBLAS keeps threads of its own; NULL where the libtorch was built with another BLAS.
+// NULL where the libtorch was built with another BLAS.
 extern "C" void openblas_set_num_threads(int threads) __attribute__((weak));
+
+// OpenBLAS has threads of its own, which wait actively and keep libtorch's from the cores, most of all
+// where libtorch calls it from several threads (attention). So it computes on the thread that calls it,
+// unless the environment says otherwise: docs/decisions/0011-blas-threads.md.
+[[maybe_unused]] static const bool one_blas_thread = [] {
+  const bool wanted =
+      openblas_set_num_threads != nullptr && std::getenv("OPENBLAS_NUM_THREADS") == nullptr;
+  if (wanted) openblas_set_num_threads(1);
+  return wanted;
+}();
 
 namespace darkroom {
 
@@ -297,9 +308,6 @@ int32_t dr_set_num_threads(int32_t threads, dr_error* error) {
   return guarded(error, [&] {
     require(threads >= 1, "The number of threads is ", threads, "; it must be 1 or more.");
     at::set_num_threads(threads);
-    if (openblas_set_num_threads != nullptr) {
-      openblas_set_num_threads(threads);
-    }
   });
 }
 
