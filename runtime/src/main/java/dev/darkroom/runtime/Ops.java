@@ -108,6 +108,9 @@ public final class Ops {
      * oneDNN's float32 product, which records no gradients. It runs on libtorch's own native
      * threads. OpenBLAS has a pool of its own, whose waiting threads keep libtorch's from the
      * cores: up to a time slice, 4 ms, for each operator that follows a product.
+     *
+     * <p>A weight in training is left to libtorch without recording too, so that a checkpointed
+     * network computes the same again.
      */
     private static final class OneDnn {
         /** Null in builds of libtorch without oneDNN. */
@@ -130,7 +133,8 @@ public final class Ops {
                     && isPlain(x)
                     && isPlain(weight)
                     && (bias == null || isPlain(bias))
-                    && x.elements() > 0;
+                    && x.elements() > 0
+                    && !weight.requiresGrad();
         }
 
         private static boolean isPlain(Tensor tensor) {
