@@ -113,6 +113,9 @@ public final class Ops {
      * network computes the same again.
      */
     private static final class OneDnn {
+        /** Multiplications from which more threads than one are a gain, about. */
+        private static final long WORTHWHILE = 1 << 20;
+
         /** Null in builds of libtorch without oneDNN. */
         static final @Nullable Operator LINEAR = find();
 
@@ -133,7 +136,7 @@ public final class Ops {
                     && isPlain(x)
                     && isPlain(weight)
                     && (bias == null || isPlain(bias))
-                    && x.elements() > 0
+                    && x.elements() * weight.size(0) >= WORTHWHILE
                     && !weight.requiresGrad();
         }
 

@@ -71,9 +71,9 @@ class LayersTest {
     void linearIsTheSameWithGradientsAndWithout() {
         try (var scope = TensorScope.open();
                 var generator = new Generator(1)) {
-            Tensor x = Tensor.randn(Shape.of(33, 2, 70), generator, DType.FLOAT32, Device.CPU);
-            Tensor weight = Tensor.randn(Shape.of(50, 70), generator, DType.FLOAT32, Device.CPU);
-            Tensor bias = Tensor.randn(Shape.of(50), generator, DType.FLOAT32, Device.CPU);
+            Tensor x = Tensor.randn(Shape.of(33, 64, 70), generator, DType.FLOAT32, Device.CPU);
+            Tensor weight = Tensor.randn(Shape.of(150, 70), generator, DType.FLOAT32, Device.CPU);
+            Tensor bias = Tensor.randn(Shape.of(150), generator, DType.FLOAT32, Device.CPU);
             for (Tensor input :
                     List.of(x, x.transpose(0, 1), x.narrow(0, 3, 7), x.narrow(0, 0, 0))) {
                 Tensor plain = Ops.linear(input, weight, bias);
