@@ -15,5 +15,6 @@ module dev.darkroom.models {
     exports dev.darkroom.models.tokenizer;
     exports dev.darkroom.models.training.lora;
     exports dev.darkroom.models.training.objective;
+    exports dev.darkroom.models.training.run;
     exports dev.darkroom.models.vae;
 }

@@ -1,0 +1,32 @@
+package dev.darkroom.models.training.run;
+
+/** Watches a run, on its thread, and can end it. */
+public interface RunListener {
+    /** Neither watches nor ends. */
+    RunListener NONE = new RunListener() {};
+
+    /** A step was taken. */
+    default void stepped(StepReport report) {}
+
+    /**
+     * The run goes on from a checkpoint.
+     *
+     * @param step how many steps it had taken
+     */
+    default void resumed(long step) {}
+
+    /**
+     * A checkpoint is safe on disk.
+     *
+     * @param step how many steps it had taken
+     */
+    default void saved(long step) {}
+
+    /** Something is not as it should be; the run goes on. */
+    default void warned(String warning) {}
+
+    /** Whether the run shall save and stop; asked between steps. */
+    default boolean isStopping() {
+        return false;
+    }
+}
