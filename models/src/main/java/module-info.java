@@ -13,8 +13,10 @@ module dev.darkroom.models {
     exports dev.darkroom.models.pixart;
     exports dev.darkroom.models.t5;
     exports dev.darkroom.models.tokenizer;
+    exports dev.darkroom.models.training.data;
     exports dev.darkroom.models.training.lora;
     exports dev.darkroom.models.training.objective;
     exports dev.darkroom.models.training.run;
+    exports dev.darkroom.models.training.stage;
     exports dev.darkroom.models.vae;
 }

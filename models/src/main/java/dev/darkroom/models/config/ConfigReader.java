@@ -24,6 +24,7 @@ import java.util.Set;
 import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 
 /**
  * Reads one JSON config into a record. A missing option has the default that is passed with it,
@@ -72,12 +73,33 @@ public final class ConfigReader {
     public static <T> T read(Path file, Function<ConfigReader, T> build) throws IOException {
         var reader = new ConfigReader(parse(file));
         try {
-            T config = build.apply(reader);
-            reader.requireAllKnown();
-            return config;
+            return build(reader, build);
         } catch (IllegalArgumentException e) {
             throw new ConfigException(file, String.valueOf(e.getMessage()), e);
         }
+    }
+
+    /**
+     * Reads a config from JSON text.
+     *
+     * @param json an object
+     * @throws IllegalArgumentException if it is none, or says what is wrong in it
+     */
+    public static <T> T of(String json, Function<ConfigReader, T> build) {
+        try {
+            if (JSON.readTree(json) instanceof ObjectNode object) {
+                return build(new ConfigReader(object), build);
+            }
+        } catch (JsonProcessingException e) {
+            throw new IllegalArgumentException(problem(e.getOriginalMessage()), e);
+        }
+        throw new IllegalArgumentException("a config is a JSON object, not " + json);
+    }
+
+    private static <T> T build(ConfigReader reader, Function<ConfigReader, T> build) {
+        T config = build.apply(reader);
+        reader.requireAllKnown();
+        return config;
     }
 
     /** A JSON parser's message without its remarks on the source object. */
@@ -119,6 +141,72 @@ public final class ConfigReader {
         if (!unknown.isEmpty()) {
             throw new IllegalArgumentException(
                     "option not supported: " + String.join(", ", unknown));
+        }
+    }
+
+    // ---- Options that are configs themselves ----
+
+    /**
+     * A config inside this one; an empty one if it is missing.
+     *
+     * @param build asks for its options, all of which must be known
+     * @throws IllegalArgumentException if the option is no object, or what is wrong in it
+     */
+    public <T> T section(String key, Function<ConfigReader, T> build) {
+        JsonNode value = isNull(key) ? JSON.createObjectNode() : get(key);
+        return section(key, value, build);
+    }
+
+    /** Configs in a list; none if the option is missing. */
+    public <T> List<T> sections(String key, Function<ConfigReader, T> build) {
+        JsonNode value = get(key);
+        List<JsonNode> each = value == null ? List.of() : elements(key, value);
+        return IntStream.range(0, each.size())
+                .mapToObj(i -> section(key + "[" + i + "]", each.get(i), build))
+                .toList();
+    }
+
+    private static <T> T section(
+            String key, @Nullable JsonNode value, Function<ConfigReader, T> build) {
+        if (!(value instanceof ObjectNode object)) {
+            throw new IllegalArgumentException(key + " must be an object, not " + value);
+        }
+        try {
+            return build(new ConfigReader(object), build);
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException(key + ": " + e.getMessage(), e);
+        }
+    }
+
+    /**
+     * A config as JSON text, for a reader elsewhere; null if it is missing.
+     *
+     * @throws IllegalArgumentException if the option is no object
+     */
+    public @Nullable String json(String key) {
+        JsonNode value = isNull(key) ? null : get(key);
+        return value == null
+                ? null
+                : require(key, value, JsonNode::isObject, "an object").toString();
+    }
+
+    /** Every value in the file, by its path, such as {@code optimizer.learningRate}. */
+    public Map<String, String> flattened() {
+        Map<String, String> all = new LinkedHashMap<>();
+        flatten("", options, all);
+        return all;
+    }
+
+    private static void flatten(String path, JsonNode node, Map<String, String> into) {
+        if (!(node instanceof ObjectNode object)) {
+            into.put(path, node.isTextual() ? node.textValue() : node.toString());
+            return;
+        }
+        for (var each : object.properties()) {
+            flatten(
+                    path.isEmpty() ? each.getKey() : path + "." + each.getKey(),
+                    each.getValue(),
+                    into);
         }
     }
 

@@ -8,7 +8,7 @@ import java.util.List;
  *
  * @param last the level after timestep 0
  */
-record DdimSpec(BetaOptions betas, Clipping clipping, NoiseLevel last) implements SamplerSpec {
+record DdimSpec(BetaOptions betas, Clipping clipping, NoiseLevel last) implements BetaSpec {
     static DdimSpec read(SchedulerConfig config) {
         BetaOptions betas =
                 BetaOptions.read(config, Spacing.LEADING).withoutFlow(config).withZeroSnr(config);
@@ -18,16 +18,6 @@ record DdimSpec(BetaOptions betas, Clipping clipping, NoiseLevel last) implement
                 config.flag("set_alpha_to_one", true)
                         ? NoiseLevel.CLEAN
                         : betas.schedule().level(0));
-    }
-
-    @Override
-    public Prediction prediction() {
-        return betas.prediction();
-    }
-
-    @Override
-    public int trainTimesteps() {
-        return betas.trainTimesteps();
     }
 
     @Override

@@ -4,7 +4,7 @@ import java.util.List;
 
 /** diffusers' {@code DDPMScheduler}: {@link Samplers#ddpm}. */
 record DdpmSpec(BetaOptions betas, Clipping clipping, ReverseVariance variance)
-        implements SamplerSpec {
+        implements BetaSpec {
     static DdpmSpec read(SchedulerConfig config) {
         return new DdpmSpec(
                 BetaOptions.read(config, Spacing.LEADING).withoutFlow(config).withZeroSnr(config),
@@ -27,16 +27,6 @@ record DdpmSpec(BetaOptions betas, Clipping clipping, ReverseVariance variance)
                             "use fixed_small, fixed_small_log, fixed_large, learned or"
                                     + " learned_range");
         };
-    }
-
-    @Override
-    public Prediction prediction() {
-        return betas.prediction();
-    }
-
-    @Override
-    public int trainTimesteps() {
-        return betas.trainTimesteps();
     }
 
     @Override

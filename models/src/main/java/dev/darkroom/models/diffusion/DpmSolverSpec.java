@@ -29,7 +29,7 @@ record DpmSolverSpec(
         double flowShift,
         boolean dynamicShift,
         double last)
-        implements SamplerSpec {
+        implements BetaSpec {
     static DpmSolverSpec read(SchedulerConfig config) {
         BetaOptions betas = BetaOptions.read(config, Spacing.LINSPACE).withNearlyZeroSnr(config);
         boolean flow = config.flag("use_flow_sigmas", false);
@@ -83,16 +83,6 @@ record DpmSolverSpec(
                 stochastic,
                 config.flag("lower_order_final", true),
                 config.flag("euler_at_final", false));
-    }
-
-    @Override
-    public Prediction prediction() {
-        return betas.prediction();
-    }
-
-    @Override
-    public int trainTimesteps() {
-        return betas.trainTimesteps();
     }
 
     @Override

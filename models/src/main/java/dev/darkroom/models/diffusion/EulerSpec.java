@@ -28,7 +28,7 @@ record EulerSpec(
         boolean logLinear,
         boolean continuous,
         double last)
-        implements SamplerSpec {
+        implements BetaSpec {
     enum Method {
         EULER,
         ANCESTRAL,
@@ -81,16 +81,6 @@ record EulerSpec(
     private static EulerSpec plain(
             Method method, BetaOptions betas, Clipping clipping, @Nullable SigmaSpacing spacing) {
         return new EulerSpec(method, betas, clipping, spacing, null, null, false, false, 0);
-    }
-
-    @Override
-    public Prediction prediction() {
-        return betas.prediction();
-    }
-
-    @Override
-    public int trainTimesteps() {
-        return betas.trainTimesteps();
     }
 
     @Override

@@ -4,6 +4,7 @@ import org.jspecify.annotations.Nullable;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * diffusers' {@code FlowMatchEulerDiscreteScheduler}: {@link Samplers#euler} at the levels of flow
@@ -54,6 +55,11 @@ record FlowEulerSpec(
     @Override
     public Prediction prediction() {
         return Prediction.FLOW;
+    }
+
+    @Override
+    public Optional<NoiseSchedule> schedule() {
+        return Optional.empty();
     }
 
     @Override

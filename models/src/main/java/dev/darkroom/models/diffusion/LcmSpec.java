@@ -10,7 +10,7 @@ import java.util.List;
  * @param timestepScaling see {@link Consistency#boundary}
  */
 record LcmSpec(BetaOptions betas, Clipping clipping, int originalSteps, double timestepScaling)
-        implements SamplerSpec {
+        implements BetaSpec {
     static LcmSpec read(SchedulerConfig config) {
         // timestep_spacing, steps_offset and set_alpha_to_one have no effect in diffusers either.
         BetaOptions betas =
@@ -29,16 +29,6 @@ record LcmSpec(BetaOptions betas, Clipping clipping, int originalSteps, double t
                 BetaOptions.clipping(config, false),
                 original,
                 config.number("timestep_scaling", 10));
-    }
-
-    @Override
-    public Prediction prediction() {
-        return betas.prediction();
-    }
-
-    @Override
-    public int trainTimesteps() {
-        return betas.trainTimesteps();
     }
 
     @Override

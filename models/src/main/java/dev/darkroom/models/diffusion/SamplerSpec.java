@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -19,6 +20,9 @@ public interface SamplerSpec {
 
     /** How many timesteps the network was trained with. */
     int trainTimesteps();
+
+    /** The forward process that the network was trained with; none if it was flow matching's. */
+    Optional<NoiseSchedule> schedule();
 
     /**
      * The noise levels for a number of steps.
@@ -40,7 +44,12 @@ public interface SamplerSpec {
      * @throws IOException if it can't be read
      */
     static SamplerSpec read(Path file) throws IOException {
-        return ConfigReader.read(file, json -> Schedulers.read(SchedulerConfig.of(json)));
+        return ConfigReader.read(file, SamplerSpec::of);
+    }
+
+    /** As {@link #read(Path)}, from a config that is part of another. */
+    static SamplerSpec of(ConfigReader json) {
+        return Schedulers.read(SchedulerConfig.of(json));
     }
 
     /**

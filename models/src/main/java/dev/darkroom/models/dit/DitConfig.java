@@ -73,7 +73,8 @@ public record DitConfig(
         return ConfigReader.read(file, DitConfig::of);
     }
 
-    private static DitConfig of(ConfigReader json) {
+    /** As {@link #read}, from a config that is part of another. */
+    public static DitConfig of(ConfigReader json) {
         TransformerOptions.require(json, "ada_norm_zero");
         json.only("cross_attention_dim", (Object) null);
         int inChannels = json.integer("in_channels", 4);

@@ -136,7 +136,8 @@ public record PixArtConfig(
         return ConfigReader.read(file, PixArtConfig::of);
     }
 
-    private static PixArtConfig of(ConfigReader json) {
+    /** As {@link #read}, from a config that is part of another. */
+    public static PixArtConfig of(ConfigReader json) {
         TransformerOptions.require(json, "ada_norm_single");
         json.ignore("num_embeds_ada_norm"); // of the kinds that embed classes
         int sampleSize = json.integer("sample_size", 128);

@@ -74,7 +74,8 @@ public record T5Config(
         return ConfigReader.read(file, T5Config::of);
     }
 
-    private static T5Config of(ConfigReader json) {
+    /** As {@link #read}, from a config that is part of another. */
+    public static T5Config of(ConfigReader json) {
         ignoreWhatIsNotEncoding(json);
         json.only("model_type", "t5");
         json.only("is_decoder", false);

@@ -118,37 +118,30 @@ public record AutoencoderKlConfig(
      * @throws IOException if it can't be read, or an option is not supported
      */
     public static AutoencoderKlConfig read(Path file) throws IOException {
-        return ConfigReader.read(
-                file,
-                json -> {
-                    json.ignore("sample_size"); // only a default for tiling
-                    return new AutoencoderKlConfig(
-                            json.integer("in_channels", 3),
-                            json.integer("out_channels", 3),
-                            attention(
-                                    json,
-                                    "down_block_types",
-                                    "DownEncoderBlock2D",
-                                    "AttnDownEncoderBlock2D"),
-                            attention(
-                                    json,
-                                    "up_block_types",
-                                    "UpDecoderBlock2D",
-                                    "AttnUpDecoderBlock2D"),
-                            json.integers("block_out_channels", List.of(64)),
-                            json.integer("layers_per_block", 1),
-                            Activation.parse(json.text("act_fn", "silu")),
-                            json.integer("latent_channels", 4),
-                            json.integer("norm_num_groups", 32),
-                            json.number("scaling_factor", 0.18215),
-                            json.numberOrNull("shift_factor"),
-                            json.numbersOrNull("latents_mean"),
-                            json.numbersOrNull("latents_std"),
-                            json.flag("force_upcast", true),
-                            json.flag("use_quant_conv", true),
-                            json.flag("use_post_quant_conv", true),
-                            json.flag("mid_block_add_attention", true));
-                });
+        return ConfigReader.read(file, AutoencoderKlConfig::of);
+    }
+
+    /** As {@link #read}, from a config that is part of another. */
+    public static AutoencoderKlConfig of(ConfigReader json) {
+        json.ignore("sample_size"); // only a default for tiling
+        return new AutoencoderKlConfig(
+                json.integer("in_channels", 3),
+                json.integer("out_channels", 3),
+                attention(json, "down_block_types", "DownEncoderBlock2D", "AttnDownEncoderBlock2D"),
+                attention(json, "up_block_types", "UpDecoderBlock2D", "AttnUpDecoderBlock2D"),
+                json.integers("block_out_channels", List.of(64)),
+                json.integer("layers_per_block", 1),
+                Activation.parse(json.text("act_fn", "silu")),
+                json.integer("latent_channels", 4),
+                json.integer("norm_num_groups", 32),
+                json.number("scaling_factor", 0.18215),
+                json.numberOrNull("shift_factor"),
+                json.numbersOrNull("latents_mean"),
+                json.numbersOrNull("latents_std"),
+                json.flag("force_upcast", true),
+                json.flag("use_quant_conv", true),
+                json.flag("use_post_quant_conv", true),
+                json.flag("mid_block_add_attention", true));
     }
 
     /** Which levels have attention, by the names of their types. */

@@ -3,6 +3,7 @@ package dev.darkroom.models.training.run;
 import dev.darkroom.runtime.Mode;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
+import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.runtime.nn.Parameter;
 import dev.darkroom.runtime.optim.Ema;
 import dev.darkroom.runtime.optim.MasterWeights;
@@ -124,6 +125,29 @@ public final class Learner implements AutoCloseable {
             } finally {
                 kept.forEach((name, value) -> weight(name).copyInPlace(value));
             }
+        }
+    }
+
+    /**
+     * Copies the average into another network, such as one that sets targets.
+     *
+     * @param prefix which the weights' names begin with and the network's don't
+     * @throws IllegalStateException if there is no average
+     */
+    public void copyAverage(String prefix, Module into) {
+        if (average == null) {
+            throw new IllegalStateException("there is no average to copy");
+        }
+        Map<String, Parameter> parameters = into.parameters();
+        try (var mode = Mode.NO_GRAD.enter()) {
+            average.state()
+                    .forEach(
+                            (name, value) ->
+                                    Objects.requireNonNull(
+                                                    parameters.get(name.substring(prefix.length())),
+                                                    name)
+                                            .value()
+                                            .copyInPlace(value));
         }
     }
 

@@ -5,6 +5,14 @@ public interface RunListener {
     /** Neither watches nor ends. */
     RunListener NONE = new RunListener() {};
 
+    /**
+     * Some data was made ready, before the first step.
+     *
+     * @param done of all
+     * @param of how many there are
+     */
+    default void prepared(long done, long of) {}
+
     /** A step was taken. */
     default void stepped(StepReport report) {}
 

@@ -14,8 +14,8 @@ public interface Task extends AutoCloseable {
     /** What changes in training. */
     Learner learner();
 
-    /** Pictures, or whatever is counted, in a step. */
-    long samplesPerStep();
+    /** How many pictures, or whatever is counted, the first steps of a run take. */
+    long samples(long steps);
 
     /**
      * Makes ready for the steps from one on: the data goes on from there.

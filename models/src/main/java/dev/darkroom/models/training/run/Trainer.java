@@ -184,7 +184,8 @@ public final class Trainer {
             count(outcome);
             step++;
             double seconds = (System.nanoTime() - begin) / 1e9;
-            double rate = task.samplesPerStep() / seconds;
+            long samples = task.samples(step) - task.samples(step - 1);
+            double rate = samples / seconds;
             log.add(step, outcome.loss, factor, outcome.gradientNorm, rate);
             pace.add(seconds);
             listener.stepped(
@@ -194,7 +195,7 @@ public final class Trainer {
                             outcome.loss,
                             factor,
                             outcome.gradientNorm,
-                            task.samplesPerStep() / pace.seconds(),
+                            samples / pace.seconds(),
                             (options.steps() - step) * pace.seconds(),
                             skipped));
         }
@@ -267,7 +268,7 @@ public final class Trainer {
                 return;
             }
             log.force();
-            long samples = step * task.samplesPerStep();
+            long samples = task.samples(step);
             checkpoints.save(
                     new RunState(step, samples, skipped, skippedInARow, Threads.count(), config),
                     task.learner());

@@ -72,8 +72,8 @@ class TinyTask implements Task {
     }
 
     @Override
-    public long samplesPerStep() {
-        return SAMPLES;
+    public long samples(long steps) {
+        return SAMPLES * steps;
     }
 
     @Override

@@ -1,0 +1,117 @@
+package dev.darkroom.models.training.stage;
+
+import dev.darkroom.models.training.objective.GuidedNetwork;
+import dev.darkroom.models.training.objective.LatentConsistency;
+import dev.darkroom.models.training.objective.TimedNetwork;
+import dev.darkroom.models.training.run.Learner;
+import dev.darkroom.models.training.run.Task;
+import dev.darkroom.runtime.Generator;
+import dev.darkroom.runtime.Mode;
+import dev.darkroom.runtime.Tensor;
+import dev.darkroom.runtime.nn.Module;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Arrays;
+
+/** A student that learns from a teacher, and from its own moving average. */
+final class ConsistencyTask implements Task {
+    static final String PREFIX = "transformer";
+
+    /**
+     * Networks of one config.
+     *
+     * @param teacher stays as it is
+     * @param student is trained
+     * @param target holds the student's moving average
+     */
+    record Networks(Module teacher, Module student, Module target) {}
+
+    private final LatentData data;
+    private final Conditioning conditioning;
+    private final Networks networks;
+    private final Learner learner;
+    private final LatentConsistency objective;
+    private final Output output;
+
+    /**
+     * @param learner taken over; its average is the target
+     */
+    ConsistencyTask(
+            LatentData data,
+            Conditioning conditioning,
+            Networks networks,
+            Learner learner,
+            LatentConsistency objective,
+            Output output) {
+        this.data = data;
+        this.conditioning = conditioning;
+        this.networks = networks;
+        this.learner = learner;
+        this.objective = objective;
+        this.output = output;
+    }
+
+    @Override
+    public Learner learner() {
+        return learner;
+    }
+
+    @Override
+    public long samples(long steps) {
+        return data.samples(steps);
+    }
+
+    @Override
+    public void start(long step) {}
+
+    @Override
+    public Tensor loss(long step, int part, Generator noise) {
+        if (part == 0) {
+            learner.copyAverage(PREFIX + ".", networks.target());
+        }
+        int[] rows = data.rows(step, part);
+        int[] examples = data.examples(rows);
+        Tensor clean = data.latents(rows, noise).to(networks.student().dtype()); // [N,C,H,W]
+        var captions = conditioning.batch(examples, new boolean[rows.length]);
+        var dropped = new boolean[rows.length];
+        Arrays.fill(dropped, true);
+        var none = conditioning.batch(examples, dropped);
+        GuidedNetwork teacher;
+        GuidedNetwork unconditional;
+        GuidedNetwork target;
+        try (var mode = Mode.current().withGradients(false).enter()) {
+            teacher = captions.bind(networks.teacher());
+            unconditional = none.bind(networks.teacher());
+            target = captions.bind(networks.target());
+        }
+        var bound =
+                new LatentConsistency.Networks(
+                        captions.bind(networks.student()),
+                        target,
+                        unguided(teacher, rows.length),
+                        unguided(unconditional, rows.length));
+        return objective.loss(bound, clean, noise);
+    }
+
+    /** The teacher, which knows no guidance. */
+    private static TimedNetwork unguided(GuidedNetwork network, int samples) {
+        return (x, timesteps) ->
+                network.predict(x, timesteps, Tensor.zeros(x.dtype(), samples).to(x.device()));
+    }
+
+    @Override
+    public void show(long step, Path folder) throws IOException {
+        learner.withAverage(() -> output.show(step, folder, networks.student()));
+    }
+
+    @Override
+    public void finish(Path folder) throws IOException {
+        learner.withAverage(() -> output.finish(folder, networks.student()));
+    }
+
+    @Override
+    public void close() {
+        learner.close();
+    }
+}

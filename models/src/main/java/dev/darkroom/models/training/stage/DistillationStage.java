@@ -1,0 +1,154 @@
+package dev.darkroom.models.training.stage;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+
+import dev.darkroom.models.config.ConfigReader;
+import dev.darkroom.models.diffusion.SamplerSpec;
+import dev.darkroom.models.training.data.PictureFolder;
+import dev.darkroom.models.training.objective.Distance;
+import dev.darkroom.models.training.objective.LatentConsistency;
+import dev.darkroom.models.training.run.RunListener;
+import dev.darkroom.models.training.run.Trainer;
+import dev.darkroom.models.training.run.Trainer.End;
+import dev.darkroom.runtime.nn.Module;
+
+import org.jspecify.annotations.Nullable;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/**
+ * Distils a student of few steps from a checkpoint: latent consistency (Luo et al. 2023,
+ * arXiv:2310.04378).
+ *
+ * @param teacher what it is distilled from, and what the student's other parts are
+ * @param student how
+ */
+record DistillationStage(
+        TrainingConfig config,
+        LatentData.Config latents,
+        Source teacher,
+        Student student,
+        Samples samples)
+        implements Stage {
+    /**
+     * How the student is made. Guidance is as at sampling: w + 1.
+     *
+     * @param leastGuidance of the teacher
+     * @param greatestGuidance of the teacher; equal to the least for a student of one guidance
+     * @param gridSteps timesteps of the grid
+     * @param timestepScaling in the boundary conditions
+     * @param huber c of the pseudo-Huber distance; null for the squared distance
+     * @param targetDecay of the moving average that sets the targets
+     */
+    record Student(
+            double leastGuidance,
+            double greatestGuidance,
+            int gridSteps,
+            double timestepScaling,
+            @Nullable Double huber,
+            double targetDecay) {
+        static Student of(ConfigReader json) {
+            double least = json.number("leastGuidance", 4);
+            return new Student(
+                    least,
+                    json.number("greatestGuidance", least),
+                    json.integer("gridSteps", 50),
+                    json.number("timestepScaling", 10),
+                    json.has("huber") ? json.numberOrNull("huber") : Double.valueOf(0.001),
+                    json.number("targetDecay", 0.95));
+        }
+
+        LatentConsistency objective(SamplerSpec ofTeacher) {
+            return new LatentConsistency(
+                    ofTeacher
+                            .schedule()
+                            .orElseThrow(
+                                    () ->
+                                            new IllegalArgumentException(
+                                                    "a teacher made by flow matching can't be"
+                                                            + " distilled by latent consistency")),
+                    ofTeacher.prediction(),
+                    gridSteps,
+                    timestepScaling,
+                    leastGuidance - 1,
+                    greatestGuidance - 1,
+                    huber == null ? Distance.SQUARED : Distance.pseudoHuber(huber));
+        }
+
+        /** The scheduler of the student: the teacher's betas and prediction, LCM's steps. */
+        ObjectNode scheduler(ObjectNode ofTeacher) {
+            ObjectNode own = HubFolder.object("{}");
+            own.put("_class_name", "LCMScheduler");
+            own.put("original_inference_steps", gridSteps);
+            own.put("timestep_scaling", timestepScaling);
+            own.put("clip_sample", false).put("set_alpha_to_one", true);
+            for (String kept :
+                    new String[] {
+                        "beta_start",
+                        "beta_end",
+                        "beta_schedule",
+                        "trained_betas",
+                        "num_train_timesteps",
+                        "prediction_type",
+                        "rescale_betas_zero_snr"
+                    }) {
+                if (ofTeacher.has(kept)) {
+                    own.set(kept, ofTeacher.get(kept));
+                }
+            }
+            return own;
+        }
+    }
+
+    static DistillationStage read(ConfigReader json, Places places) {
+        Source teacher = Source.of(json, places, "teacher");
+        return new DistillationStage(
+                TrainingConfig.of(json),
+                LatentData.Config.of(json, places, teacher.part("vae")),
+                teacher,
+                json.section("student", Student::of),
+                json.section("samples", Samples::of));
+    }
+
+    @Override
+    public End run(Path out, RunListener listener) throws IOException {
+        var folder = PictureFolder.open(latents.folder());
+        LatentConsistency objective = student.objective(teacher.sampler());
+        try (var data = LatentData.open(latents, folder, config, out, listener);
+                var conditioning = teacher.conditioning(folder, config.dtype(), config.device());
+                var frozen = teacher.network(conditioning, config.dtype(), config.device());
+                var trained = teacher.network(conditioning, config.dtype(), config.device());
+                var target = teacher.network(conditioning, config.dtype(), config.device());
+                var task = task(data, conditioning, objective, frozen, trained, target)) {
+            var identity = new LinkedHashMap<>(data.identity());
+            identity.putAll(teacher.identity("teacher"));
+            return new Trainer(out, config.identity(identity), config.runOptions(), listener)
+                    .run(task);
+        }
+    }
+
+    private ConsistencyTask task(
+            LatentData data,
+            Conditioning conditioning,
+            LatentConsistency objective,
+            Module frozen,
+            Module trained,
+            Module target)
+            throws IOException {
+        trained.train();
+        var networks = new ConsistencyTask.Networks(frozen, trained, target);
+        var scheduler = student.scheduler(teacher.config("scheduler", "scheduler_config.json"));
+        return new ConsistencyTask(
+                data,
+                conditioning,
+                networks,
+                config.optimizer()
+                        .withoutRamp(student.targetDecay())
+                        .learner(Map.of(ConsistencyTask.PREFIX, trained)),
+                objective,
+                new Output(data, conditioning, scheduler, config, samples));
+    }
+}

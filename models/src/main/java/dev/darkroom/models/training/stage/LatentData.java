@@ -1,0 +1,157 @@
+package dev.darkroom.models.training.stage;
+
+import dev.darkroom.models.config.ConfigReader;
+import dev.darkroom.models.training.data.Augmentation;
+import dev.darkroom.models.training.data.LatentCache;
+import dev.darkroom.models.training.data.Order;
+import dev.darkroom.models.training.data.PictureFolder;
+import dev.darkroom.models.training.run.RunListener;
+import dev.darkroom.models.vae.AutoencoderKl;
+import dev.darkroom.models.vae.AutoencoderKlConfig;
+import dev.darkroom.runtime.DType;
+import dev.darkroom.runtime.Generator;
+import dev.darkroom.runtime.Tensor;
+import dev.darkroom.runtime.safetensors.WeightFiles;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+
+/** The latents of a data set, encoded once, in the order of a run. */
+final class LatentData implements AutoCloseable {
+    /**
+     * Which data.
+     *
+     * @param folder of pictures
+     * @param autoencoder its folder
+     * @param size of the pictures, in pixels
+     * @param variants augmented latents of each picture
+     * @param flip probability of a mirror image
+     */
+    record Config(Path folder, Path autoencoder, int size, int variants, double flip) {
+        static Config of(ConfigReader json, Places places) {
+            return of(json, places, places.folder(json, "vae"));
+        }
+
+        static Config of(ConfigReader json, Places places, Path autoencoder) {
+            int variants = json.integer("variants", 1);
+            TrainingConfig.require(variants >= 1, "variants", variants);
+            return new Config(
+                    places.data(json),
+                    autoencoder,
+                    json.integer("size", 256),
+                    variants,
+                    json.number("flip", 0));
+        }
+    }
+
+    private final Config config;
+    private final TrainingConfig training;
+    private final PictureFolder folder;
+    private final AutoencoderKlConfig autoencoder;
+    private final LatentCache latents;
+    private final Order order;
+
+    private LatentData(
+            Config config,
+            TrainingConfig training,
+            PictureFolder folder,
+            AutoencoderKlConfig autoencoder,
+            LatentCache latents) {
+        this.config = config;
+        this.training = training;
+        this.folder = folder;
+        this.autoencoder = autoencoder;
+        this.latents = latents;
+        order = new Order(training.seed(), folder.examples().size() * config.variants());
+    }
+
+    /**
+     * Encodes the pictures, unless an earlier run did.
+     *
+     * @param out the folder of the run, where the latents are kept
+     */
+    static LatentData open(
+            Config config,
+            PictureFolder folder,
+            TrainingConfig training,
+            Path out,
+            RunListener listener)
+            throws IOException {
+        var kl = AutoencoderKlConfig.read(config.autoencoder.resolve("config.json"));
+        Path kept = Files.createDirectories(out.resolve("training")).resolve("latents.safetensors");
+        var augmentation = Augmentation.fit(config.size).then(Augmentation.flip(config.flip));
+        try (var autoencoder =
+                Inputs.network(
+                        config.autoencoder,
+                        WeightFiles.DIFFUSERS,
+                        DType.FLOAT32,
+                        training.device(),
+                        (weights, dtype, device) ->
+                                AutoencoderKl.load(weights, kl, dtype, device))) {
+            var latents =
+                    LatentCache.openOrMake(
+                            kept,
+                            folder,
+                            autoencoder,
+                            augmentation,
+                            "fit %d, flip %s".formatted(config.size, config.flip),
+                            config.variants,
+                            training.seed(),
+                            listener::prepared);
+            return new LatentData(config, training, folder, kl, latents);
+        }
+    }
+
+    AutoencoderKlConfig autoencoder() {
+        return autoencoder;
+    }
+
+    Path autoencoderFolder() {
+        return config.autoencoder;
+    }
+
+    /** Rows of the latents of pictures of the configured size. */
+    int latentSize() {
+        return config.size / autoencoder.downsampling();
+    }
+
+    /** What a result depends on. */
+    Map<String, String> identity() throws IOException {
+        return Map.of("data", folder.fingerprint(), "vae", Inputs.hash(config.autoencoder));
+    }
+
+    long samples(long steps) {
+        return steps * training.accumulation() * training.batch();
+    }
+
+    /** Which latents a part of a step has. */
+    int[] rows(long step, int part) {
+        long first = samples(step) + (long) part * training.batch();
+        var rows = new int[training.batch()];
+        for (int i = 0; i < rows.length; i++) {
+            rows[i] = order.at(first + i);
+        }
+        return rows;
+    }
+
+    /** Which examples of the data set rows are of. */
+    int[] examples(int... rows) {
+        var examples = new int[rows.length];
+        for (int i = 0; i < rows.length; i++) {
+            examples[i] = rows[i] / config.variants;
+        }
+        return examples;
+    }
+
+    /** Draws latents from the posteriors of rows, scaled, float32 {@code [N,C,H,W]}. */
+    Tensor latents(int[] rows, Generator noise) {
+        return latents.sample(rows, noise).to(training.device());
+    }
+
+    @Override
+    public void close() {
+        latents.close();
+    }
+}

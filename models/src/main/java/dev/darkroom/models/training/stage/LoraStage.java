@@ -1,0 +1,101 @@
+package dev.darkroom.models.training.stage;
+
+import dev.darkroom.models.config.ConfigReader;
+import dev.darkroom.models.training.data.PictureFolder;
+import dev.darkroom.models.training.lora.Lora;
+import dev.darkroom.models.training.lora.LoraConfig;
+import dev.darkroom.models.training.objective.Objective;
+import dev.darkroom.models.training.run.RunListener;
+import dev.darkroom.models.training.run.Seeds;
+import dev.darkroom.models.training.run.Trainer;
+import dev.darkroom.models.training.run.Trainer.End;
+import dev.darkroom.runtime.Generator;
+import dev.darkroom.runtime.nn.Module;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+
+/**
+ * Trains low-rank adapters of a checkpoint's transformer. The folder of the run becomes the
+ * checkpoint with the adapters merged in; they themselves lie in {@code lora}, in PEFT's files.
+ *
+ * @param base what is adapted
+ * @param adapters which layers, and how
+ */
+record LoraStage(
+        TrainingConfig config,
+        LatentData.Config latents,
+        Source base,
+        LoraConfig adapters,
+        Objective objective,
+        double dropout,
+        Samples samples)
+        implements Stage {
+    private static final String PART = "lora";
+
+    static LoraStage read(ConfigReader json, Places places) {
+        Source base = Source.of(json, places, "base");
+        return new LoraStage(
+                TrainingConfig.of(json),
+                LatentData.Config.of(json, places, base.part("vae")),
+                base,
+                json.section("lora", LoraStage::adapters),
+                json.section("objective", each -> Objectives.read(each, base.sampler())),
+                json.number("dropout", 0.1),
+                json.section("samples", Samples::of));
+    }
+
+    private static LoraConfig adapters(ConfigReader json) {
+        int rank = json.integer("rank", 16);
+        return new LoraConfig(
+                rank, json.number("alpha", rank), json.texts("targets", LoraConfig.ATTENTION));
+    }
+
+    @Override
+    public End run(Path out, RunListener listener) throws IOException {
+        var folder = PictureFolder.open(latents.folder());
+        try (var data = LatentData.open(latents, folder, config, out, listener);
+                var conditioning = base.conditioning(folder, config.dtype(), config.device());
+                var network = base.network(conditioning, config.dtype(), config.device());
+                var noise = new Generator(Seeds.of(config.seed(), 1));
+                var lora = Lora.create(network, adapters, noise);
+                var task = task(data, conditioning, network, lora)) {
+            var identity = new LinkedHashMap<>(data.identity());
+            identity.putAll(base.identity("base"));
+            return new Trainer(out, config.identity(identity), config.runOptions(), listener)
+                    .run(task);
+        }
+    }
+
+    private DenoisingTask task(
+            LatentData data, Conditioning conditioning, Module network, Lora lora)
+            throws IOException {
+        lora.train(true);
+        var scheduler = base.config("scheduler", "scheduler_config.json");
+        return new DenoisingTask(
+                data,
+                conditioning,
+                network,
+                config.optimizer().learnerOf(lora.parameters()),
+                objective,
+                dropout,
+                new Output(data, conditioning, scheduler, config, samples)) {
+            @Override
+            void write(Writer writer) throws IOException {
+                lora.merge();
+                try {
+                    writer.write();
+                } finally {
+                    lora.unmerge();
+                }
+            }
+
+            @Override
+            public void finish(Path out) throws IOException {
+                learner().withAverage(() -> lora.save(out.resolve(PART)));
+                super.finish(out);
+            }
+        };
+    }
+}

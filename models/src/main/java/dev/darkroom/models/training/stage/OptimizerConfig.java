@@ -1,0 +1,160 @@
+package dev.darkroom.models.training.stage;
+
+import dev.darkroom.models.config.ConfigReader;
+import dev.darkroom.models.training.run.Learner;
+import dev.darkroom.runtime.DType;
+import dev.darkroom.runtime.nn.Module;
+import dev.darkroom.runtime.nn.Parameter;
+import dev.darkroom.runtime.optim.AdamW;
+import dev.darkroom.runtime.optim.Ema;
+import dev.darkroom.runtime.optim.LearningRate;
+import dev.darkroom.runtime.optim.MasterWeights;
+import dev.darkroom.runtime.optim.Muon;
+import dev.darkroom.runtime.optim.Optimizer;
+import dev.darkroom.runtime.optim.Optimizers;
+import dev.darkroom.runtime.optim.ParameterGroup;
+import dev.darkroom.runtime.optim.ParameterGroups;
+
+import org.jspecify.annotations.Nullable;
+
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.regex.Pattern;
+
+/**
+ * How weights are changed.
+ *
+ * @param learningRate of AdamW
+ * @param muonLearningRate of Muon, which then optimises the matrices inside numbered blocks; null
+ *     to leave all to AdamW
+ * @param weightDecay of matrices
+ * @param warmUp steps
+ * @param isCosine whether the rate falls to the floor as a half cosine, or stays
+ * @param floor the factor that it falls to
+ * @param clip the largest norm of the gradients
+ * @param averageDecay of the moving average that becomes the result; null for none
+ * @param averagePower of its ramp
+ */
+record OptimizerConfig(
+        double learningRate,
+        @Nullable Double muonLearningRate,
+        double weightDecay,
+        int warmUp,
+        boolean isCosine,
+        double floor,
+        double clip,
+        @Nullable Double averageDecay,
+        double averagePower) {
+    OptimizerConfig {
+        if (averageDecay != null) {
+            new Ema.Options(averageDecay, averagePower); // checks it
+        }
+    }
+
+    private static final Pattern IN_A_BLOCK = Pattern.compile(".*\\.\\d+\\..*");
+
+    static OptimizerConfig of(ConfigReader json) {
+        json.only("schedule", "cosine", "constant");
+        return new OptimizerConfig(
+                json.number("learningRate", 1e-4),
+                json.numberOrNull("muonLearningRate"),
+                json.number("weightDecay", 0),
+                json.integer("warmUp", 100),
+                json.text("schedule", "cosine").equals("cosine"),
+                json.number("floor", 0),
+                json.number("clip", 1),
+                json.numberOrNull("averageDecay"),
+                Ema.Options.DEFAULTS.power());
+    }
+
+    /** This one with an average of the same decay from the start. */
+    OptimizerConfig withoutRamp(double decay) {
+        return new OptimizerConfig(
+                learningRate,
+                muonLearningRate,
+                weightDecay,
+                warmUp,
+                isCosine,
+                floor,
+                clip,
+                decay,
+                Double.POSITIVE_INFINITY);
+    }
+
+    LearningRate schedule(long steps) {
+        return isCosine ? LearningRate.cosine(warmUp, steps, floor) : LearningRate.constant(warmUp);
+    }
+
+    /**
+     * What learns in networks that are being trained.
+     *
+     * @param networks by the names that their parameters begin with
+     */
+    Learner learner(Map<String, ? extends Module> networks) {
+        var matrices = new LinkedHashMap<String, Parameter>();
+        var inBlocks = new LinkedHashMap<String, Parameter>();
+        var others = new LinkedHashMap<String, Parameter>();
+        networks.forEach(
+                (prefix, network) -> {
+                    ParameterGroups groups = ParameterGroups.of(network);
+                    groups.matrices()
+                            .forEach(
+                                    (name, parameter) -> {
+                                        boolean in = IN_A_BLOCK.matcher(name).matches();
+                                        (in ? inBlocks : matrices)
+                                                .put(prefix + "." + name, parameter);
+                                    });
+                    groups.others().forEach((name, each) -> others.put(prefix + "." + name, each));
+                });
+        return learner(
+                List.of(
+                        new ParameterGroup(
+                                "matrices in blocks", inBlocks, blockRate(), weightDecay),
+                        new ParameterGroup("other matrices", matrices, learningRate, weightDecay),
+                        new ParameterGroup("others", others, learningRate, 0)));
+    }
+
+    /** What learns in parameters that are all optimised alike. */
+    Learner learnerOf(Map<String, Parameter> parameters) {
+        return learner(
+                List.of(
+                        new ParameterGroup("in blocks", parameters, blockRate(), weightDecay),
+                        new ParameterGroup("others", Map.of(), learningRate, 0)));
+    }
+
+    private double blockRate() {
+        return muonLearningRate == null ? learningRate : muonLearningRate;
+    }
+
+    /**
+     * @param groups of which the first is Muon's, if there is one
+     */
+    private Learner learner(List<ParameterGroup> groups) {
+        var weights = new LinkedHashMap<String, Parameter>();
+        groups.forEach(group -> weights.putAll(group.parameters()));
+        boolean narrow =
+                weights.values().stream().anyMatch(each -> each.value().dtype() != DType.FLOAT32);
+        Optimizer optimizer =
+                narrow ? new MasterWeights(groups, this::optimizer) : optimizer(groups);
+        var optimised = optimizer instanceof MasterWeights masters ? masters.masters() : weights;
+        Ema average =
+                averageDecay == null
+                        ? null
+                        : new Ema(optimised, new Ema.Options(averageDecay, averagePower));
+        return new Learner(weights, optimizer, average);
+    }
+
+    private Optimizer optimizer(List<ParameterGroup> groups) {
+        if (muonLearningRate == null) {
+            return new AdamW(groups, AdamW.Options.DEFAULTS);
+        }
+        var muon =
+                new Muon.Options(
+                        0.95, true, 5, Muon.Scale.RATIO, Muon.Options.DEFAULTS.iteration());
+        return Optimizers.together(
+                List.of(
+                        new Muon(groups.subList(0, 1), muon),
+                        new AdamW(groups.subList(1, groups.size()), AdamW.Options.DEFAULTS)));
+    }
+}

@@ -1,0 +1,41 @@
+package dev.darkroom.models.training.stage;
+
+import dev.darkroom.models.config.ConfigReader;
+import dev.darkroom.models.tokenizer.UnigramTrainer;
+import dev.darkroom.models.training.data.PictureFolder;
+import dev.darkroom.models.training.run.RunListener;
+import dev.darkroom.models.training.run.Trainer.End;
+
+import java.io.IOException;
+import java.nio.file.Path;
+
+/**
+ * Trains a tokenizer, in one go; it becomes {@code tokenizer} in the folder of the run.
+ *
+ * @param data whose captions it is trained on
+ */
+record TokenizerStage(Path data, UnigramTrainer.Options options) implements Stage {
+    static final String PART = "tokenizer";
+
+    static TokenizerStage read(ConfigReader json, Places places) {
+        var defaults = UnigramTrainer.Options.of(json.integer("vocabularySize", 8000));
+        return new TokenizerStage(
+                places.data(json),
+                new UnigramTrainer.Options(
+                        defaults.vocabularySize(),
+                        json.flag("lowercase", defaults.lowercase()),
+                        json.number("characterCoverage", defaults.characterCoverage()),
+                        json.integer("maxPieceLength", defaults.maxPieceLength()),
+                        json.integer("maxLength", defaults.maxLength())));
+    }
+
+    @Override
+    public End run(Path out, RunListener listener) throws IOException {
+        var captions =
+                PictureFolder.open(data).examples().stream()
+                        .map(PictureFolder.Example::caption)
+                        .toList();
+        new UnigramTrainer(options).train(captions).save(out.resolve(PART));
+        return End.FINISHED;
+    }
+}
