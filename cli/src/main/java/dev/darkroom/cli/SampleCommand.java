@@ -265,7 +265,11 @@ final class SampleCommand implements Callable<Integer> {
             Output.requireWritable(file);
         }
         var cancelled = new AtomicBoolean();
-        try (var ctrlC = new CtrlC(() -> cancelled.set(true), spec.commandLine().getErr())) {
+        try (var ctrlC =
+                new CtrlC(
+                        () -> cancelled.set(true),
+                        "this evaluation of the network is done",
+                        spec.commandLine().getErr())) {
             return run(model, options, request, targets, cancelled);
         }
     }

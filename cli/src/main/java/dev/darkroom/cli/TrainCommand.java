@@ -1,0 +1,140 @@
+package dev.darkroom.cli;
+
+import dev.darkroom.models.training.run.Trainer;
+import dev.darkroom.models.training.stage.Stage;
+import dev.darkroom.runtime.Threads;
+
+import org.jspecify.annotations.Nullable;
+
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+import picocli.CommandLine.TypeConversionException;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Iterator;
+import java.util.concurrent.Callable;
+
+/** {@code darkroom train}: a stage of making a model. */
+@Command(
+        name = "train",
+        description = "Trains a part of a model, or goes on with a run that was stopped.",
+        mixinStandardHelpOptions = true,
+        versionProvider = Version.class,
+        sortOptions = false,
+        footer = {
+            "",
+            "The same command goes on with a run. Ctrl-C saves and stops. In the folder of the run"
+                    + " are the result and, below training, checkpoints, the log, samples and a"
+                    + " picture of the loss."
+        })
+final class TrainCommand implements Callable<Integer> {
+    @Spec private CommandSpec spec;
+
+    @Parameters(
+            paramLabel = "STAGE",
+            converter = Stages.class,
+            completionCandidates = Stages.class,
+            description = "What to train: ${COMPLETION-CANDIDATES}.")
+    private Stage.Kind stage;
+
+    @Option(
+            names = "--config",
+            required = true,
+            paramLabel = "FILE",
+            description = "The stage's settings, in JSON; paths in it are seen from its folder.")
+    private Path config = Path.of("");
+
+    @Option(
+            names = "--data",
+            paramLabel = "DIR",
+            description =
+                    "Pictures with captions, instead of the config's 'data': NAME.txt beside each,"
+                            + " or metadata.jsonl.")
+    private @Nullable Path data;
+
+    @Option(
+            names = "--out",
+            paramLabel = "DIR",
+            description = "Folder of the run. Default: the config's name without .json, beside it.")
+    private @Nullable Path out;
+
+    @Option(
+            names = "--threads",
+            paramLabel = "N",
+            description = "Native threads; without it, libtorch's choice.")
+    private int threads;
+
+    @Option(names = "--quiet", description = "Print nothing but warnings and errors.")
+    private boolean quiet;
+
+    @Option(names = "--verbose", description = "Print where an error came from.")
+    private boolean verbose; // read where the error is told
+
+    @Override
+    public Integer call() throws IOException {
+        Path folder = out == null ? besideConfig() : out;
+        Stage described = Stage.read(stage, config, data);
+        if (threads > 0) {
+            Threads.set(threads);
+        }
+        PrintWriter err = spec.commandLine().getErr();
+        try (var progress = new TrainProgress(err, quiet, Terminal.isStderr())) {
+            Trainer.End end = described.run(folder, progress);
+            progress.endLine();
+            chart(folder);
+            tell(end, folder);
+        }
+        return ExitCode.OK;
+    }
+
+    private void chart(Path folder) throws IOException {
+        Path log = Trainer.log(folder);
+        if (Files.isRegularFile(log)) {
+            LossChart.write(log, log.resolveSibling("loss.png"));
+        }
+    }
+
+    private void tell(Trainer.End end, Path folder) {
+        if (!quiet) {
+            PrintWriter stdout = spec.commandLine().getOut();
+            stdout.println(
+                    switch (end) {
+                        case FINISHED -> folder.toString();
+                        case STOPPED -> "stopped and saved; the same command goes on: " + folder;
+                    });
+            stdout.flush();
+        }
+    }
+
+    private Path besideConfig() {
+        String name = config.toAbsolutePath().getFileName().toString();
+        return config.resolveSibling(
+                name.endsWith(".json") ? name.substring(0, name.length() - 5) : name + "-run");
+    }
+
+    /** Names of stages. */
+    static final class Stages implements ITypeConverter<Stage.Kind>, Iterable<String> {
+        @Override
+        public Stage.Kind convert(String name) {
+            try {
+                return Stage.Kind.of(name);
+            } catch (IllegalArgumentException e) {
+                throw new TypeConversionException(String.valueOf(e.getMessage()));
+            }
+        }
+
+        @Override
+        public Iterator<String> iterator() {
+            return Arrays.stream(Stage.Kind.values()).map(Stage.Kind::toString).iterator();
+        }
+    }
+}
