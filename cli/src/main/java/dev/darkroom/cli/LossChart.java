@@ -67,9 +67,7 @@ final class LossChart {
                 JsonNode step = parsed(line);
                 if (step.path("loss").isNumber()) { // a skipped step has none
                     points.add(
-                            new Point(
-                                    step.path("step").asDouble(),
-                                    step.path("loss").asDouble()));
+                            new Point(step.path("step").asDouble(), step.path("loss").asDouble()));
                 }
             }
         }
@@ -103,8 +101,7 @@ final class LossChart {
         var smoothed = new double[losses.length];
         for (int i = 0; i < losses.length; i++) {
             int reach = Math.min(most, Math.min(i, losses.length - 1 - i));
-            smoothed[i] =
-                    Arrays.stream(losses, i - reach, i + reach + 1).average().orElseThrow();
+            smoothed[i] = Arrays.stream(losses, i - reach, i + reach + 1).average().orElseThrow();
         }
         return smoothed;
     }
@@ -146,7 +143,6 @@ final class LossChart {
         XYSeries series = chart.addSeries(name, x, y);
         series.setMarker(SeriesMarkers.NONE);
         series.setLineColor(colour);
-        series.setLineStyle(
-                new BasicStroke(width, BasicStroke.CAP_ROUND, BasicStroke.JOIN_ROUND));
+        series.setLineStyle(new BasicStroke(width, BasicStroke.CAP_ROUND, BasicStroke.JOIN_ROUND));
     }
 }

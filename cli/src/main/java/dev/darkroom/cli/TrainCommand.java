@@ -1,5 +1,6 @@
 package dev.darkroom.cli;
 
+import dev.darkroom.models.pipeline.CancelledException;
 import dev.darkroom.models.training.run.Trainer;
 import dev.darkroom.models.training.stage.Stage;
 import dev.darkroom.runtime.Threads;
@@ -88,12 +89,21 @@ final class TrainCommand implements Callable<Integer> {
         }
         PrintWriter err = spec.commandLine().getErr();
         try (var progress = new TrainProgress(err, quiet, Terminal.isStderr())) {
-            Trainer.End end = described.run(folder, progress);
+            Trainer.End end = run(described, folder, progress);
             progress.endLine();
             chart(folder);
             tell(end, folder);
         }
         return ExitCode.OK;
+    }
+
+    private static Trainer.End run(Stage stage, Path folder, TrainProgress progress)
+            throws IOException {
+        try {
+            return stage.run(folder, progress);
+        } catch (CancelledException e) {
+            return Trainer.End.STOPPED; // before the first step
+        }
     }
 
     private void chart(Path folder) throws IOException {

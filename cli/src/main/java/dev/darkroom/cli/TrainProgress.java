@@ -11,8 +11,8 @@ import java.util.Locale;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
- * Tells how a run goes: a line that is written over on a terminal, else a line now and then.
- * Ctrl-C lets the run save and stop.
+ * Tells how a run goes: a line that is written over on a terminal, else a line now and then. Ctrl-C
+ * lets the run save and stop.
  */
 final class TrainProgress implements RunListener, AutoCloseable {
     private static final Duration ON_A_TERMINAL = Duration.ofMillis(500);
@@ -59,9 +59,7 @@ final class TrainProgress implements RunListener, AutoCloseable {
                                 loss(report.loss()),
                                 report.samplesPerSecond(),
                                 duration(report.secondsLeft()),
-                                report.skipped() == 0
-                                        ? ""
-                                        : "  " + report.skipped() + " skipped"),
+                                report.skipped() == 0 ? "" : "  " + report.skipped() + " skipped"),
                 last);
     }
 

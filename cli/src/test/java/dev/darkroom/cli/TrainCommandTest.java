@@ -94,7 +94,8 @@ class TrainCommandTest {
     void whatIsWrongIsNamed() throws IOException {
         Path config = config("vae.json", VAE.replace("\"batch\"", "\"bach\""));
         assertRefused(1, "bach", "train", "vae", "--config", config, "--data", data);
-        assertRefused(2, "nothing to train is called dreams", "train", "dreams", "--config", config);
+        assertRefused(
+                2, "nothing to train is called dreams", "train", "dreams", "--config", config);
         assertRefused(2, "--config", "train", "vae");
         Path fine = config("fine.json", VAE);
         assertRefused(1, "data is missing", "train", "vae", "--config", fine);
@@ -102,7 +103,8 @@ class TrainCommandTest {
         Path none = folder.resolve("none.json");
         assertRefused(1, "none.json", "train", "vae", "--config", none, "--data", data);
         Files.delete(data.resolve("cat.txt"));
-        assertRefused(1, "cat.png has no caption", "train", "vae", "--config", fine, "--data", data);
+        assertRefused(
+                1, "cat.png has no caption", "train", "vae", "--config", fine, "--data", data);
     }
 
     private static String progress(boolean terminal, Consumer<TrainProgress> run) {

@@ -25,6 +25,7 @@ import java.util.List;
  * bfloat16 nothing overflows, and nothing is kept in float32.
  */
 public final class T5Encoder extends Module {
+    private final T5Config config;
     private final Embedding shared;
     private final List<Block> blocks;
     private final RelativePositions positions;
@@ -36,6 +37,7 @@ public final class T5Encoder extends Module {
      */
     public T5Encoder(Weights w, T5Config config) {
         super(w);
+        this.config = config;
         String table = "shared";
         if (w.has("shared.weight")) {
             w.ignore("encoder.embed_tokens.weight");
@@ -56,6 +58,11 @@ public final class T5Encoder extends Module {
                         encoder.sub("final_layer_norm"),
                         config.dModel(),
                         config.layerNormEpsilon());
+    }
+
+    /** The options. */
+    public T5Config config() {
+        return config;
     }
 
     /**

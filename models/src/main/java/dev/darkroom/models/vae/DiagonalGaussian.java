@@ -21,7 +21,7 @@ public record DiagonalGaussian(Tensor mean, Tensor logVariance) {
      *
      * @param moments means and log variances {@code [N,2C,H,W]}
      */
-    static DiagonalGaussian of(Tensor moments) {
+    public static DiagonalGaussian of(Tensor moments) {
         var halves = moments.chunk(2, 1); // two [N,C,H,W]
         return new DiagonalGaussian(
                 halves.get(0), halves.get(1).clamp(MIN_LOG_VARIANCE, MAX_LOG_VARIANCE));

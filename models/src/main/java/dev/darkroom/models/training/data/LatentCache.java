@@ -1,215 +1,184 @@
 package dev.darkroom.models.training.data;
 
-import dev.darkroom.models.training.data.PictureFolder.Example;
 import dev.darkroom.models.training.run.Hashes;
 import dev.darkroom.models.training.run.Seeds;
 import dev.darkroom.models.vae.AutoencoderKl;
 import dev.darkroom.models.vae.DiagonalGaussian;
 import dev.darkroom.runtime.DType;
-import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Generator;
-import dev.darkroom.runtime.Mode;
 import dev.darkroom.runtime.Ops;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
-import dev.darkroom.runtime.safetensors.LoadMode;
-import dev.darkroom.runtime.safetensors.Safetensors;
-import dev.darkroom.runtime.safetensors.SafetensorsWriter;
 
-import java.awt.image.BufferedImage;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.SplittableRandom;
 
 /**
- * The latents of a whole folder of pictures, encoded once and kept in a file: mean and logarithm of
- * the variance of each posterior, already scaled as diffusion wants them.
+ * What an autoencoder makes of a folder of pictures, encoded once: the distributions of their
+ * latents, so that each draw is a new one. Row i · variants + v of the file's {@code moments}
+ * {@code [rows,2C,H,W]} is variant v of picture i: means and then log variances, in the
+ * autoencoder's type.
  */
 public final class LatentCache implements AutoCloseable {
-    private static final String MEAN = "mean";
-    private static final String DEVIATION = "deviation";
-    private static final String KEY = "key";
-    private static final int BATCH = 16;
+    private static final String MOMENTS = "moments";
 
-    private final Tensor mean;
-    private final Tensor deviation;
+    /** Tells these seeds from the ones of other uses. */
+    private static final long USE = 0x6c6174656e74L;
 
-    private LatentCache(Tensor mean, Tensor deviation) {
-        this.mean = mean;
-        this.deviation = deviation;
+    private static final int READERS = 2;
+
+    /**
+     * What is encoded.
+     *
+     * @param variants of each picture, augmented differently
+     * @param seed of the augmentation
+     * @param batchSize pictures that are encoded together
+     */
+    public record Options(int variants, long seed, int batchSize) {
+        public Options {
+            if (variants < 1 || batchSize < 1) {
+                throw new IllegalArgumentException(
+                        "variants and batchSize are from 1, not " + variants + " and " + batchSize);
+            }
+        }
     }
 
-    /** Is told how far the encoding is. */
-    @FunctionalInterface
-    public interface Progress {
-        /** So many of all pictures are encoded. */
-        void encoded(long done, long of);
+    private final CacheFile file;
+    private final AutoencoderKl autoencoder;
+    private final int variants;
+
+    private LatentCache(CacheFile file, AutoencoderKl autoencoder, int variants) {
+        this.file = file;
+        this.autoencoder = autoencoder;
+        this.variants = variants;
     }
 
     /**
-     * Opens the latents of a folder, or makes them if the file does not hold them: another
-     * folder's, autoencoder's, augmentation's or seed's are replaced.
+     * Opens a cache, or makes it if it is missing or was made from something else: another picture
+     * or caption, autoencoder, augmentation, seed or number of variants.
      *
-     * @param file where they are kept
-     * @param augmentation of each picture
-     * @param description of the augmentation, which can't be compared itself
-     * @param variants differently augmented latents of each picture
-     * @param seed of the augmentation
-     * @throws IOException if a picture can't be decoded, or the file can't be read or written
+     * @param file where it lies or shall lie
+     * @param augmentation must bring all pictures to one size
+     * @param autoencoder used again for scaling; its weights are not needed then
+     * @throws DataException if a picture can't be read, or the file is no such cache
+     * @throws dev.darkroom.models.pipeline.CancelledException if the listener asked for it
      */
     public static LatentCache openOrMake(
             Path file,
-            PictureFolder folder,
-            AutoencoderKl autoencoder,
+            PictureFolder pictures,
             Augmentation augmentation,
-            String description,
-            int variants,
-            long seed,
-            Progress progress)
-            throws IOException {
-        String key = key(folder, autoencoder, variants, seed, description);
-        if (!isOf(file, key)) {
-            make(file, key, folder, autoencoder, augmentation, variants, seed, progress);
-        }
-        try (var scope = TensorScope.open();
-                var stored = Safetensors.open(file, LoadMode.MAPPED)) {
-            return new LatentCache(
-                    TensorScope.detach(stored.tensor(MEAN)),
-                    TensorScope.detach(stored.tensor(DEVIATION)));
-        }
-    }
-
-    private static String key(
-            PictureFolder folder,
             AutoencoderKl autoencoder,
-            int variants,
-            long seed,
-            String description)
+            Options options,
+            CacheListener listener)
             throws IOException {
-        var digest = Hashes.sha256();
-        Hashes.update(
-                digest,
-                folder.fingerprint(),
-                String.valueOf(autoencoder.config()),
-                String.valueOf(variants),
-                String.valueOf(seed),
-                description);
-        try (var scope = TensorScope.open()) {
-            autoencoder
-                    .state()
-                    .forEach(
-                            (name, weight) -> {
-                                Hashes.update(digest, name);
-                                digest.update(
-                                        weight.detach()
-                                                .to(Device.CPU)
-                                                .contiguous()
-                                                .flatten(0, -1)
-                                                .viewAs(DType.UINT8)
-                                                .toByteArray());
-                            });
-        }
-        return Hashes.hex(digest);
+        List<Example> examples = pictures.examples();
+        CacheFile cache =
+                CacheFile.openOrMake(
+                        file,
+                        "latents",
+                        () ->
+                                Map.of(
+                                        MOMENTS,
+                                        encode(
+                                                examples,
+                                                augmentation,
+                                                autoencoder,
+                                                options,
+                                                listener)),
+                        pictures.fingerprint(),
+                        augmentation.description(),
+                        autoencoder.config().toString(),
+                        Hashes.of(autoencoder.state()),
+                        Long.toString(options.seed),
+                        Integer.toString(options.variants));
+        return new LatentCache(cache, autoencoder, options.variants);
     }
 
-    private static boolean isOf(Path file, String key) throws IOException {
-        if (!Files.exists(file)) {
-            return false;
-        }
-        try (var stored = Safetensors.open(file, LoadMode.MAPPED)) {
-            return key.equals(stored.metadata().get(KEY));
-        }
-    }
-
-    private static void make(
-            Path file,
-            String key,
-            PictureFolder folder,
-            AutoencoderKl autoencoder,
+    /** The moments of all pictures, {@code [rows,2C,H,W]}. */
+    private static Tensor encode(
+            List<Example> examples,
             Augmentation augmentation,
-            int variants,
-            long seed,
-            Progress progress)
+            AutoencoderKl autoencoder,
+            Options options,
+            CacheListener listener)
             throws IOException {
-        List<Example> examples = folder.examples();
-        int rows = Math.multiplyExact(examples.size(), variants);
-        try (var scope = TensorScope.open();
-                var mode = Mode.NO_GRAD.enter()) {
-            List<Tensor> means = new ArrayList<>();
-            List<Tensor> deviations = new ArrayList<>();
-            for (int from = 0; from < rows; from += BATCH) {
-                int count = Math.min(BATCH, rows - from);
-                List<BufferedImage> pictures = new ArrayList<>();
-                for (int row = from; row < from + count; row++) {
-                    var random = new SplittableRandom(Seeds.of(seed, row, 1));
-                    pictures.add(
-                            PictureLoader.decode(
-                                    examples.get(row / variants), augmentation, random));
+        int rows = Math.multiplyExact(examples.size(), options.variants);
+        PictureLoader.Plan plan =
+                row -> {
+                    int index = (int) (row / options.variants % examples.size());
+                    long variant = row % options.variants;
+                    return new PictureLoader.Sample(
+                            index, Seeds.of(options.seed, USE, index, variant));
+                };
+        var reading = new PictureLoader.Options(options.batchSize, 0, READERS, READERS, 0);
+        var all = new Rows(rows);
+        try (var loader = new PictureLoader(examples, augmentation, reading, plan)) {
+            loader.start(0);
+            for (int done = 0; done < rows; ) {
+                CacheFile.requireGoingOn(listener);
+                int count = Math.min(options.batchSize, rows - done);
+                try (var scope = TensorScope.open()) {
+                    Tensor images = loader.next().images().narrow(0, 0, count); // [N,3,H,W]
+                    all.add(moments(autoencoder, images), scope);
                 }
-                encode(autoencoder, pictures, means, deviations);
-                progress.encoded(from + count, rows);
+                done += count;
+                listener.encoded(done, rows);
             }
-            SafetensorsWriter.write(
-                    file,
-                    Map.of(MEAN, Ops.cat(0, means), DEVIATION, Ops.cat(0, deviations)),
-                    Map.of(KEY, key));
         }
+        return all.all();
     }
 
-    private static void encode(
-            AutoencoderKl autoencoder,
-            List<BufferedImage> pictures,
-            List<Tensor> means,
-            List<Tensor> deviations) {
-        try (var scope = TensorScope.open()) {
-            Tensor images =
-                    PictureLoader.batch(pictures, new int[pictures.size()])
-                            .images()
-                            .to(autoencoder.device())
-                            .to(autoencoder.dtype());
-            DiagonalGaussian posterior = autoencoder.encode(images);
-            Tensor mean = autoencoder.scaled(posterior.mean());
-            Tensor deviation =
-                    posterior
-                            .logVariance()
-                            .dividedBy(2)
-                            .exp()
-                            .times(autoencoder.config().scalingFactor());
-            means.add(scope.keep(mean.to(DType.FLOAT32).to(Device.CPU)));
-            deviations.add(scope.keep(deviation.to(DType.FLOAT32).to(Device.CPU)));
-        }
+    private static Tensor moments(AutoencoderKl autoencoder, Tensor images) {
+        DiagonalGaussian posterior =
+                autoencoder.encode(images.to(autoencoder.dtype()).to(autoencoder.device()));
+        return Ops.cat(1, posterior.mean(), posterior.logVariance()); // [N,2C,h,w]
     }
 
-    /** The number of latents: pictures times variants. */
-    public long size() {
-        return mean.size(0);
+    /** How many variants there are of each picture. */
+    public int variants() {
+        return variants;
+    }
+
+    /** How many rows there are: variants of pictures. */
+    public int rows() {
+        return (int) file.tensor(MOMENTS).size(0);
     }
 
     /**
-     * Draws latents.
+     * Draws latents from the encoder's distributions.
      *
-     * @param rows variant v of picture i is row i · variants + v
-     * @param noise on the CPU
-     * @return float32 {@code [N,C,h,w]} on the CPU, scaled, in the caller's scope
+     * @param rows numbers from 0
+     * @return float32 {@code [N,C,H,W]} on the CPU, {@linkplain AutoencoderKl#scaled scaled}
+     * @throws IndexOutOfBoundsException if there is no such row
      */
-    public Tensor sample(int[] rows, Generator noise) {
+    public Tensor sample(int[] rows, Generator generator) {
         try (var scope = TensorScope.open()) {
-            Tensor chosen = Tensor.copyOf(rows, rows.length).to(DType.INT64);
-            Tensor centre = mean.indexSelect(0, chosen);
-            Tensor drawn =
-                    Tensor.randn(centre.shape(), noise, DType.FLOAT32, Device.CPU)
-                            .times(deviation.indexSelect(0, chosen));
-            return scope.keep(centre.plus(drawn));
+            return scope.keep(autoencoder.scaled(posterior(rows).sample(generator)));
         }
     }
 
+    /**
+     * The most likely latents.
+     *
+     * @param rows numbers from 0
+     * @return float32 {@code [N,C,H,W]} on the CPU, {@linkplain AutoencoderKl#scaled scaled}
+     * @throws IndexOutOfBoundsException if there is no such row
+     */
+    public Tensor mean(int[] rows) {
+        try (var scope = TensorScope.open()) {
+            return scope.keep(autoencoder.scaled(posterior(rows).mode()));
+        }
+    }
+
+    private DiagonalGaussian posterior(int[] rows) {
+        return DiagonalGaussian.of(file.rows(MOMENTS, rows).to(DType.FLOAT32));
+    }
+
+    /** Lets go of the file. Closing twice is allowed. */
     @Override
     public void close() {
-        mean.close();
-        deviation.close();
+        file.close();
     }
 }

@@ -2,52 +2,82 @@ package dev.darkroom.models.training.data;
 
 import dev.darkroom.models.training.run.Seeds;
 
-import java.util.SplittableRandom;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.Map;
 
 /**
- * The order of a data set: every item once in each epoch, in a permutation of the seed and the
- * epoch. Any place can be asked for without those before it, so that a run may begin anywhere.
+ * The order in which examples are shown: shuffled anew in each epoch, without an end. What a sample
+ * is depends on nothing but the seed and its number, so that a run can begin anywhere. May be used
+ * by several threads at once.
  */
 public final class Order {
-    private final long seed;
+    /** Tells these seeds from the ones of other uses. */
+    private static final long USE = 0x6f72646572L;
+
+    /** Batches that are read ahead cross the end of an epoch. */
+    private static final int EPOCHS_KEPT = 2;
+
     private final int size;
-    private long epoch = -1;
-    private int[] permutation = {};
+    private final long seed;
+
+    /** Permutations by epoch. */
+    private final Map<Long, int[]> epochs = new LinkedHashMap<>();
 
     /**
-     * @param seed of all epochs
-     * @param size items of the data set
+     * @param size how many examples there are
+     * @throws IllegalArgumentException if there is none
      */
-    public Order(long seed, int size) {
+    public Order(int size, long seed) {
         if (size < 1) {
-            throw new IllegalArgumentException("a data set has one item or more, not " + size);
+            throw new IllegalArgumentException("there is no order of " + size + " examples");
         }
-        this.seed = seed;
         this.size = size;
+        this.seed = seed;
+    }
+
+    /** The epoch of a sample, both from 0. */
+    public long epoch(long sample) {
+        return sample / size;
     }
 
     /**
-     * The item at a place; those of an epoch are prepared with its first one.
+     * Which example a sample shows.
      *
-     * @param place from 0, through all epochs
+     * @param sample its number in the run, from 0
+     * @return from 0
      */
-    public synchronized int at(long place) {
-        if (place / size != epoch) {
-            epoch = place / size;
-            permutation = permutation(epoch);
+    public int index(long sample) {
+        if (sample < 0) {
+            throw new IllegalArgumentException("samples are counted from 0, not " + sample);
         }
-        return permutation[(int) (place % size)];
+        return permutation(epoch(sample))[(int) (sample % size)];
     }
 
-    /** Fisher and Yates's shuffle. */
-    private int[] permutation(long epoch) {
-        var random = new SplittableRandom(Seeds.of(seed, epoch));
-        var items = new int[size];
-        for (int i = 0; i < size; i++) {
-            int j = random.nextInt(i + 1);
-            items[i] = items[j];
-            items[j] = i;
+    private synchronized int[] permutation(long epoch) {
+        int[] permutation = epochs.get(epoch);
+        if (permutation == null) {
+            permutation = shuffled(epoch);
+            epochs.put(epoch, permutation);
+            if (epochs.size() > EPOCHS_KEPT) {
+                Iterator<Long> oldest = epochs.keySet().iterator();
+                oldest.next();
+                oldest.remove();
+            }
         }
-        return items;
+        return permutation;
+    }
+
+    /** Durstenfeld's shuffle (1964, "Algorithm 235: Random permutation"). */
+    private int[] shuffled(long epoch) {
+        var permutation = new int[size];
+        for (int i = 0; i < size; i++) {
+            // 64 bits, scaled: uneven by less than size / 2⁶⁴
+            long bits = Seeds.of(seed, USE, epoch, i);
+            int j = (int) Math.unsignedMultiplyHigh(bits, i + 1L);
+            permutation[i] = permutation[j];
+            permutation[j] = i;
+        }
+        return permutation;
     }
 }

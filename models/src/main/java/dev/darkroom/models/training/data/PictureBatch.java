@@ -4,26 +4,34 @@ import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
 
+import java.util.List;
+
 /**
- * Decoded pictures of one size.
+ * Pictures of one size.
  *
- * @param rgb red, green and blue of each pixel, row by row, picture by picture
- * @param height in pixels
- * @param width in pixels
- * @param examples which of the data set they are
+ * @param firstSample the number of the first one in the run; the others follow
+ * @param examples what they are
+ * @param height of each, in pixels
+ * @param width of each, in pixels
+ * @param pixels red, green and blue of each pixel, row by row, {@code [N,H,W,3]}
  */
-@SuppressWarnings("ArrayRecordComponent") // raw buffers
-public record PictureBatch(byte[] rgb, int height, int width, int[] examples) {
-    /** The pictures, float32 {@code [N,3,H,W]} from −1 to 1, in the caller's scope. */
+@SuppressWarnings("ArrayRecordComponent") // a raw buffer; copies would double a batch's memory
+public record PictureBatch(
+        long firstSample, List<Example> examples, int height, int width, byte[] pixels) {
+    public PictureBatch {
+        examples = List.copyOf(examples);
+    }
+
+    /**
+     * The pictures as networks see them.
+     *
+     * @return float32 {@code [N,3,H,W]} from −1 to 1, on the CPU
+     */
     public Tensor images() {
         try (var scope = TensorScope.open()) {
-            Tensor pixels = Tensor.copyOf(rgb, examples.length, height, width, 3); // uint8
-            return scope.keep(
-                    pixels.permute(0, 3, 1, 2)
-                            .to(DType.FLOAT32)
-                            .contiguous()
-                            .dividedBy(127.5)
-                            .minus(1));
+            Tensor bytes = Tensor.copyOf(pixels, examples.size(), height, width, 3);
+            Tensor planes = bytes.permute(0, 3, 1, 2).contiguous(); // [N,3,H,W]
+            return scope.keep(planes.to(DType.FLOAT32).dividedBy(127.5).minus(1));
         }
     }
 }

@@ -1,184 +1,173 @@
 package dev.darkroom.models.training.data;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.json.JsonMapper;
-
 import dev.darkroom.models.training.run.Hashes;
 
 import java.io.IOException;
-import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
-import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.HashSet;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.stream.Stream;
 
 /**
- * A folder of pictures with captions: a text file beside each, {@code cat.png} and {@code cat.txt},
- * or {@code metadata.jsonl}, a JSON object a line with {@code file_name}, {@code text} and whatever
- * else is to be kept.
+ * A folder of pictures with captions, in one of two forms:
+ *
+ * <ul>
+ *   <li>{@code metadata.jsonl} with a JSON object in each line: {@code file_name} is a picture in
+ *       the folder or a folder inside, {@code text} its caption; other fields are kept. Pictures
+ *       that it does not name are left out.
+ *   <li>beside each picture {@code NAME.png} its caption in {@code NAME.txt}, without white space
+ *       around it; no folders inside.
+ * </ul>
+ *
+ * Pictures are PNG, JPEG, BMP or GIF (of which the first frame counts). They are not opened yet.
  */
 public final class PictureFolder {
-    private static final String METADATA = "metadata.jsonl";
-    private static final Set<String> KINDS = Set.of("png", "jpg", "jpeg", "gif", "bmp");
-    private static final JsonMapper JSON = JsonMapper.builder().build();
-
-    /**
-     * A picture and what is known of it.
-     *
-     * @param file of the picture
-     * @param caption of it
-     * @param fields the other fields of its line, as texts
-     */
-    public record Example(Path file, String caption, Map<String, String> fields) {}
+    private static final Set<String> FORMATS = Set.of("png", "jpg", "jpeg", "bmp", "gif");
 
     private final Path folder;
-    private final List<Example> examples;
+    private final Map<String, Example> examples;
 
-    private PictureFolder(Path folder, List<Example> examples) {
+    private PictureFolder(Path folder, Map<String, Example> examples) {
         this.folder = folder;
-        this.examples = List.copyOf(examples);
+        this.examples = examples;
     }
 
     /**
-     * Finds the pictures; none is decoded yet.
+     * Lists a folder.
      *
-     * @throws IOException if there are none, a caption or a picture is missing, or a line of {@code
-     *     metadata.jsonl} can't be understood
+     * @throws DataException if it is in neither form or in both, or a line, a picture or a caption
+     *     is missing, wrong or given twice; it names the file and the line
+     * @throws IOException if something can't be read
      */
     public static PictureFolder open(Path folder) throws IOException {
         if (!Files.isDirectory(folder)) {
-            throw new IOException("there is no folder of pictures " + folder);
+            throw new DataException(
+                    folder,
+                    Files.exists(folder) ? "this is not a folder" : "there is no such folder",
+                    null);
         }
-        Path metadata = folder.resolve(METADATA);
-        List<Example> examples =
-                Files.exists(metadata) ? listed(folder, metadata) : withTexts(folder);
-        if (examples.isEmpty()) {
-            throw new IOException(
-                    folder
-                            + " holds no pictures ("
-                            + String.join(", ", KINDS.stream().sorted().toList())
-                            + ")");
-        }
-        return new PictureFolder(folder, examples);
+        List<Path> pictures = pictures(folder);
+        return new PictureFolder(
+                folder,
+                Files.exists(folder.resolve(Metadata.NAME))
+                        ? fromMetadata(folder, pictures)
+                        : fromTexts(folder, pictures));
     }
 
-    private static List<Example> withTexts(Path folder) throws IOException {
-        List<Path> pictures;
+    private static List<Path> pictures(Path folder) throws IOException {
         try (Stream<Path> files = Files.list(folder)) {
-            pictures = files.filter(PictureFolder::isPicture).sorted().toList();
+            return files.filter(PictureFolder::isPicture).sorted().toList();
         }
-        List<Example> examples = new ArrayList<>();
-        Set<Path> captions = new HashSet<>();
+    }
+
+    static boolean isPicture(Path file) {
+        String name = file.getFileName().toString();
+        int dot = name.lastIndexOf('.');
+        return dot > 0 && FORMATS.contains(name.substring(dot + 1).toLowerCase(Locale.ROOT));
+    }
+
+    private static Map<String, Example> fromMetadata(Path folder, List<Path> pictures)
+            throws IOException {
         for (Path picture : pictures) {
-            String name = picture.getFileName().toString();
-            Path caption =
-                    picture.resolveSibling(name.substring(0, name.lastIndexOf('.')) + ".txt");
-            if (!Files.isRegularFile(caption)) {
-                throw new IOException(
-                        picture
-                                + " has no caption: there is neither "
-                                + caption
+            if (Files.exists(text(picture))) {
+                throw new DataException(
+                        folder.resolve(Metadata.NAME),
+                        "there is also "
+                                + text(picture).getFileName()
+                                + ": captions come from one or the other; delete one of them",
+                        null);
+            }
+        }
+        return Metadata.read(folder);
+    }
+
+    private static Map<String, Example> fromTexts(Path folder, List<Path> pictures)
+            throws IOException {
+        if (pictures.isEmpty()) {
+            throw new DataException(
+                    folder,
+                    "there is neither a "
+                            + Metadata.NAME
+                            + " nor a picture (png, jpg, jpeg, bmp or gif) with its caption in a"
+                            + " .txt file beside it",
+                    null);
+        }
+        var examples = new TreeMap<String, Example>();
+        var texts = new TreeMap<Path, Path>();
+        for (Path picture : pictures) {
+            Path text = text(picture);
+            if (!Files.exists(text)) {
+                throw new DataException(
+                        picture,
+                        "its caption is missing: there is neither a "
+                                + text.getFileName()
                                 + " nor a "
-                                + METADATA);
+                                + Metadata.NAME,
+                        null);
             }
-            if (!captions.add(caption)) {
-                throw new IOException(caption + " is the caption of two pictures; rename one");
+            Path other = texts.put(text, picture);
+            if (other != null) {
+                throw new DataException(
+                        picture,
+                        "its caption, "
+                                + text.getFileName()
+                                + ", is already that of "
+                                + other.getFileName(),
+                        null);
             }
-            examples.add(new Example(picture, read(caption).strip(), Map.of()));
+            examples.put(
+                    picture.getFileName().toString(),
+                    new Example(picture, caption(text), Map.of()));
         }
         return examples;
     }
 
-    private static boolean isPicture(Path file) {
-        String name = file.getFileName().toString().toLowerCase(Locale.ROOT);
-        return KINDS.contains(name.substring(name.lastIndexOf('.') + 1))
-                && Files.isRegularFile(file);
+    private static Path text(Path picture) {
+        String name = picture.getFileName().toString();
+        return picture.resolveSibling(name.substring(0, name.lastIndexOf('.')) + ".txt");
     }
 
-    private static String read(Path file) throws IOException {
-        try {
-            return Files.readString(file);
-        } catch (CharacterCodingException e) {
-            throw new IOException(file + " is not UTF-8", e);
+    private static String caption(Path text) throws IOException {
+        String caption = Metadata.utf8(text).strip();
+        if (caption.isEmpty()) {
+            throw new DataException(text, "the caption is empty", null);
         }
+        return caption;
     }
 
-    private static List<Example> listed(Path folder, Path metadata) throws IOException {
-        List<Example> examples = new ArrayList<>();
-        Set<Path> seen = new HashSet<>();
-        List<String> lines = read(metadata).lines().toList();
-        for (int i = 0; i < lines.size(); i++) {
-            if (lines.get(i).isBlank()) {
-                continue;
-            }
-            String where = metadata + ", line " + (i + 1) + ": ";
-            Example example = example(folder, where, lines.get(i));
-            if (!seen.add(example.file)) {
-                throw new IOException(where + example.file + " was listed before");
-            }
-            examples.add(example);
-        }
-        return examples;
+    /** The folder. */
+    public Path path() {
+        return folder;
     }
 
-    private static Example example(Path folder, String where, String line) throws IOException {
-        JsonNode json;
-        try {
-            json = JSON.readTree(line);
-        } catch (JsonProcessingException e) {
-            throw new IOException(where + "no JSON object: " + e.getOriginalMessage(), e);
-        }
-        Map<String, String> fields = new LinkedHashMap<>();
-        json.properties().forEach(each -> fields.put(each.getKey(), each.getValue().asText()));
-        String name = fields.remove("file_name");
-        String caption = fields.remove("text");
-        if (name == null || caption == null) {
-            throw new IOException(where + "file_name and text are needed");
-        }
-        return new Example(inside(folder, where, name), caption.strip(), fields);
-    }
-
-    private static Path inside(Path folder, String where, String name) throws IOException {
-        try {
-            Path file = folder.resolve(name).normalize();
-            if (!file.startsWith(folder.normalize())) {
-                throw new IOException(where + name + " leads out of the folder");
-            }
-            if (!Files.isRegularFile(file)) {
-                throw new IOException(where + "there is no picture " + file);
-            }
-            return file;
-        } catch (InvalidPathException e) {
-            throw new IOException(where + "no file name: " + name, e);
-        }
-    }
-
-    /** The pictures, in the order of their names or of the lines. */
+    /** All pictures, sorted by their names within the folder. */
     public List<Example> examples() {
-        return examples;
+        return List.copyOf(examples.values());
+    }
+
+    /** The distinct captions, sorted. */
+    public List<String> captions() {
+        return examples.values().stream().map(Example::caption).distinct().sorted().toList();
     }
 
     /**
-     * The SHA-256 of names, captions, fields and sizes of the files: two folders that differ in it
-     * are different data.
+     * The SHA-256 of names, captions, fields and the bytes of the pictures: another one for another
+     * data set, wherever the folder lies. Reads every file.
+     *
+     * @return hexadecimal digits
      */
     public String fingerprint() throws IOException {
         var digest = Hashes.sha256();
-        for (Example example : examples) {
-            Hashes.update(
-                    digest,
-                    folder.relativize(example.file).toString().replace('\\', '/'),
-                    example.caption,
-                    String.valueOf(example.fields),
-                    String.valueOf(Files.size(example.file)));
+        for (var each : examples.entrySet()) {
+            Example example = each.getValue();
+            Hashes.update(digest, each.getKey(), example.caption());
+            new TreeMap<>(example.fields())
+                    .forEach((name, value) -> Hashes.update(digest, name, value));
+            Hashes.update(digest, Hashes.of(example.file()));
         }
         return Hashes.hex(digest);
     }

@@ -1,176 +1,245 @@
 package dev.darkroom.models.training.data;
 
-import dev.darkroom.models.training.data.PictureFolder.Example;
+import dev.darkroom.models.pipeline.Picture;
 import dev.darkroom.models.training.run.Seeds;
 
-import java.awt.Color;
-import java.awt.Graphics2D;
-import java.awt.image.BufferedImage;
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Queue;
+import java.util.Map;
 import java.util.SplittableRandom;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-
-import javax.imageio.ImageIO;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * Decodes the batches of a run ahead of its steps, on a thread of its own. A sample is the same
- * whenever it is decoded: its place in the {@link Order} and its augmentation come from the seed
- * and its number.
+ * Reads batches of pictures ahead of the step, on threads of its own. A batch depends on nothing
+ * but the folder, the augmentation, the seed and its place: not on threads, and not on where the
+ * run began. Not for use by several threads at once.
  */
 public final class PictureLoader implements AutoCloseable {
-    private static final int AHEAD = 4;
+    /** Tells these seeds from the ones of other uses. */
+    private static final long USE = 0x6175676d656e74L;
+
+    /**
+     * How pictures are read.
+     *
+     * @param batchSize pictures in a batch
+     * @param seed of order and augmentation
+     * @param ahead batches that are read before they are asked for
+     * @param threads that read
+     * @param cacheBytes of decoded pictures, three for each pixel, that are kept for the next
+     *     epoch; those that come later are decoded each time
+     */
+    public record Options(int batchSize, long seed, int ahead, int threads, long cacheBytes) {
+        public Options {
+            require(batchSize >= 1, "batchSize", batchSize);
+            require(ahead >= 1, "ahead", ahead);
+            require(threads >= 1, "threads", threads);
+            require(cacheBytes >= 0, "cacheBytes", cacheBytes);
+        }
+
+        private static void require(boolean holds, String what, Number value) {
+            if (!holds) {
+                throw new IllegalArgumentException(what + " can't be " + value);
+            }
+        }
+    }
+
+    /**
+     * What a sample is.
+     *
+     * @param index of the example
+     * @param seed of its augmentation
+     */
+    record Sample(int index, long seed) {}
+
+    /** Tells what a sample is, by its number. */
+    @FunctionalInterface
+    interface Plan {
+        Sample at(long sample);
+    }
 
     private final List<Example> examples;
     private final Augmentation augmentation;
-    private final int batch;
-    private final long seed;
-    private final Order order;
-    private final ExecutorService decoder =
-            Executors.newSingleThreadExecutor(
-                    task -> Thread.ofPlatform().daemon().name("darkroom-pictures").unstarted(task));
-    private final Queue<Future<PictureBatch>> ready = new ArrayDeque<>();
-    private long next;
+    private final Options options;
+    private final Plan plan;
+    private final ExecutorService threads;
+    private final ArrayDeque<Future<PictureBatch>> waiting = new ArrayDeque<>();
+    private final Map<Integer, Picture> cache = new ConcurrentHashMap<>();
+    private final AtomicLong cached = new AtomicLong();
+    private long nextSample = -1;
 
     /**
-     * A loader that begins with the first sample.
+     * A loader that has not begun.
      *
-     * @param batch pictures in a batch
-     * @param seed of the order and the augmentation
+     * @param examples at least one
+     * @param augmentation must bring all pictures to one size
      */
-    public PictureLoader(PictureFolder folder, Augmentation augmentation, int batch, long seed) {
-        if (batch < 1) {
-            throw new IllegalArgumentException("a batch has one picture or more, not " + batch);
-        }
-        examples = folder.examples();
+    public PictureLoader(List<Example> examples, Augmentation augmentation, Options options) {
+        this(examples, augmentation, options, shuffled(examples.size(), options.seed));
+    }
+
+    PictureLoader(List<Example> examples, Augmentation augmentation, Options options, Plan plan) {
+        this.examples = List.copyOf(examples);
         this.augmentation = augmentation;
-        this.batch = batch;
-        this.seed = seed;
-        order = new Order(seed, examples.size());
+        this.options = options;
+        this.plan = plan;
+        threads =
+                Executors.newFixedThreadPool(
+                        options.threads,
+                        Thread.ofPlatform().daemon().name("darkroom-pictures-", 0).factory());
+    }
+
+    private static Plan shuffled(int size, long seed) {
+        var order = new Order(size, seed);
+        return sample -> new Sample(order.index(sample), Seeds.of(seed, USE, sample));
     }
 
     /**
-     * Goes on from a sample.
+     * Begins to read, or goes on elsewhere.
      *
-     * @param sample its number, from 0 through all epochs
+     * @param firstSample the number of the next batch's first sample in the run
+     * @throws IllegalStateException if the loader is closed
      */
-    public void start(long sample) {
-        ready.forEach(batch -> batch.cancel(false));
-        ready.clear();
-        next = sample;
+    public void start(long firstSample) {
+        if (firstSample < 0) {
+            throw new IllegalArgumentException("samples are counted from 0, not " + firstSample);
+        }
+        requireOpen();
+        cancel();
+        nextSample = firstSample;
+        while (waiting.size() < options.ahead) {
+            readOneMore();
+        }
+    }
+
+    private void readOneMore() {
+        long first = nextSample;
+        waiting.add(threads.submit(() -> read(first)));
+        nextSample += options.batchSize;
     }
 
     /**
-     * The next batch.
+     * The next batch, when it is read.
      *
-     * @throws IOException if a picture can't be decoded, or two of the batch differ in size
+     * @throws IOException if a picture can't be read, or two have different sizes; the next call
+     *     says the same
+     * @throws InterruptedIOException if the thread is interrupted; the next call gives the batch
+     * @throws IllegalStateException before {@link #start} or after {@link #close}
      */
     public PictureBatch next() throws IOException {
-        while (ready.size() < AHEAD) {
-            long first = next;
-            ready.add(decoder.submit(() -> decode(first)));
-            next += batch;
+        requireOpen();
+        Future<PictureBatch> first = waiting.peek();
+        if (first == null) {
+            throw new IllegalStateException("the loader was not started");
         }
         try {
-            return ready.remove().get();
+            PictureBatch batch = first.get();
+            waiting.remove();
+            readOneMore();
+            return batch;
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw new IOException("interrupted while waiting for pictures", e);
+            throw new InterruptedIOException("interrupted while waiting for pictures");
         } catch (ExecutionException e) {
-            if (e.getCause() instanceof IOException cause) {
-                throw new IOException(cause.getMessage(), cause);
+            throw rethrown(e.getCause());
+        }
+    }
+
+    /** A failure of a reading thread, as one of the caller's. */
+    private static IOException rethrown(@Nullable Throwable cause) {
+        return switch (cause) {
+            case Error e -> throw e;
+            case DataException e -> e;
+            case null, default -> new IOException(cause);
+        };
+    }
+
+    // ---- On the reading threads ----
+
+    private PictureBatch read(long firstSample) throws IOException {
+        Picture first = picture(plan.at(firstSample));
+        byte[] pixels = new byte[Math.multiplyExact(options.batchSize, first.rgb().length)];
+        var batch = new ArrayList<Example>(options.batchSize);
+        for (int i = 0; i < options.batchSize; i++) {
+            if (Thread.interrupted()) {
+                throw new InterruptedIOException("no longer wanted");
             }
-            throw new IllegalStateException("a picture could not be decoded", e);
+            Sample sample = plan.at(firstSample + i);
+            Example example = examples.get(sample.index);
+            Picture picture = i == 0 ? first : picture(sample);
+            if (picture.width() != first.width() || picture.height() != first.height()) {
+                throw differing(batch.getFirst(), first, example, picture);
+            }
+            System.arraycopy(picture.rgb(), 0, pixels, i * first.rgb().length, first.rgb().length);
+            batch.add(example);
         }
+        return new PictureBatch(firstSample, batch, first.height(), first.width(), pixels);
     }
 
-    private PictureBatch decode(long first) throws IOException {
-        var chosen = new int[batch];
-        List<BufferedImage> pictures = new ArrayList<>();
-        for (int i = 0; i < batch; i++) {
-            chosen[i] = order.at(first + i);
-            Example example = examples.get(chosen[i]);
-            BufferedImage picture =
-                    decode(
-                            example,
-                            augmentation,
-                            new SplittableRandom(Seeds.of(seed, first + i, 0)));
-            requireSameSize(picture, example, pictures, chosen);
-            pictures.add(picture);
-        }
-        return batch(pictures, chosen);
+    private static DataException differing(
+            Example example, Picture picture, Example other, Picture otherPicture) {
+        return new DataException(
+                other.file(),
+                "%d×%d pixels, but %s of the same batch has %d×%d; bring them to one size"
+                        .formatted(
+                                otherPicture.width(),
+                                otherPicture.height(),
+                                example.file(),
+                                picture.width(),
+                                picture.height()),
+                null);
     }
 
-    private void requireSameSize(
-            BufferedImage picture, Example example, List<BufferedImage> before, int[] chosen)
-            throws IOException {
-        if (before.isEmpty()) {
-            return;
+    private Picture picture(Sample sample) throws IOException {
+        Picture picture = cache.get(sample.index);
+        if (picture == null) {
+            picture = PictureFile.read(examples.get(sample.index).file());
+            keep(sample.index, picture);
         }
-        BufferedImage first = before.getFirst();
-        if (first.getWidth() != picture.getWidth() || first.getHeight() != picture.getHeight()) {
-            throw new IOException(
-                    "pictures of a batch must have one size, but %s has %d×%d and %s %d×%d"
-                            .formatted(
-                                    examples.get(chosen[0]).file(),
-                                    first.getWidth(),
-                                    first.getHeight(),
-                                    example.file(),
-                                    picture.getWidth(),
-                                    picture.getHeight()));
-        }
-    }
-
-    /** Decodes and augments a picture; what is transparent lies on white. */
-    static BufferedImage decode(Example example, Augmentation augmentation, SplittableRandom random)
-            throws IOException {
-        BufferedImage decoded;
         try {
-            decoded = ImageIO.read(example.file().toFile());
-        } catch (IOException | RuntimeException e) {
-            throw new IOException(example.file() + " can't be decoded: " + e.getMessage(), e);
-        }
-        if (decoded == null) {
-            throw new IOException(example.file() + " is no picture that can be decoded");
-        }
-        var rgb =
-                new BufferedImage(
-                        decoded.getWidth(), decoded.getHeight(), BufferedImage.TYPE_INT_RGB);
-        Graphics2D graphics = rgb.createGraphics();
-        graphics.drawImage(decoded, 0, 0, Color.WHITE, null);
-        graphics.dispose();
-        try {
-            return augmentation.apply(rgb, random);
+            return augmentation.change().apply(picture, new SplittableRandom(sample.seed));
         } catch (IllegalArgumentException e) {
-            throw new IOException(example.file() + ": " + e.getMessage(), e);
+            throw new DataException(
+                    examples.get(sample.index).file(), String.valueOf(e.getMessage()), e);
         }
     }
 
-    /** Puts pictures of one size together. */
-    static PictureBatch batch(List<BufferedImage> pictures, int[] examples) {
-        int width = pictures.getFirst().getWidth();
-        int height = pictures.getFirst().getHeight();
-        var rgb = new byte[pictures.size() * height * width * 3];
-        int at = 0;
-        for (BufferedImage picture : pictures) {
-            for (int pixel : picture.getRGB(0, 0, width, height, null, 0, width)) {
-                rgb[at++] = (byte) (pixel >> 16);
-                rgb[at++] = (byte) (pixel >> 8);
-                rgb[at++] = (byte) pixel;
-            }
+    private void keep(int index, Picture picture) {
+        int bytes = picture.rgb().length;
+        if (cached.addAndGet(bytes) > options.cacheBytes
+                || cache.putIfAbsent(index, picture) != null) {
+            cached.addAndGet(-bytes);
         }
-        return new PictureBatch(rgb, height, width, examples);
     }
 
-    /** Ends the thread. */
+    // ---- The end ----
+
+    private void requireOpen() {
+        if (threads.isShutdown()) {
+            throw new IllegalStateException("the loader is closed");
+        }
+    }
+
+    private void cancel() {
+        waiting.forEach(each -> each.cancel(true));
+        waiting.clear();
+    }
+
+    /** Ends the threads and waits for that. Closing twice is allowed. */
     @Override
     public void close() {
-        decoder.shutdownNow();
+        cancel();
+        threads.shutdownNow();
+        threads.close();
+        cache.clear();
     }
 }

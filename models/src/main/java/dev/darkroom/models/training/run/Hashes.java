@@ -1,5 +1,10 @@
 package dev.darkroom.models.training.run;
 
+import dev.darkroom.runtime.Device;
+import dev.darkroom.runtime.Mode;
+import dev.darkroom.runtime.Tensor;
+import dev.darkroom.runtime.TensorScope;
+
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -7,9 +12,13 @@ import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
+import java.util.Map;
+import java.util.TreeMap;
 
-/** SHA-256 of files and texts. */
+/** SHA-256 of files, texts and tensors. */
 public final class Hashes {
+    private static final int CHUNK = 1 << 20;
+
     private Hashes() {}
 
     /** A new digest. */
@@ -34,11 +43,38 @@ public final class Hashes {
         return HexFormat.of().formatHex(digest.digest());
     }
 
+    /** The hash of tensors: their names, types, shapes and elements. */
+    public static String of(Map<String, Tensor> tensors) {
+        var digest = sha256();
+        new TreeMap<>(tensors)
+                .forEach(
+                        (name, tensor) -> {
+                            update(
+                                    digest,
+                                    name,
+                                    tensor.dtype().toString(),
+                                    tensor.shape().toString());
+                            updateElements(digest, tensor);
+                        });
+        return hex(digest);
+    }
+
+    private static void updateElements(MessageDigest digest, Tensor tensor) {
+        try (var scope = TensorScope.open();
+                var mode = Mode.NO_GRAD.enter()) {
+            Tensor elements = tensor.to(Device.CPU).contiguous();
+            long size = elements.elements() * elements.dtype().bytes();
+            for (long done = 0; done < size; done += CHUNK) {
+                digest.update(elements.buffer(done, (int) Math.min(CHUNK, size - done)));
+            }
+        }
+    }
+
     /** The hash of a file's bytes. */
     public static String of(Path file) throws IOException {
         var digest = sha256();
         try (var in = Files.newInputStream(file)) {
-            var buffer = new byte[1 << 20];
+            var buffer = new byte[CHUNK];
             for (int read = in.read(buffer); read >= 0; read = in.read(buffer)) {
                 digest.update(buffer, 0, read);
             }

@@ -29,6 +29,9 @@ final class AutoencoderTask implements Task {
 
     private static final int SHOWN = 8;
 
+    /** Batches that are decoded before they are needed. */
+    private static final int AHEAD = 4;
+
     private final AutoencoderStage stage;
     private final TrainingConfig config;
     private final AutoencoderKl network;
@@ -59,7 +62,14 @@ final class AutoencoderTask implements Task {
     }
 
     private PictureLoader loader(Augmentation augmentation, int batch) {
-        return new PictureLoader(folder, augmentation, batch, config.seed());
+        return loader(augmentation, batch, config.seed());
+    }
+
+    private PictureLoader loader(Augmentation augmentation, int batch, long seed) {
+        return new PictureLoader(
+                folder.examples(),
+                augmentation,
+                new PictureLoader.Options(batch, seed, AHEAD, 1, 0));
     }
 
     private long samplesPerStep(boolean isWhole) {
@@ -112,8 +122,7 @@ final class AutoencoderTask implements Task {
     /** Whole pictures in the order of a fixed seed. */
     private Tensor first(int count, long from) throws IOException {
         int number = Math.min(count, folder.examples().size());
-        try (var loader =
-                new PictureLoader(folder, Augmentation.fit(stage.pictures().size()), number, 0)) {
+        try (var loader = loader(Augmentation.fit(stage.pictures().size()), number, 0)) {
             loader.start(from);
             return loader.next().images().to(config.device()).to(network.dtype());
         }

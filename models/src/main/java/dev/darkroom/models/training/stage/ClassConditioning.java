@@ -77,7 +77,7 @@ final class ClassConditioning implements Conditioning {
     }
 
     @Override
-    public ObjectNode config() {
+    public ObjectNode json() {
         return json;
     }
 

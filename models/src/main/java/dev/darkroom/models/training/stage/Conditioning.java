@@ -39,8 +39,8 @@ interface Conditioning extends AutoCloseable {
     /** The class of pipelines of such networks. */
     String pipelineClass();
 
-    /** The network's config. */
-    ObjectNode config();
+    /** The network's config, as it is written. */
+    ObjectNode json();
 
     /** Writes the parts that condition it, all but the network itself. */
     void write(HubFolder hub, DType dtype) throws IOException;

@@ -8,6 +8,7 @@ import dev.darkroom.models.t5.T5Config;
 import dev.darkroom.models.t5.T5Encoder;
 import dev.darkroom.models.tokenizer.Tokenizer;
 import dev.darkroom.models.tokenizer.Tokenizers;
+import dev.darkroom.models.training.data.Example;
 import dev.darkroom.models.training.data.PictureFolder;
 import dev.darkroom.models.training.objective.Objective;
 import dev.darkroom.models.training.run.RunListener;
@@ -22,7 +23,6 @@ import org.jspecify.annotations.Nullable;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 
 /**
@@ -147,9 +147,8 @@ record DiffusionStage(
         fill(json, "in_channels", channels);
         fill(json, "out_channels", channels);
         fill(json, "sample_size", data.latentSize());
-        List<PictureFolder.Example> examples = folder.examples();
         if (text == null) {
-            var labels = examples.stream().map(this::label).toList();
+            var labels = folder.examples().stream().map(this::label).toList();
             return new ClassConditioning(json, labels, config.device());
         }
         ObjectNode encoder = HubFolder.object(text.encoder());
@@ -172,15 +171,16 @@ record DiffusionStage(
         drawn.train();
         return new CaptionConditioning(
                 json,
-                text.tokenizer(),
-                tokenizer,
-                encoder,
-                drawn,
-                examples.stream().map(PictureFolder.Example::caption).toList(),
-                text.places());
+                new TrainedCaptions(
+                        text.tokenizer(),
+                        tokenizer,
+                        encoder,
+                        drawn,
+                        folder.captions(),
+                        text.places()));
     }
 
-    private String label(PictureFolder.Example example) {
+    private String label(Example example) {
         if (classField == null) {
             return example.caption();
         }

@@ -118,7 +118,8 @@ record DistillationStage(
         var folder = PictureFolder.open(latents.folder());
         LatentConsistency objective = student.objective(teacher.sampler());
         try (var data = LatentData.open(latents, folder, config, out, listener);
-                var conditioning = teacher.conditioning(folder, config.dtype(), config.device());
+                var conditioning =
+                        teacher.conditioning(folder, LatentData.cache(out, "captions"), listener);
                 var frozen = teacher.network(conditioning, config.dtype(), config.device());
                 var trained = teacher.network(conditioning, config.dtype(), config.device());
                 var target = teacher.network(conditioning, config.dtype(), config.device());

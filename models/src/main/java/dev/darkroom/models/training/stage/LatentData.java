@@ -2,6 +2,7 @@ package dev.darkroom.models.training.stage;
 
 import dev.darkroom.models.config.ConfigReader;
 import dev.darkroom.models.training.data.Augmentation;
+import dev.darkroom.models.training.data.CacheListener;
 import dev.darkroom.models.training.data.LatentCache;
 import dev.darkroom.models.training.data.Order;
 import dev.darkroom.models.training.data.PictureFolder;
@@ -46,6 +47,9 @@ final class LatentData implements AutoCloseable {
         }
     }
 
+    /** Pictures that are encoded together. */
+    private static final int BATCH = 16;
+
     private final Config config;
     private final TrainingConfig training;
     private final PictureFolder folder;
@@ -64,7 +68,7 @@ final class LatentData implements AutoCloseable {
         this.folder = folder;
         this.autoencoder = autoencoder;
         this.latents = latents;
-        order = new Order(training.seed(), folder.examples().size() * config.variants());
+        order = new Order(latents.rows(), training.seed());
     }
 
     /**
@@ -80,28 +84,44 @@ final class LatentData implements AutoCloseable {
             RunListener listener)
             throws IOException {
         var kl = AutoencoderKlConfig.read(config.autoencoder.resolve("config.json"));
-        Path kept = Files.createDirectories(out.resolve("training")).resolve("latents.safetensors");
-        var augmentation = Augmentation.fit(config.size).then(Augmentation.flip(config.flip));
-        try (var autoencoder =
+        AutoencoderKl autoencoder =
                 Inputs.network(
                         config.autoencoder,
                         WeightFiles.DIFFUSERS,
                         DType.FLOAT32,
                         training.device(),
-                        (weights, dtype, device) ->
-                                AutoencoderKl.load(weights, kl, dtype, device))) {
+                        (weights, dtype, device) -> AutoencoderKl.load(weights, kl, dtype, device));
+        try (autoencoder) {
             var latents =
                     LatentCache.openOrMake(
-                            kept,
+                            cache(out, "latents"),
                             folder,
+                            Augmentation.fit(config.size).then(Augmentation.flip(config.flip)),
                             autoencoder,
-                            augmentation,
-                            "fit %d, flip %s".formatted(config.size, config.flip),
-                            config.variants,
-                            training.seed(),
-                            listener::prepared);
+                            new LatentCache.Options(config.variants, training.seed(), BATCH),
+                            watching(listener));
             return new LatentData(config, training, folder, kl, latents);
         }
+    }
+
+    /** Where what frozen networks made is kept. */
+    static Path cache(Path out, String name) throws IOException {
+        return Files.createDirectories(out.resolve("training")).resolve(name + ".safetensors");
+    }
+
+    /** Lets a run's listener watch over a cache. */
+    static CacheListener watching(RunListener listener) {
+        return new CacheListener() {
+            @Override
+            public void encoded(long done, long total) {
+                listener.prepared(done, total);
+            }
+
+            @Override
+            public boolean isCancelled() {
+                return listener.isStopping();
+            }
+        };
     }
 
     AutoencoderKlConfig autoencoder() {
@@ -131,7 +151,7 @@ final class LatentData implements AutoCloseable {
         long first = samples(step) + (long) part * training.batch();
         var rows = new int[training.batch()];
         for (int i = 0; i < rows.length; i++) {
-            rows[i] = order.at(first + i);
+            rows[i] = order.index(first + i);
         }
         return rows;
     }

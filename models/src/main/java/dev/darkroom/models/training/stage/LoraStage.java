@@ -56,7 +56,8 @@ record LoraStage(
     public End run(Path out, RunListener listener) throws IOException {
         var folder = PictureFolder.open(latents.folder());
         try (var data = LatentData.open(latents, folder, config, out, listener);
-                var conditioning = base.conditioning(folder, config.dtype(), config.device());
+                var conditioning =
+                        base.conditioning(folder, LatentData.cache(out, "captions"), listener);
                 var network = base.network(conditioning, config.dtype(), config.device());
                 var noise = new Generator(Seeds.of(config.seed(), 1));
                 var lora = Lora.create(network, adapters, noise);

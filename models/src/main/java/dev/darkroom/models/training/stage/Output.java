@@ -28,8 +28,8 @@ record Output(
         hub.network(
                 "transformer",
                 HubFolder.Library.DIFFUSERS,
-                conditioning.config().path("_class_name").asText(),
-                conditioning.config(),
+                conditioning.json().path("_class_name").asText(),
+                conditioning.json(),
                 network,
                 dtype);
         hub.scheduler(scheduler);

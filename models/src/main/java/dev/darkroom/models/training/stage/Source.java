@@ -4,10 +4,8 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 
 import dev.darkroom.models.config.ConfigReader;
 import dev.darkroom.models.diffusion.SamplerSpec;
-import dev.darkroom.models.t5.T5Config;
-import dev.darkroom.models.t5.T5Encoder;
-import dev.darkroom.models.tokenizer.Tokenizers;
 import dev.darkroom.models.training.data.PictureFolder;
+import dev.darkroom.models.training.run.RunListener;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.nn.Module;
@@ -53,8 +51,12 @@ record Source(Path folder, SamplerSpec sampler, int places) {
         return HubFolder.object(Files.readString(part(part).resolve(file)));
     }
 
-    /** Its captions, with its text encoder as it is. */
-    CaptionConditioning conditioning(PictureFolder data, DType dtype, Device device)
+    /**
+     * Captions, with its text encoder as it is.
+     *
+     * @param cache where what it makes of them is kept
+     */
+    CaptionConditioning conditioning(PictureFolder data, Path cache, RunListener listener)
             throws IOException {
         ObjectNode json = config("transformer", "config.json");
         String className = json.path("_class_name").asText();
@@ -67,23 +69,7 @@ record Source(Path folder, SamplerSpec sampler, int places) {
                             + CaptionConditioning.CLASS_NAME
                             + " is needed");
         }
-        T5Config t5 = T5Config.read(part("text_encoder").resolve("config.json"));
-        T5Encoder textEncoder =
-                Inputs.network(
-                        part("text_encoder"),
-                        WeightFiles.TRANSFORMERS,
-                        dtype,
-                        device,
-                        (weights, type, on) ->
-                                Weights.load(weights, type, on, w -> new T5Encoder(w, t5)));
-        return new CaptionConditioning(
-                json,
-                part("tokenizer"),
-                Tokenizers.load(part("tokenizer"), null),
-                config("text_encoder", "config.json"),
-                textEncoder,
-                data.examples().stream().map(PictureFolder.Example::caption).toList(),
-                places);
+        return new CaptionConditioning(json, FrozenCaptions.read(this, data, cache, listener));
     }
 
     /** Its network, in memory of its own. */

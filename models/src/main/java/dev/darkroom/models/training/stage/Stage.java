@@ -86,6 +86,8 @@ public interface Stage {
      *
      * @param out the folder of the run; made if it is missing
      * @throws dev.darkroom.models.training.run.TrainingException if the run can't begin or go on
+     * @throws dev.darkroom.models.pipeline.CancelledException if the listener stops it before the
+     *     first step
      * @throws IOException if data can't be read or results can't be written
      */
     End run(Path out, RunListener listener) throws IOException;

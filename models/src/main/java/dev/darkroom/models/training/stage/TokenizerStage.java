@@ -31,11 +31,9 @@ record TokenizerStage(Path data, UnigramTrainer.Options options) implements Stag
 
     @Override
     public End run(Path out, RunListener listener) throws IOException {
-        var captions =
-                PictureFolder.open(data).examples().stream()
-                        .map(PictureFolder.Example::caption)
-                        .toList();
-        new UnigramTrainer(options).train(captions).save(out.resolve(PART));
+        new UnigramTrainer(options)
+                .train(PictureFolder.open(data).captions())
+                .save(out.resolve(PART));
         return End.FINISHED;
     }
 }

@@ -1,0 +1,20 @@
+package dev.darkroom.models.training.data;
+
+/** Watches a cache being made, on the thread that makes it, and can end that. */
+public interface CacheListener {
+    /** Neither watches nor ends. */
+    CacheListener NONE = new CacheListener() {};
+
+    /**
+     * A batch is encoded.
+     *
+     * @param done pictures or texts so far
+     * @param total of them
+     */
+    default void encoded(long done, long total) {}
+
+    /** Asked before each batch; true ends the work, and nothing is written. */
+    default boolean isCancelled() {
+        return false;
+    }
+}

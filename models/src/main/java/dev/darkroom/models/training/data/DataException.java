@@ -1,0 +1,22 @@
+package dev.darkroom.models.training.data;
+
+import org.jspecify.annotations.Nullable;
+
+import java.io.IOException;
+import java.nio.file.Path;
+
+/** A folder of pictures, one of its files or a cache is not as it should be. Names the file. */
+public final class DataException extends IOException {
+    private static final long serialVersionUID = 1L;
+
+    DataException(Path file, String problem, @Nullable Exception cause) {
+        super(file + ": " + problem, cause);
+    }
+
+    /**
+     * @param line from 1
+     */
+    DataException(Path file, int line, String problem, @Nullable Exception cause) {
+        super(file + ", line " + line + ": " + problem, cause);
+    }
+}

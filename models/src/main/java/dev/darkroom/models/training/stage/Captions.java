@@ -1,0 +1,34 @@
+package dev.darkroom.models.training.stage;
+
+import dev.darkroom.models.training.data.TextCache.Texts;
+import dev.darkroom.runtime.DType;
+import dev.darkroom.runtime.nn.Module;
+
+import java.io.IOException;
+import java.util.Locale;
+import java.util.Map;
+
+/** The captions of a data set, and what reads them. */
+interface Captions extends AutoCloseable {
+    /**
+     * The states of some captions.
+     *
+     * @param examples of the data set
+     * @param dropped which of them are read as the empty caption
+     */
+    Texts read(int[] examples, boolean[] dropped);
+
+    /** What is trained, by the name of its part. */
+    Map<String, Module> trained();
+
+    /** Writes tokenizer and text encoder. */
+    void write(HubFolder hub, DType dtype) throws IOException;
+
+    /** A caption as PixArt's pipelines read a prompt. */
+    static String cleaned(String caption) {
+        return caption.toLowerCase(Locale.ROOT).strip();
+    }
+
+    @Override
+    void close();
+}
