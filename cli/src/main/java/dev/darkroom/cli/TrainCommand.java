@@ -78,7 +78,8 @@ final class TrainCommand implements Callable<Integer> {
     private boolean quiet;
 
     @Option(names = "--verbose", description = "Print where an error came from.")
-    private boolean verbose; // read where the error is told
+    @SuppressWarnings("UnusedVariable") // Main looks for the option where an error is told
+    private boolean verbose;
 
     @Override
     public Integer call() throws IOException {
