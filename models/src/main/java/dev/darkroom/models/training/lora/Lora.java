@@ -49,6 +49,7 @@ public final class Lora implements AutoCloseable {
 
     private final LoraConfig config;
     private final Map<String, Pair> pairs;
+    private boolean enabled;
     private boolean merged;
 
     private Lora(LoraConfig config, Map<String, Pair> pairs) {
@@ -202,8 +203,42 @@ public final class Lora implements AutoCloseable {
     /** Puts the adapters on or takes them off; off, the network is what it was. */
     public void enable(boolean on) {
         requireUnmerged("switched");
+        enabled = on;
         for (Pair pair : pairs.values()) {
             pair.layer.adapter(on ? (x, y) -> adapt(pair, x, y) : null);
+        }
+    }
+
+    /**
+     * Takes the adapters off until what is returned is closed: the network without them is the
+     * teacher of the one with them.
+     *
+     * <pre>{@code
+     * try (var off = lora.disabled()) {
+     *     predicted = network.forward(x, timesteps);
+     * }
+     * }</pre>
+     */
+    public Disabled disabled() {
+        var before = new Disabled(this, enabled);
+        enable(false);
+        return before;
+    }
+
+    /** Adapters that are off. */
+    public static final class Disabled implements AutoCloseable {
+        private final Lora lora;
+        private final boolean enabled;
+
+        private Disabled(Lora lora, boolean enabled) {
+            this.lora = lora;
+            this.enabled = enabled;
+        }
+
+        /** Puts the adapters on again if they were. */
+        @Override
+        public void close() {
+            lora.enable(enabled);
         }
     }
 

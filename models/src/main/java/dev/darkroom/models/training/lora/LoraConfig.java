@@ -19,6 +19,43 @@ public record LoraConfig(int rank, double alpha, List<String> targets) {
     /** The projections of every attention, what diffusion models are adapted at. */
     public static final List<String> ATTENTION = List.of("to_q", "to_k", "to_v", "to_out.0");
 
+    /** Options of PEFT 0.21 that change what adapters compute or which files they have. */
+    private static final List<String> VARIANTS =
+            List.of(
+                    "alora_invocation_tokens",
+                    "arrow_config",
+                    "exclude_modules",
+                    "kasa_config",
+                    "layer_replication",
+                    "layers_to_transform",
+                    "modules_to_save",
+                    "monteclora_config",
+                    "target_parameters",
+                    "trainable_token_indices",
+                    "use_bdlora");
+
+    /** Those of where adapters came from, how they began and were trained: nothing to compute. */
+    private static final String[] HISTORY = {
+        "auto_mapping",
+        "base_model_name_or_path",
+        "corda_config",
+        "ensure_weight_tying",
+        "eva_config",
+        "inference_mode",
+        "init_lora_weights",
+        "layers_pattern", // of layers_to_transform
+        "loftq_config",
+        "lora_dropout",
+        "lora_ga_config",
+        "megatron_config",
+        "megatron_core",
+        "peft_version",
+        "qalora_group_size", // of use_qalora
+        "revision",
+        "task_type",
+        "velora_config"
+    };
+
     public LoraConfig {
         targets = List.copyOf(targets);
         if (rank < 1 || !Double.isFinite(alpha) || targets.isEmpty()) {
@@ -61,43 +98,13 @@ public record LoraConfig(int rank, double alpha, List<String> targets) {
         }
         json.only("alpha_pattern", Map.of());
         json.only("rank_pattern", Map.of());
-        for (String none :
-                List.of(
-                        "modules_to_save",
-                        "exclude_modules",
-                        "layers_to_transform",
-                        "layer_replication",
-                        "target_parameters",
-                        "trainable_token_indices",
-                        "use_bdlora",
-                        "alora_invocation_tokens")) {
+        for (String none : VARIANTS) {
             json.only(none, (Object) null);
         }
-        // Where adapters came from and how they began; training only.
-        json.ignore(json.keys().stream().filter(LoraConfig::isHistory).toArray(String[]::new));
+        json.ignore(HISTORY);
         return new LoraConfig(
                 json.integer("r", 8),
                 json.number("lora_alpha", 8),
                 json.texts("target_modules", List.of()));
-    }
-
-    private static boolean isHistory(String key) {
-        return List.of(
-                                "auto_mapping",
-                                "base_model_name_or_path",
-                                "ensure_weight_tying",
-                                "inference_mode",
-                                "init_lora_weights",
-                                "layers_pattern",
-                                "loftq_config",
-                                "lora_dropout",
-                                "megatron_config",
-                                "megatron_core",
-                                "peft_version",
-                                "qalora_group_size",
-                                "revision",
-                                "task_type")
-                        .contains(key)
-                || (key.endsWith("_config") && !key.equals("lora_config"));
     }
 }

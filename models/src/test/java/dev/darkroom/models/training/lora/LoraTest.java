@@ -102,6 +102,24 @@ class LoraTest {
     }
 
     @Test
+    void offForAWhileTheNetworkIsWhatItWas() throws IOException {
+        Tensor plain = network.forward(x);
+        try (var lora = Lora.load(network, PEFT)) {
+            Tensor on = network.forward(x);
+            try (var off = lora.disabled()) {
+                assertTrue(plain.contentEquals(network.forward(x)));
+                try (var again = lora.disabled()) {
+                    assertTrue(plain.contentEquals(network.forward(x)));
+                }
+                assertTrue(plain.contentEquals(network.forward(x)));
+            }
+            assertTrue(on.contentEquals(network.forward(x)));
+            lora.merge();
+            assertThrows(IllegalStateException.class, lora::disabled);
+        }
+    }
+
+    @Test
     void mergedWeightsGiveTheSame() throws IOException {
         Tensor plain = network.forward(x);
         byte[] stored = Files.readAllBytes(PEFT.resolve("network.safetensors"));
@@ -216,5 +234,11 @@ class LoraTest {
         Files.writeString(json, config.replace("\"use_dora\": false", "\"use_dora\": true"));
         var dora = assertThrows(IOException.class, () -> Lora.load(network, folder));
         assertTrue(dora.getMessage().contains("use_dora"), dora.getMessage());
+        for (String variant : List.of("\"kasa_config\": {}", "\"next_config\": null")) {
+            Files.writeString(json, config.replace("\"kasa_config\": null", variant));
+            var error = assertThrows(IOException.class, () -> Lora.load(network, folder));
+            String name = variant.substring(1, variant.indexOf('"', 1));
+            assertTrue(error.getMessage().contains(name), error.getMessage());
+        }
     }
 }
