@@ -87,8 +87,9 @@ public final class T5Encoder extends Module {
             if (mask != null) {
                 bias = bias.plus(padding(mask, x.dtype())); // [N,heads,L,L]
             }
+            bias = segments().boundary(bias);
             for (Block block : blocks) {
-                x = block.forward(x, bias);
+                x = segments().run(in -> block.forward(in.get(0), in.get(1)), x, bias);
             }
             return scope.keep(finalLayerNorm.forward(x));
         }

@@ -24,7 +24,7 @@ final class Coder extends Module {
         var encoder = new Coder(w);
         encoder.convIn(w, config.inChannels(), channels.getFirst());
         for (int i = 0; i < channels.size(); i++) {
-            encoder.layers.add(Level.down(w.sub("down_blocks", i), i, config)::forward);
+            encoder.segment(Level.down(w.sub("down_blocks", i), i, config)::forward);
         }
         encoder.midBlock(w.sub("mid_block"), config);
         encoder.convOut(w, channels.getLast(), 2L * config.latentChannels(), config);
@@ -38,7 +38,7 @@ final class Coder extends Module {
         decoder.convIn(w, config.latentChannels(), channels.getLast());
         decoder.midBlock(w.sub("mid_block"), config);
         for (int i = 0; i < channels.size(); i++) {
-            decoder.layers.add(Level.up(w.sub("up_blocks", i), i, config)::forward);
+            decoder.segment(Level.up(w.sub("up_blocks", i), i, config)::forward);
         }
         decoder.convOut(w, channels.getFirst(), config.outChannels(), config);
         return decoder;
@@ -48,17 +48,21 @@ final class Coder extends Module {
         return Chain.run(x, layers);
     }
 
+    private void segment(UnaryOperator<Tensor> block) {
+        layers.add(x -> segments().run(in -> block.apply(in.getFirst()), x));
+    }
+
     private void convIn(Weights w, int in, int out) {
         layers.add(new Conv2d(w.sub("conv_in"), in, out, 3, 1)::forward);
     }
 
     private void midBlock(Weights w, AutoencoderKlConfig config) {
         int channels = config.blockOutChannels().getLast();
-        layers.add(new ResnetBlock(w.sub("resnets.0"), channels, channels, config)::forward);
+        segment(new ResnetBlock(w.sub("resnets.0"), channels, channels, config)::forward);
         if (config.midBlockAttention()) {
-            layers.add(new AttentionBlock(w.sub("attentions.0"), channels, config)::forward);
+            segment(new AttentionBlock(w.sub("attentions.0"), channels, config)::forward);
         }
-        layers.add(new ResnetBlock(w.sub("resnets.1"), channels, channels, config)::forward);
+        segment(new ResnetBlock(w.sub("resnets.1"), channels, channels, config)::forward);
     }
 
     /** Its activation is SiLU whatever the config says of the blocks'. */

@@ -24,8 +24,10 @@ import java.util.function.Function;
  *     checkpoints.backward(loss(x, condition));
  * }
  * }</pre>
+ *
+ * <p>Networks do the same by themselves after {@link Module#segments(Segments)}.
  */
-public final class Checkpointing implements AutoCloseable {
+public final class Checkpointing implements Segments, AutoCloseable {
     private final List<Entry> tape = new ArrayList<>();
 
     /** No segments yet. */
@@ -48,6 +50,7 @@ public final class Checkpointing implements AutoCloseable {
      * @param inputs of the segment; one that is recorded gets a {@link #boundary}
      * @return the segment's output, detached
      */
+    @Override
     public Tensor run(Function<List<Tensor>, Tensor> segment, Tensor... inputs) {
         Mode mode = Mode.current();
         List<Tensor> leaves = new ArrayList<>();
@@ -75,6 +78,7 @@ public final class Checkpointing implements AutoCloseable {
      *
      * @return the tensor, detached; use it in place of the original from here on
      */
+    @Override
     public Tensor boundary(Tensor original) {
         if (!Mode.current().recordsGradients() || !original.requiresGrad()) {
             return original;
@@ -130,7 +134,10 @@ public final class Checkpointing implements AutoCloseable {
         public void pass(Tensor gradient) {
             try (var guard = mode.enter()) {
                 // Gradients collect in the inputs themselves, which are leaves.
-                segment.apply(inputs).backward(gradient);
+                Tensor output = segment.apply(inputs);
+                if (output.requiresGrad()) { // not before the first block that is trained
+                    output.backward(gradient);
+                }
             }
         }
 

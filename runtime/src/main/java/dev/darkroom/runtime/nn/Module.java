@@ -47,6 +47,7 @@ public abstract class Module implements AutoCloseable {
     private final List<Parameter> parameters = new ArrayList<>();
     private final List<Module> children = new ArrayList<>();
     private boolean training;
+    private Segments segments = Segments.RECORDED;
 
     /**
      * Takes its place in the tree.
@@ -178,6 +179,21 @@ public abstract class Module implements AutoCloseable {
     /** Whether this module is being trained. */
     public final boolean isTraining() {
         return training;
+    }
+
+    /**
+     * Says how this module, and those inside, run their blocks from now on: {@link
+     * Segments#RECORDED}, as networks begin, or by a {@link Checkpointing}, whose {@code backward}
+     * then takes the place of the loss's.
+     */
+    public final void segments(Segments segments) {
+        this.segments = segments;
+        children.forEach(child -> child.segments(segments));
+    }
+
+    /** How this module runs its blocks. */
+    protected final Segments segments() {
+        return segments;
     }
 
     /** Leaves the parameters out of training until {@link #unfreeze}; gradients flow through. */

@@ -3,6 +3,7 @@ package dev.darkroom.models.training.run;
 import dev.darkroom.runtime.Mode;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
+import dev.darkroom.runtime.nn.Checkpointing;
 import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.runtime.nn.Parameter;
 import dev.darkroom.runtime.optim.Ema;
@@ -20,12 +21,13 @@ import java.util.TreeSet;
 
 /**
  * What changes in training: weights, the optimizer that changes them, and their moving average.
- * Closing it frees optimizer and average, not the weights.
+ * Closing it frees optimizer, average and checkpoints, not the weights.
  */
 public final class Learner implements AutoCloseable {
     private final Map<String, Parameter> weights;
     private final Optimizer optimizer;
     private final @Nullable Ema average;
+    private final @Nullable Checkpointing checkpoints;
 
     /**
      * Brings them together.
@@ -35,9 +37,24 @@ public final class Learner implements AutoCloseable {
      * @param average of the weights or of their masters, by the same names; null for none
      */
     public Learner(Map<String, Parameter> weights, Optimizer optimizer, @Nullable Ema average) {
+        this(weights, optimizer, average, null);
+    }
+
+    /**
+     * Brings them together, with gradient checkpointing.
+     *
+     * @param checkpoints what the trained networks run their {@linkplain
+     *     Module#segments(dev.darkroom.runtime.nn.Segments) blocks} through; taken over; null for none
+     */
+    public Learner(
+            Map<String, Parameter> weights,
+            Optimizer optimizer,
+            @Nullable Ema average,
+            @Nullable Checkpointing checkpoints) {
         this.weights = Collections.unmodifiableMap(new LinkedHashMap<>(weights));
         this.optimizer = optimizer;
         this.average = average;
+        this.checkpoints = checkpoints;
     }
 
     /** The weights by name. */
@@ -89,9 +106,20 @@ public final class Learner implements AutoCloseable {
 
     /** Adds a part's gradients to those of the parts before. */
     void backward(Tensor loss) {
-        loss.backward();
+        if (checkpoints == null) {
+            loss.backward();
+        } else {
+            checkpoints.backward(loss);
+        }
         if (optimizer instanceof MasterWeights masters) {
             masters.collect();
+        }
+    }
+
+    /** Forgets what was computed for a loss that no backward pass follows. */
+    void discard() {
+        if (checkpoints != null) {
+            checkpoints.close();
         }
     }
 
@@ -157,6 +185,7 @@ public final class Learner implements AutoCloseable {
 
     @Override
     public void close() {
+        discard();
         optimizer.close();
         if (average != null) {
             average.close();

@@ -239,6 +239,8 @@ public final class Trainer {
                     task.learner()
                             .backward(
                                     options.parts() == 1 ? loss : loss.dividedBy(options.parts()));
+                } else {
+                    task.learner().discard();
                 }
                 return value;
             }

@@ -78,7 +78,7 @@ record LoraStage(
                 data,
                 conditioning,
                 network,
-                config.optimizer().learnerOf(lora.parameters()),
+                config.optimizer().learnerOf(lora.parameters(), network),
                 objective,
                 dropout,
                 new Output(data, conditioning, scheduler, config, samples)) {

@@ -3,6 +3,7 @@ package dev.darkroom.models.training.stage;
 import dev.darkroom.models.config.ConfigReader;
 import dev.darkroom.models.training.run.Learner;
 import dev.darkroom.runtime.DType;
+import dev.darkroom.runtime.nn.Checkpointing;
 import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.runtime.nn.Parameter;
 import dev.darkroom.runtime.optim.AdamW;
@@ -17,6 +18,7 @@ import dev.darkroom.runtime.optim.ParameterGroups;
 
 import org.jspecify.annotations.Nullable;
 
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -35,6 +37,8 @@ import java.util.regex.Pattern;
  * @param clip the largest norm of the gradients
  * @param averageDecay of the moving average that becomes the result; null for none
  * @param averagePower of its ramp
+ * @param checkpointing whether blocks are computed again in the backward pass, which takes less
+ *     memory and more time
  */
 record OptimizerConfig(
         double learningRate,
@@ -45,7 +49,8 @@ record OptimizerConfig(
         double floor,
         double clip,
         @Nullable Double averageDecay,
-        double averagePower) {
+        double averagePower,
+        boolean checkpointing) {
     OptimizerConfig {
         if (averageDecay != null) {
             new Ema.Options(averageDecay, averagePower); // checks it
@@ -65,7 +70,8 @@ record OptimizerConfig(
                 json.number("floor", 0),
                 json.number("clip", 1),
                 json.numberOrNull("averageDecay"),
-                Ema.Options.DEFAULTS.power());
+                Ema.Options.DEFAULTS.power(),
+                json.flag("checkpointing", false));
     }
 
     /** This one with an average of the same decay from the start. */
@@ -79,7 +85,8 @@ record OptimizerConfig(
                 floor,
                 clip,
                 decay,
-                Double.POSITIVE_INFINITY);
+                Double.POSITIVE_INFINITY,
+                checkpointing);
     }
 
     LearningRate schedule(long steps) {
@@ -108,6 +115,7 @@ record OptimizerConfig(
                     groups.others().forEach((name, each) -> others.put(prefix + "." + name, each));
                 });
         return learner(
+                networks.values(),
                 List.of(
                         new ParameterGroup(
                                 "matrices in blocks", inBlocks, blockRate(), weightDecay),
@@ -115,9 +123,14 @@ record OptimizerConfig(
                         new ParameterGroup("others", others, learningRate, 0)));
     }
 
-    /** What learns in parameters that are all optimised alike. */
-    Learner learnerOf(Map<String, Parameter> parameters) {
+    /**
+     * What learns in parameters that are all optimised alike.
+     *
+     * @param network that they are in, or adapters of
+     */
+    Learner learnerOf(Map<String, Parameter> parameters, Module network) {
         return learner(
+                List.of(network),
                 List.of(
                         new ParameterGroup("in blocks", parameters, blockRate(), weightDecay),
                         new ParameterGroup("others", Map.of(), learningRate, 0)));
@@ -128,9 +141,10 @@ record OptimizerConfig(
     }
 
     /**
+     * @param networks that gradients are recorded in
      * @param groups of which the first is Muon's, if there is one
      */
-    private Learner learner(List<ParameterGroup> groups) {
+    private Learner learner(Collection<? extends Module> networks, List<ParameterGroup> groups) {
         var weights = new LinkedHashMap<String, Parameter>();
         groups.forEach(group -> weights.putAll(group.parameters()));
         boolean narrow =
@@ -142,7 +156,12 @@ record OptimizerConfig(
                 averageDecay == null
                         ? null
                         : new Ema(optimised, new Ema.Options(averageDecay, averagePower));
-        return new Learner(weights, optimizer, average);
+        if (!checkpointing) {
+            return new Learner(weights, optimizer, average);
+        }
+        var checkpoints = new Checkpointing();
+        networks.forEach(network -> network.segments(checkpoints));
+        return new Learner(weights, optimizer, average, checkpoints);
     }
 
     private Optimizer optimizer(List<ParameterGroup> groups) {
