@@ -40,6 +40,11 @@ public final class Golden implements AutoCloseable {
         return new Golden(TESTS.resolve("oracle/objectives.safetensors"), name + ".");
     }
 
+    /** One model's tensors of those that {@code tests/oracle/guidance.py} made. */
+    public static Golden guidance(String name) throws IOException {
+        return new Golden(TESTS.resolve("oracle/guidance.safetensors"), name + ".");
+    }
+
     /** A file of {@code tests/oracle}. */
     public static Golden file(String name) throws IOException {
         return new Golden(TESTS.resolve("oracle").resolve(name), "");

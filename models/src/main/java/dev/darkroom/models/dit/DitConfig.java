@@ -5,6 +5,8 @@ import dev.darkroom.models.layers.TransformerOptions;
 import dev.darkroom.runtime.nn.Activation;
 import dev.darkroom.runtime.nn.Attention;
 
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
 import java.nio.file.Path;
 
@@ -22,6 +24,8 @@ import java.nio.file.Path;
  * @param activation of the feed-forward networks
  * @param normEps added to the variance in the norm before a feed-forward network
  * @param numEmbedsAdaNorm classes
+ * @param timeCondProjDim sinusoids of the guidance's weight, for a student that is told it; null
+ *     for a network that is not
  */
 public record DitConfig(
         int numAttentionHeads,
@@ -34,7 +38,8 @@ public record DitConfig(
         int patchSize,
         Activation activation,
         double normEps,
-        int numEmbedsAdaNorm) {
+        int numEmbedsAdaNorm,
+        @Nullable Integer timeCondProjDim) {
 
     public DitConfig {
         TransformerOptions.requireSizes(
@@ -51,6 +56,35 @@ public record DitConfig(
                             + " and "
                             + normEps);
         }
+        TransformerOptions.requireGuidanceChannels(timeCondProjDim);
+    }
+
+    /** A network that is not told the guidance. */
+    public DitConfig(
+            int numAttentionHeads,
+            int attentionHeadDim,
+            int inChannels,
+            int outChannels,
+            int numLayers,
+            boolean attentionBias,
+            int sampleSize,
+            int patchSize,
+            Activation activation,
+            double normEps,
+            int numEmbedsAdaNorm) {
+        this(
+                numAttentionHeads,
+                attentionHeadDim,
+                inChannels,
+                outChannels,
+                numLayers,
+                attentionBias,
+                sampleSize,
+                patchSize,
+                activation,
+                normEps,
+                numEmbedsAdaNorm,
+                null);
     }
 
     /**
@@ -90,7 +124,8 @@ public record DitConfig(
                 json.integer("patch_size", 2),
                 TransformerOptions.activation(json),
                 json.number("norm_eps", 1e-5),
-                json.integer("num_embeds_ada_norm", 1000));
+                json.integer("num_embeds_ada_norm", 1000),
+                TransformerOptions.guidanceChannels(json));
     }
 
     /** Width of a token. */

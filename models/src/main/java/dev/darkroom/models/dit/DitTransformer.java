@@ -13,6 +13,8 @@ import dev.darkroom.runtime.nn.Linear;
 import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.runtime.nn.Weights;
 
+import org.jspecify.annotations.Nullable;
+
 import java.util.List;
 
 /**
@@ -75,12 +77,26 @@ public final class DitTransformer extends Module {
      * @return {@code [N,C',H,W]} with the config's {@code outChannels}
      */
     public Tensor forward(Tensor latents, Tensor timestep, Tensor labels) {
+        return forward(latents, timestep, labels, null);
+    }
+
+    /**
+     * Predicts from noisy latents, for a guidance.
+     *
+     * @param guidance the guidance scale less 1, {@code [N]}, or {@code [1]} for all; null unless
+     *     the config has a {@code timeCondProjDim}
+     * @return {@code [N,C',H,W]}, as without a guidance
+     */
+    public Tensor forward(
+            Tensor latents, Tensor timestep, Tensor labels, @Nullable Tensor guidance) {
         try (var scope = TensorScope.open()) {
             Tensor x = posEmbed.forward(latents); // [N,T,D]
             for (Block block : transformerBlocks) {
-                x = block.forward(x, timestep, labels);
+                Tensor condition = block.condition(timestep, labels, guidance); // [N,D]
+                x = segments().run(in -> block.forward(in.get(0), in.get(1)), x, condition);
             }
-            Tensor condition = transformerBlocks.getFirst().condition(timestep, labels); // [N,D]
+            Tensor condition =
+                    transformerBlocks.getFirst().condition(timestep, labels, guidance); // [N,D]
             List<Tensor> out = projOut1.forward(condition.silu()).unsqueeze(1).chunk(2, 2);
             x = AdaLn.modulated(x, out.get(0), out.get(1), EPS);
             x = projOut2.forward(x); // [N,T,p·p·C']
@@ -102,7 +118,11 @@ public final class DitTransformer extends Module {
             long width = config.width();
             mlpEps = config.normEps();
             timestepEmbedder =
-                    new TimestepEmbedding(w.sub("norm1.emb.timestep_embedder"), width, 1);
+                    new TimestepEmbedding(
+                            w.sub("norm1.emb.timestep_embedder"),
+                            width,
+                            1,
+                            config.timeCondProjDim());
             classEmbedder =
                     new Embedding(
                             w.sub("norm1.emb.class_embedder.embedding_table"),
@@ -114,14 +134,14 @@ public final class DitTransformer extends Module {
         }
 
         /** {@code [N,D]}. */
-        Tensor condition(Tensor timestep, Tensor labels) {
-            return timestepEmbedder.forward(timestep).plus(classEmbedder.forward(labels));
+        Tensor condition(Tensor timestep, Tensor labels, @Nullable Tensor guidance) {
+            return timestepEmbedder.forward(timestep, guidance).plus(classEmbedder.forward(labels));
         }
 
-        Tensor forward(Tensor x, Tensor timestep, Tensor labels) {
+        Tensor forward(Tensor x, Tensor condition) {
             try (var scope = TensorScope.open()) {
-                Tensor condition = condition(timestep, labels).silu();
-                var m = AdaLn.split(adaLn.forward(condition).reshape(condition.size(0), 6, -1));
+                Tensor modulation = adaLn.forward(condition.silu()); // [N,6·D]
+                var m = AdaLn.split(modulation.reshape(condition.size(0), 6, -1));
                 x = m.attnOut(x, attn1.forward(m.attnIn(x, EPS)));
                 x = m.mlpOut(x, ff.forward(m.mlpIn(x, mlpEps)));
                 return scope.keep(x); // [N,T,D]

@@ -25,6 +25,40 @@ public final class Sinusoids {
      * @return float32 {@code [N,channels]}
      */
     public static Tensor embed(Tensor values, long channels, double frequencyShift) {
+        requireVector(values, channels);
+        long half = channels / 2;
+        try (var scope = TensorScope.open()) {
+            Tensor exponents =
+                    count(half, values.device())
+                            .times(-Math.log(LONGEST_PERIOD))
+                            .dividedBy(half - frequencyShift);
+            Tensor angles = angles(values, exponents);
+            return scope.keep(Ops.cat(1, angles.cos(), angles.sin()).to(DType.FLOAT32));
+        }
+    }
+
+    /**
+     * Guidance weights as vectors: sines, then cosines, of 1000·w at {@code channels} / 2
+     * frequencies from 1 down to 1/10000 (Luo et al. 2023, arXiv:2310.04378, section 4.1, as
+     * diffusers' latent consistency pipelines compute them). Rounded to float32 in diffusers'
+     * order: at 1000·w the last bit of a frequency is a difference of 1e-3.
+     *
+     * @param weights w, the guidance scale less 1 {@code [N]}, of any type
+     * @param channels an even number from 4
+     * @return float32 {@code [N,channels]}
+     */
+    public static Tensor guidance(Tensor weights, long channels) {
+        requireVector(weights, channels);
+        long half = channels / 2;
+        float step = (float) Math.log(LONGEST_PERIOD) / (half - 1);
+        try (var scope = TensorScope.open()) {
+            Tensor exponents = count(half, weights.device()).times(-step);
+            Tensor angles = angles(weights.to(DType.FLOAT32).times(1000), exponents);
+            return scope.keep(Ops.cat(1, angles.sin(), angles.cos()).to(DType.FLOAT32));
+        }
+    }
+
+    private static void requireVector(Tensor values, long channels) {
         if (values.rank() != 1 || channels % 2 != 0) {
             throw new IllegalArgumentException(
                     "sinusoids: values "
@@ -33,19 +67,16 @@ public final class Sinusoids {
                             + channels
                             + " channels must be even");
         }
-        long half = channels / 2;
-        try (var scope = TensorScope.open()) {
-            Tensor frequencies =
-                    Tensor.arange(0, half, 1, DType.FLOAT32, values.device())
-                            .times(-Math.log(LONGEST_PERIOD))
-                            .dividedBy(half - frequencyShift)
-                            .to(DType.FLOAT64)
-                            .exp()
-                            .to(DType.FLOAT32);
-            Tensor angles =
-                    values.to(DType.FLOAT32).unsqueeze(1).times(frequencies).to(DType.FLOAT64);
-            return scope.keep(Ops.cat(1, angles.cos(), angles.sin()).to(DType.FLOAT32));
-        }
+    }
+
+    private static Tensor count(long size, Device device) {
+        return Tensor.arange(0, size, 1, DType.FLOAT32, device);
+    }
+
+    /** Values {@code [N]} times the powers of e, rounded to float32: float64 {@code [N,half]}. */
+    private static Tensor angles(Tensor values, Tensor exponents) {
+        Tensor frequencies = exponents.to(DType.FLOAT64).exp().to(DType.FLOAT32);
+        return values.to(DType.FLOAT32).unsqueeze(1).times(frequencies).to(DType.FLOAT64);
     }
 
     /**

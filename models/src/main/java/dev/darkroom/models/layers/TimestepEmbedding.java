@@ -1,12 +1,19 @@
 package dev.darkroom.models.layers;
 
 import dev.darkroom.runtime.Tensor;
+import dev.darkroom.runtime.TensorScope;
 import dev.darkroom.runtime.nn.Init;
 import dev.darkroom.runtime.nn.Linear;
 import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.runtime.nn.Weights;
 
-/** Numbers such as timesteps as conditioning vectors: sinusoids and a small network over them. */
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Numbers such as timesteps as conditioning vectors: sinusoids and a small network over them. A
+ * student that was distilled for a range of guidance is told the guidance's weight too (Luo et al.
+ * 2023, arXiv:2310.04378, section 4.1): its sinusoids, projected, are added to those of the number.
+ */
 public final class TimestepEmbedding extends Module {
     /** Sinusoids per number, in every published model. */
     private static final int CHANNELS = 256;
@@ -14,29 +21,75 @@ public final class TimestepEmbedding extends Module {
     private static final Init INIT = Init.normal(0.02);
 
     private final double frequencyShift;
+    private final @Nullable Integer guidanceChannels;
     private final Linear linear1;
+    private final @Nullable Linear condProj;
     private final Linear linear2;
 
+    /** One that is told no guidance. */
+    public TimestepEmbedding(Weights w, long width, double frequencyShift) {
+        this(w, width, frequencyShift, null);
+    }
+
     /**
+     * One that is told a guidance, if there are sinusoids for it. Their projection begins with
+     * zero, so that a student begins as a teacher that is told none.
+     *
      * @param width of the vectors
      * @param frequencyShift as {@link Sinusoids#embed} takes it
+     * @param guidanceChannels sinusoids of a guidance's weight, what diffusers calls {@code
+     *     time_cond_proj_dim}; null for none
      */
-    public TimestepEmbedding(Weights w, long width, double frequencyShift) {
+    public TimestepEmbedding(
+            Weights w, long width, double frequencyShift, @Nullable Integer guidanceChannels) {
         super(w);
         this.frequencyShift = frequencyShift;
+        this.guidanceChannels = guidanceChannels;
         linear1 = new Linear(w.sub("linear_1"), CHANNELS, width, true, INIT);
+        condProj =
+                guidanceChannels == null
+                        ? null
+                        : new Linear(
+                                w.sub("cond_proj"), guidanceChannels, CHANNELS, false, Init.ZEROS);
         linear2 = new Linear(w.sub("linear_2"), width, width, true, INIT);
+    }
+
+    /** As {@link #forward(Tensor, Tensor)}, where no guidance is told. */
+    public Tensor forward(Tensor values) {
+        return forward(values, null);
     }
 
     /**
      * Embeds each number.
      *
-     * @param values {@code [N]}, of any type, on any device
+     * @param values {@code [N]}, or {@code [1]} for all, of any type, on any device
+     * @param guidance the guidance scale less 1, as the values; null unless the embedding has
+     *     sinusoids for it
      * @return {@code [N,width]}, of this network's type and on its device
+     * @throws IllegalArgumentException if a guidance is missing, or given to a network that is not
+     *     conditioned on it
      */
-    public Tensor forward(Tensor values) {
-        Tensor waves = Sinusoids.embed(values, CHANNELS, frequencyShift);
-        waves = waves.to(dtype()).to(device());
-        return linear2.forward(linear1.forward(waves).silu());
+    public Tensor forward(Tensor values, @Nullable Tensor guidance) {
+        try (var scope = TensorScope.open()) {
+            Tensor waves = here(Sinusoids.embed(values, CHANNELS, frequencyShift));
+            if (condProj != null && guidanceChannels != null && guidance != null) {
+                Tensor condition = here(Sinusoids.guidance(guidance, guidanceChannels));
+                waves = waves.plus(condProj.forward(condition)); // [N,256]
+            } else if (condProj != null) {
+                throw new IllegalArgumentException(
+                        "this network is conditioned on the guidance (time_cond_proj_dim "
+                                + guidanceChannels
+                                + "); pass its weight, the guidance scale less 1");
+            } else if (guidance != null) {
+                throw new IllegalArgumentException(
+                        "this network is not conditioned on the guidance: its config has no"
+                                + " time_cond_proj_dim");
+            }
+            return scope.keep(linear2.forward(linear1.forward(waves).silu()));
+        }
+    }
+
+    private Tensor here(Tensor waves) {
+        return waves.to(dtype()).to(device());
     }
 }

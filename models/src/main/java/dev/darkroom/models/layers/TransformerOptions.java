@@ -3,6 +3,8 @@ package dev.darkroom.models.layers;
 import dev.darkroom.models.config.ConfigReader;
 import dev.darkroom.runtime.nn.Activation;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * Options that diffusers' patch transformers share, in the old class {@code Transformer2DModel}
  * too.
@@ -31,6 +33,22 @@ public final class TransformerOptions {
     public static Activation activation(ConfigReader json) {
         json.only("activation_fn", "gelu-approximate", "gelu");
         return Activation.parse(json.text("activation_fn", "gelu-approximate"));
+    }
+
+    /**
+     * How many sinusoids of the guidance a network is told, or null: what diffusers' U-Nets call
+     * {@code time_cond_proj_dim}.
+     */
+    public static @Nullable Integer guidanceChannels(ConfigReader json) {
+        return json.integerOrNull("time_cond_proj_dim");
+    }
+
+    /** Whether the sinusoids of a guidance, if there are any, come out even. */
+    public static void requireGuidanceChannels(@Nullable Integer channels) {
+        if (channels != null && (channels < 4 || channels % 2 != 0)) {
+            throw new IllegalArgumentException(
+                    "time_cond_proj_dim must be an even number from 4, not " + channels);
+        }
     }
 
     /** Whether all sizes are positive and the tokens' positions and patches come out even. */

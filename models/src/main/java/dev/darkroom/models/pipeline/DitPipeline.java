@@ -100,10 +100,12 @@ final class DitPipeline extends LatentPipeline {
         requireSize("width", request.width(), size);
         requireSize("height", request.height(), size);
         var picture = new ResolutionBins.Size(size, size);
+        boolean isTold = transformer.config().timeCondProjDim() != null;
         return new Plan(
                 request,
                 scheduler().steps(request, DEFAULT_STEPS),
-                scheduler().guidanceScale(request, DEFAULT_GUIDANCE),
+                scheduler().guidanceScale(request, DEFAULT_GUIDANCE, isTold),
+                isTold,
                 picture,
                 picture);
     }
@@ -133,11 +135,13 @@ final class DitPipeline extends LatentPipeline {
             conditions[unconditional + i] = ids[i];
         }
         Tensor classes = Tensor.copyOf(conditions, conditions.length).to(device());
+        Tensor guidance = plan.toldGuidance(device());
         return (x, timestep) ->
                 transformer.forward(
                         x.to(dtype()),
                         Tensor.full(Shape.of(1), timestep, DType.FLOAT32, device()),
-                        classes);
+                        classes,
+                        guidance);
     }
 
     /** A class number for each picture. */

@@ -135,10 +135,12 @@ final class PixArtPipeline extends LatentPipeline {
                             + "×"
                             + sampled.height());
         }
+        boolean isTold = config.timeCondProjDim() != null;
         return new Plan(
                 request,
                 scheduler().steps(request, DEFAULT_STEPS),
-                scheduler().guidanceScale(request, DEFAULT_GUIDANCE),
+                scheduler().guidanceScale(request, DEFAULT_GUIDANCE, isTold),
+                isTold,
                 picture,
                 sampled);
     }
@@ -180,12 +182,14 @@ final class PixArtPipeline extends LatentPipeline {
         }
         PixArtText prepared = transformer.prepare(text.embeds(), text.mask());
         PixArtSize size = size(plan);
+        Tensor guidance = plan.toldGuidance(device());
         return (x, timestep) ->
                 transformer.forward(
                         x.to(dtype()),
                         Tensor.full(Shape.of(1), timestep, DType.FLOAT32, device()),
                         prepared,
-                        size);
+                        size,
+                        guidance);
     }
 
     private @Nullable PixArtSize size(Plan plan) {

@@ -37,11 +37,12 @@ record Scheduler(Path config, String className, SamplerSpec own) {
     }
 
     /**
-     * A request's guidance; if it leaves it open, the pipeline's, or none for a consistency model.
+     * A request's guidance; if it leaves it open, the pipeline's, or none for a consistency model
+     * that is not told it.
      */
-    double guidanceScale(SampleRequest request, double missing) {
+    double guidanceScale(SampleRequest request, double missing, boolean isTold) {
         Double asked = request.guidanceScale();
-        return asked != null ? asked : isConsistency(request) ? 1 : missing;
+        return asked != null ? asked : isConsistency(request) && !isTold ? 1 : missing;
     }
 
     private boolean isConsistency(SampleRequest request) {

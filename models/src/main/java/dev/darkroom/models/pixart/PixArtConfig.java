@@ -28,6 +28,8 @@ import java.nio.file.Path;
  * @param useAdditionalConditions whether the picture's size is a condition
  * @param captionChannels width of the text, which is projected; null if it already has
  *     crossAttentionDim
+ * @param timeCondProjDim sinusoids of the guidance's weight, for a student that is told it; null
+ *     for a network that is not
  */
 public record PixArtConfig(
         int numAttentionHeads,
@@ -43,7 +45,8 @@ public record PixArtConfig(
         double normEps,
         double interpolationScale,
         boolean useAdditionalConditions,
-        @Nullable Integer captionChannels) {
+        @Nullable Integer captionChannels,
+        @Nullable Integer timeCondProjDim) {
 
     public PixArtConfig {
         TransformerOptions.requireSizes(
@@ -83,6 +86,41 @@ public record PixArtConfig(
                             + width
                             + " where there are caption_channels");
         }
+        TransformerOptions.requireGuidanceChannels(timeCondProjDim);
+    }
+
+    /** A network that is not told the guidance. */
+    public PixArtConfig(
+            int numAttentionHeads,
+            int attentionHeadDim,
+            int inChannels,
+            int outChannels,
+            int numLayers,
+            int crossAttentionDim,
+            boolean attentionBias,
+            int sampleSize,
+            int patchSize,
+            Activation activation,
+            double normEps,
+            double interpolationScale,
+            boolean useAdditionalConditions,
+            @Nullable Integer captionChannels) {
+        this(
+                numAttentionHeads,
+                attentionHeadDim,
+                inChannels,
+                outChannels,
+                numLayers,
+                crossAttentionDim,
+                attentionBias,
+                sampleSize,
+                patchSize,
+                activation,
+                normEps,
+                interpolationScale,
+                useAdditionalConditions,
+                captionChannels,
+                null);
     }
 
     /**
@@ -160,7 +198,8 @@ public record PixArtConfig(
                 json.number("norm_eps", 1e-6),
                 interpolation == null ? interpolation(sampleSize) : interpolation,
                 sizes == null ? sampleSize == 128 : sizes,
-                json.integerOrNull("caption_channels"));
+                json.integerOrNull("caption_channels"),
+                TransformerOptions.guidanceChannels(json));
     }
 
     /** Width of a token. */

@@ -101,16 +101,15 @@ public final class PixArtTransformer extends Module {
                             + " [N,L]");
         }
         try (var scope = TensorScope.open()) {
-            Tensor text =
-                    captionProjection == null
-                            ? embeds
-                            : captionProjection.forward(embeds); // [N,L,D]
+            Tensor projected =
+                    captionProjection == null ? embeds : captionProjection.forward(embeds);
+            Tensor text = segments().boundary(projected); // [N,L,D]
             List<KeyValue> keyValues = new ArrayList<>();
             for (Block block : transformerBlocks) {
-                KeyValue projected = block.attn2.keyValue(text);
-                scope.keep(projected.key());
-                scope.keep(projected.value());
-                keyValues.add(projected);
+                KeyValue keyValue = block.attn2.keyValue(text);
+                scope.keep(keyValue.key());
+                scope.keep(keyValue.value());
+                keyValues.add(keyValue);
             }
             Tensor bias = mask == null ? null : scope.keep(padding(mask, embeds));
             return new PixArtText(keyValues, bias);
@@ -133,19 +132,46 @@ public final class PixArtTransformer extends Module {
      */
     public Tensor forward(
             Tensor latents, Tensor timestep, PixArtText text, @Nullable PixArtSize size) {
+        return forward(latents, timestep, text, size, null);
+    }
+
+    /**
+     * Predicts from noisy latents, for a guidance.
+     *
+     * @param guidance the guidance scale less 1, {@code [N]}, or {@code [1]} for all; null unless
+     *     the config has a {@code timeCondProjDim}
+     * @return {@code [N,C',H,W]}, as without a guidance
+     */
+    public Tensor forward(
+            Tensor latents,
+            Tensor timestep,
+            PixArtText text,
+            @Nullable PixArtSize size,
+            @Nullable Tensor guidance) {
         try (var scope = TensorScope.open()) {
             Tensor x = posEmbed.forward(latents); // [N,T,D]
-            Tensor condition = adalnSingle.condition(timestep, size); // [N,D]
-            Tensor modulation = adalnSingle.modulation(condition); // [N,6,D]
+            Tensor condition =
+                    segments().boundary(adalnSingle.condition(timestep, size, guidance)); // [N,D]
+            Tensor modulation =
+                    segments().boundary(adalnSingle.modulation(condition)); // [N,6,D]
             for (int i = 0; i < transformerBlocks.size(); i++) {
-                Block block = transformerBlocks.get(i);
-                x = block.forward(x, modulation, text.keyValues().get(i), text.bias());
+                x = run(transformerBlocks.get(i), x, modulation, text.keyValues().get(i), text.bias());
             }
             Tensor out = scaleShiftTable.value().plus(condition.unsqueeze(1)); // [N,2,D]
             x = AdaLn.modulated(x, out.narrow(1, 0, 1), out.narrow(1, 1, 1), OUT_EPS);
             x = projOut.forward(x); // [N,T,p·p·C']
             return scope.keep(posEmbed.unpatchify(x, latents.size(2), latents.size(3)));
         }
+    }
+
+    /** All that a block sees is an input of the segment, which may outlive the scopes here. */
+    private Tensor run(
+            Block block, Tensor x, Tensor modulation, KeyValue keyValue, @Nullable Tensor bias) {
+        Tensor key = keyValue.key();
+        Tensor value = keyValue.value();
+        return bias == null
+                ? segments().run(in -> block.forward(in, null), x, modulation, key, value)
+                : segments().run(in -> block.forward(in, in.get(4)), x, modulation, key, value, bias);
     }
 
     /** Self-attention, attention to the text, a feed-forward network. */
@@ -165,9 +191,17 @@ public final class PixArtTransformer extends Module {
             ff = new FeedForward(w.sub("ff"), config.width(), config.activation());
         }
 
-        Tensor forward(Tensor x, Tensor modulation, KeyValue text, @Nullable Tensor bias) {
+        /**
+         * Transforms the tokens.
+         *
+         * @param in tokens {@code [N,T,D]}, modulation {@code [N,6,D]}, and the text's keys and
+         *     values {@code [N,L,D]}
+         */
+        Tensor forward(List<Tensor> in, @Nullable Tensor bias) {
             try (var scope = TensorScope.open()) {
-                var m = AdaLn.split(scaleShiftTable.value().plus(modulation)); // six [N,1,D]
+                Tensor x = in.get(0);
+                var m = AdaLn.split(scaleShiftTable.value().plus(in.get(1))); // six [N,1,D]
+                var text = new KeyValue(in.get(2), in.get(3));
                 x = m.attnOut(x, attn1.forward(m.attnIn(x, eps)));
                 x = x.plus(attn2.forward(x, text, bias));
                 x = m.mlpOut(x, ff.forward(m.mlpIn(x, eps)));
@@ -186,7 +220,9 @@ public final class PixArtTransformer extends Module {
         AdaLnSingle(Weights w, PixArtConfig config) {
             super(w);
             long width = config.width();
-            timestepEmbedder = new TimestepEmbedding(w.sub("emb.timestep_embedder"), width, 0);
+            timestepEmbedder =
+                    new TimestepEmbedding(
+                            w.sub("emb.timestep_embedder"), width, 0, config.timeCondProjDim());
             if (config.useAdditionalConditions()) {
                 resolutionEmbedder =
                         new TimestepEmbedding(w.sub("emb.resolution_embedder"), width / 3, 0);
@@ -200,8 +236,9 @@ public final class PixArtTransformer extends Module {
         }
 
         /** {@code [N,D]}. */
-        Tensor condition(Tensor timestep, @Nullable PixArtSize size) {
-            Tensor condition = timestepEmbedder.forward(timestep);
+        Tensor condition(
+                Tensor timestep, @Nullable PixArtSize size, @Nullable Tensor guidance) {
+            Tensor condition = timestepEmbedder.forward(timestep, guidance);
             if (resolutionEmbedder == null || aspectRatioEmbedder == null) {
                 return condition;
             }

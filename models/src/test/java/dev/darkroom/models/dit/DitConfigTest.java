@@ -29,6 +29,7 @@ class DitConfigTest {
                 new DitConfig(16, 72, 4, 4, 28, true, 32, 2, Activation.GELU_TANH, 1e-5, 1000),
                 read("{}"));
         assertEquals(1000, read("{}").nullClass());
+        assertEquals(256, read("{\"time_cond_proj_dim\": 256}").timeCondProjDim());
     }
 
     @Test
@@ -61,6 +62,7 @@ class DitConfigTest {
                 "norm_eps            | -1",
                 "num_layers          | 1.5",
                 "caption_channels    | 4096",
+                "time_cond_proj_dim  | 0",
             })
     void whatIsNotSupportedIsNamed(String option, String value) {
         var error =

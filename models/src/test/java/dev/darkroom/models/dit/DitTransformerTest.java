@@ -143,6 +143,47 @@ class DitTransformerTest {
     }
 
     @Test
+    void aStudentThatIsToldTheGuidanceBeginsAsItsTeacher() throws Exception {
+        var told = new DitConfig(2, 8, 3, 3, 2, false, 9, 3, Activation.GELU_TANH, 1e-5, 5, 16);
+        try (var scope = TensorScope.open();
+                var golden = Golden.network("dit_plain");
+                var teacher =
+                        Weights.load(
+                                golden.weights(),
+                                null,
+                                Device.CPU,
+                                w -> new DitTransformer(w, PLAIN));
+                var student =
+                        Weights.random(
+                                1, DType.FLOAT32, Device.CPU, w -> new DitTransformer(w, told))) {
+            var parameters = student.parameters();
+            teacher.state()
+                    .forEach((name, value) -> parameters.get(name).value().copyInPlace(value));
+            var latents = golden.get("latents");
+            var timestep = golden.get("timestep");
+            var labels = golden.get("labels");
+            var w = Tensor.copyOf(new float[] {3, 7}, 2);
+            Tensor expected = teacher.forward(latents, timestep, labels);
+            assertTrue(
+                    expected.contentEquals(student.forward(latents, timestep, labels, w)));
+            for (int block = 0; block < 2; block++) {
+                var key =
+                        "transformer_blocks.%d.norm1.emb.timestep_embedder.cond_proj.weight"
+                                .formatted(block);
+                parameters.get(key).value().copyInPlace(Tensor.ones(DType.FLOAT32, 256, 16));
+            }
+            Tensor steered = student.forward(latents, timestep, labels, w);
+            assertTrue(Golden.relativeDifference(expected, steered) > 0.01);
+            assertThrows(
+                    IllegalArgumentException.class,
+                    () -> student.forward(latents, timestep, labels));
+            assertThrows(
+                    IllegalArgumentException.class,
+                    () -> teacher.forward(latents, timestep, labels, w));
+        }
+    }
+
+    @Test
     void refusesSizesThatAreNoMultiples() throws Exception {
         try (var scope = TensorScope.open();
                 var golden = Golden.network("dit");

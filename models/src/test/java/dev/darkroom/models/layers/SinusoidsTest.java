@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import dev.darkroom.models.Golden;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Shape;
@@ -41,6 +42,31 @@ class SinusoidsTest {
         }
     }
 
+    /** Three of diffusers' 128 float32 frequencies are an ulp beside the nearest. */
+    @Test
+    void guidanceIsThatOfDiffusers() throws Exception {
+        try (var scope = TensorScope.open();
+                var golden = Golden.guidance("sinusoids")) {
+            golden.assertClose("embedding", Sinusoids.guidance(golden.get("w"), 256), 1e-4);
+        }
+    }
+
+    @Test
+    void guidanceIsSinesThenCosinesOfAThousandfold() {
+        try (var scope = TensorScope.open()) {
+            var embedded = Sinusoids.guidance(Tensor.copyOf(new float[] {0.002f}, 1), 4);
+            assertArrayEquals(
+                    new float[] {
+                        (float) Math.sin(2),
+                        (float) Math.sin(2e-4),
+                        (float) Math.cos(2),
+                        (float) Math.cos(2e-4)
+                    },
+                    embedded.toFloatArray(),
+                    1e-6f);
+        }
+    }
+
     @Test
     void placesAreColumnsThenRows() {
         try (var scope = TensorScope.open()) {
@@ -65,6 +91,7 @@ class SinusoidsTest {
         try (var scope = TensorScope.open()) {
             var one = Tensor.ones(DType.FLOAT32, 1);
             assertThrows(IllegalArgumentException.class, () -> Sinusoids.embed(one, 5, 0));
+            assertThrows(IllegalArgumentException.class, () -> Sinusoids.guidance(one, 5));
             assertThrows(
                     IllegalArgumentException.class,
                     () -> Sinusoids.grid(2, 2, 6, 2, 1, Device.CPU));

@@ -75,6 +75,12 @@ class PixArtConfigTest {
     }
 
     @Test
+    void guidanceMayBeTold() throws IOException {
+        assertEquals(256, read("{\"time_cond_proj_dim\": 256}").timeCondProjDim());
+        assertEquals(read("{}"), read("{\"time_cond_proj_dim\": null}"));
+    }
+
+    @Test
     void casesAreRead() throws IOException {
         var sigma = PixArtConfig.read(Golden.part("pixart_sigma", "transformer/config.json"));
         assertEquals(2.0, sigma.interpolationScale());
@@ -106,6 +112,8 @@ class PixArtConfigTest {
                 "caption_channels        | 0",
                 "in_channels             | \"four\"",
                 "a_new_option            | 1",
+                "time_cond_proj_dim      | 2",
+                "time_cond_proj_dim      | 33",
             })
     void whatIsNotSupportedIsNamed(String option, String value) {
         var error =

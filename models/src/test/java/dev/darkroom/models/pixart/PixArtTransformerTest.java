@@ -28,6 +28,10 @@ class PixArtTransformerTest {
             new PixArtConfig(
                     2, 8, 4, 4, 1, 20, false, 12, 2, Activation.GELU, 1e-6, 3.0, false, null);
 
+    private static final PixArtConfig TOLD =
+            new PixArtConfig(
+                    2, 8, 4, 4, 2, 16, true, 8, 2, Activation.GELU_TANH, 1e-6, 1.0, false, 12, 32);
+
     private static PixArtTransformer ofCase(String name, DType dtype) throws Exception {
         var folder = Golden.part(name, "transformer");
         var config = PixArtConfig.read(folder.resolve("config.json"));
@@ -72,6 +76,28 @@ class PixArtTransformerTest {
                                 Device.CPU,
                                 w -> new PixArtTransformer(w, PLAIN))) {
             golden.assertClose("output", run(network, golden), 1e-5);
+        }
+    }
+
+    @Test
+    void aGuidanceIsToldAsInDiffusers() throws Exception {
+        try (var scope = TensorScope.open();
+                var golden = Golden.guidance("pixart");
+                var network =
+                        Weights.load(
+                                golden.weights(),
+                                null,
+                                Device.CPU,
+                                w -> new PixArtTransformer(w, TOLD))) {
+            var latents = golden.get("latents");
+            var timestep = golden.get("timestep");
+            var text = network.prepare(golden.get("embeds"), golden.get("mask"));
+            golden.assertClose(
+                    "output",
+                    network.forward(latents, timestep, text, null, golden.get("w")),
+                    1e-5);
+            assertMessage(
+                    "time_cond_proj_dim", () -> network.forward(latents, timestep, text, null));
         }
     }
 

@@ -10,6 +10,8 @@ import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.runtime.nn.Weights;
 
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
 import java.util.Map;
 
@@ -38,6 +40,18 @@ record CaptionConditioning(PixArtConfig config, ObjectNode json, Captions captio
         this(ConfigReader.of(json.toString(), PixArtConfig::of), json, captions);
     }
 
+    /**
+     * The same captions for networks that are told the guidance.
+     *
+     * @param guidanceChannels its sinusoids; null for networks as they are
+     */
+    CaptionConditioning told(@Nullable Integer guidanceChannels) {
+        return guidanceChannels == null
+                ? this
+                : new CaptionConditioning(
+                        json.deepCopy().put("time_cond_proj_dim", guidanceChannels), captions);
+    }
+
     @Override
     public Module network(Weights w) {
         return new PixArtTransformer(w, config);
@@ -50,7 +64,9 @@ record CaptionConditioning(PixArtConfig config, ObjectNode json, Captions captio
             var pixArt = (PixArtTransformer) network;
             var states = texts.states().to(pixArt.dtype()).to(pixArt.device()); // [N,L,E]
             var text = pixArt.prepare(states, texts.mask().to(pixArt.device()));
-            return (x, timesteps, guidance) -> pixArt.forward(x, timesteps, text, null);
+            boolean isTold = pixArt.config().timeCondProjDim() != null;
+            return (x, timesteps, guidance) ->
+                    pixArt.forward(x, timesteps, text, null, isTold ? guidance : null);
         };
     }
 

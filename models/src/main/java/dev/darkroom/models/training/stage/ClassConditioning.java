@@ -62,7 +62,9 @@ final class ClassConditioning implements Conditioning {
         Tensor ofBatch = Tensor.copyOf(labels, labels.length).to(device); // [N]
         return network -> {
             var dit = (DitTransformer) network;
-            return (x, timesteps, guidance) -> dit.forward(x, timesteps, ofBatch);
+            boolean isTold = config.timeCondProjDim() != null;
+            return (x, timesteps, guidance) ->
+                    dit.forward(x, timesteps, ofBatch, isTold ? guidance : null);
         };
     }
 

@@ -11,6 +11,7 @@ import dev.darkroom.models.training.run.RunListener;
 import dev.darkroom.models.training.run.Trainer;
 import dev.darkroom.models.training.run.Trainer.End;
 import dev.darkroom.runtime.nn.Module;
+import dev.darkroom.runtime.nn.Weights;
 
 import org.jspecify.annotations.Nullable;
 
@@ -18,6 +19,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Objects;
 
 /**
  * Distils a student of few steps from a checkpoint: latent consistency (Luo et al. 2023,
@@ -42,6 +44,8 @@ record DistillationStage(
      * @param timestepScaling in the boundary conditions
      * @param huber c of the pseudo-Huber distance; null for the squared distance
      * @param targetDecay of the moving average that sets the targets
+     * @param guidanceChannels sinusoids of the guidance that the student is told, so that it can be
+     *     chosen at sampling; null for a student that is told none
      */
     record Student(
             double leastGuidance,
@@ -49,7 +53,8 @@ record DistillationStage(
             int gridSteps,
             double timestepScaling,
             @Nullable Double huber,
-            double targetDecay) {
+            double targetDecay,
+            @Nullable Integer guidanceChannels) {
         static Student of(ConfigReader json) {
             double least = json.number("leastGuidance", 4);
             return new Student(
@@ -58,7 +63,8 @@ record DistillationStage(
                     json.integer("gridSteps", 50),
                     json.number("timestepScaling", 10),
                     json.has("huber") ? json.numberOrNull("huber") : Double.valueOf(0.001),
-                    json.number("targetDecay", 0.95));
+                    json.number("targetDecay", 0.95),
+                    json.integerOrNull("guidanceChannels"));
         }
 
         LatentConsistency objective(SamplerSpec ofTeacher) {
@@ -118,17 +124,32 @@ record DistillationStage(
         var folder = PictureFolder.open(latents.folder());
         LatentConsistency objective = student.objective(teacher.sampler());
         try (var data = LatentData.open(latents, folder, config, out, listener);
-                var conditioning =
-                        teacher.conditioning(folder, LatentData.cache(out, "captions"), listener);
-                var frozen = teacher.network(conditioning, config.dtype(), config.device());
-                var trained = teacher.network(conditioning, config.dtype(), config.device());
-                var target = teacher.network(conditioning, config.dtype(), config.device());
+                var ofTeacher =
+                        teacher.conditioning(
+                                folder, LatentData.cache(out, "captions"), listener);
+                var conditioning = ofTeacher.told(student.guidanceChannels());
+                var frozen = teacher.network(ofTeacher, config.dtype(), config.device());
+                var trained = copy(frozen, conditioning);
+                var target = copy(frozen, conditioning);
                 var task = task(data, conditioning, objective, frozen, trained, target)) {
             var identity = new LinkedHashMap<>(data.identity());
             identity.putAll(teacher.identity("teacher"));
             return new Trainer(out, config.identity(identity), config.runOptions(), listener)
                     .run(task);
         }
+    }
+
+    /** A student that begins as its teacher: what only it has is drawn, as zero. */
+    private Module copy(Module frozen, Conditioning conditioning) {
+        Module made = Weights.random(0, config.dtype(), config.device(), conditioning::network);
+        var parameters = made.parameters();
+        frozen.parameters()
+                .forEach(
+                        (name, parameter) ->
+                                Objects.requireNonNull(parameters.get(name), name)
+                                        .value()
+                                        .copyInPlace(parameter.value()));
+        return made;
     }
 
     private ConsistencyTask task(

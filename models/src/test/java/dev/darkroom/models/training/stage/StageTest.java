@@ -14,6 +14,9 @@ import dev.darkroom.models.training.run.StepReport;
 import dev.darkroom.models.training.run.Trainer.End;
 import dev.darkroom.models.training.run.TrainingException;
 import dev.darkroom.runtime.Memory;
+import dev.darkroom.runtime.TensorScope;
+import dev.darkroom.runtime.safetensors.LoadMode;
+import dev.darkroom.runtime.safetensors.Safetensors;
 
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -146,6 +149,31 @@ class StageTest {
         assertSamples(student, SampleRequest.of("a red square on blue"));
         String scheduler = Files.readString(student.resolve("scheduler/scheduler_config.json"));
         assertTrue(scheduler.contains("LCMScheduler") && scheduler.contains("v_prediction"));
+    }
+
+    @Test
+    void aStudentIsToldTheGuidance() throws IOException {
+        Path student =
+                train(
+                        Stage.Kind.DISTILL,
+                        "steered",
+                        """
+                        {'steps': 3, 'batch': 4, 'teacher': 'teacher', 'size': 16, 'captionTokens': 8,
+                         'optimizer': {'learningRate': 0.02, 'warmUp': 1, 'checkpointing': true},
+                         'student': {'leastGuidance': 2, 'greatestGuidance': 8, 'gridSteps': 25,
+                                     'guidanceChannels': 16}}
+                        """);
+        String config = Files.readString(student.resolve("transformer/config.json"));
+        assertTrue(config.contains("time_cond_proj_dim"), config);
+        Path weights = student.resolve("transformer/diffusion_pytorch_model.safetensors");
+        try (var scope = TensorScope.open();
+                var file = Safetensors.open(weights, LoadMode.READ)) {
+            String key = "adaln_single.emb.timestep_embedder.cond_proj.weight";
+            assertTrue(file.tensor(key).abs().max().item() > 1e-4);
+        }
+        assertSamples(
+                student,
+                SampleRequest.builder().prompt("a red square on blue").guidanceScale(5.0).build());
     }
 
     @Test

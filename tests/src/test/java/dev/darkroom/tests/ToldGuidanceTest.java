@@ -1,0 +1,108 @@
+package dev.darkroom.tests;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+
+import dev.darkroom.models.pipeline.Pipeline;
+import dev.darkroom.models.pipeline.PipelineOptions;
+import dev.darkroom.models.pipeline.SampleRequest;
+import dev.darkroom.runtime.Generator;
+import dev.darkroom.runtime.Memory;
+import dev.darkroom.runtime.Tensor;
+import dev.darkroom.runtime.TensorScope;
+import dev.darkroom.runtime.safetensors.LoadMode;
+import dev.darkroom.runtime.safetensors.Safetensors;
+import dev.darkroom.runtime.safetensors.SafetensorsWriter;
+
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.stream.Stream;
+
+/** A checkpoint whose network is told the guidance, as latent consistency students are. */
+class ToldGuidanceTest {
+    private static final String WEIGHTS = "transformer/diffusion_pytorch_model.safetensors";
+
+    @TempDir private Path folder;
+
+    @BeforeEach
+    void copy() throws IOException {
+        Path model = model();
+        try (Stream<Path> files = Files.walk(model)) {
+            for (Path file : files.filter(Files::isRegularFile).toList()) {
+                Path copy = folder.resolve(model.relativize(file).toString());
+                Files.createDirectories(copy.getParent());
+                Files.copy(file, copy);
+            }
+        }
+        Path config = folder.resolve("transformer/config.json");
+        String json = Files.readString(config);
+        Files.writeString(config, json.replaceFirst("\\{", "{\"time_cond_proj_dim\": 8,"));
+    }
+
+    private static Path model() {
+        return Cases.named("pixart_lcm").resolve("model");
+    }
+
+    /** The case's transformer with a projection of the guidance. */
+    private void project(double size) throws IOException {
+        try (var scope = TensorScope.open();
+                var generator = new Generator(3);
+                var file = Safetensors.open(model().resolve(WEIGHTS), LoadMode.READ)) {
+            Map<String, Tensor> tensors = new LinkedHashMap<>();
+            for (String name : file.names()) {
+                tensors.put(name, file.tensor(name));
+            }
+            tensors.put(
+                    "adaln_single.emb.timestep_embedder.cond_proj.weight",
+                    Tensor.randn(generator, 256, 8).times(size));
+            SafetensorsWriter.write(folder.resolve(WEIGHTS), tensors, Map.of());
+        }
+    }
+
+    /** A picture; nothing is left of the pipeline. */
+    private static byte[] sample(Path checkpoint, double guidance) {
+        var request =
+                SampleRequest.builder()
+                        .prompt("a red heart")
+                        .width(16)
+                        .height(16)
+                        .maxTokens(24)
+                        .binning(false)
+                        .guidanceScale(guidance)
+                        .build();
+        long before = Memory.liveTensors();
+        byte[] picture;
+        try (var pipeline = Pipeline.load(checkpoint, PipelineOptions.defaults())) {
+            picture = pipeline.sample(request).pictures().getFirst().rgb();
+        }
+        assertEquals(before, Memory.liveTensors());
+        return picture;
+    }
+
+    @Test
+    void theRequestsGuidanceSteersTheStudent() throws IOException {
+        project(1);
+        byte[] weak = sample(folder, 2);
+        assertFalse(Arrays.equals(weak, sample(folder, 8)));
+        assertArrayEquals(weak, sample(folder, 2));
+    }
+
+    /** With a projection of zero any guidance is none: it is told, and not applied by the sampler. */
+    @Test
+    void nothingIsGuidedBesides() throws IOException {
+        project(0);
+        byte[] plain = sample(model(), 1);
+        assertArrayEquals(plain, sample(folder, 1));
+        assertArrayEquals(plain, sample(folder, 8));
+        assertFalse(Arrays.equals(plain, sample(model(), 8)));
+    }
+}
