@@ -96,7 +96,9 @@ class ToldGuidanceTest {
         assertArrayEquals(weak, sample(folder, 2));
     }
 
-    /** With a projection of zero any guidance is none: it is told, and not applied by the sampler. */
+    /**
+     * With a projection of zero any guidance is none: it is told, and not applied by the sampler.
+     */
     @Test
     void nothingIsGuidedBesides() throws IOException {
         project(0);

@@ -152,10 +152,15 @@ public final class PixArtTransformer extends Module {
             Tensor x = posEmbed.forward(latents); // [N,T,D]
             Tensor condition =
                     segments().boundary(adalnSingle.condition(timestep, size, guidance)); // [N,D]
-            Tensor modulation =
-                    segments().boundary(adalnSingle.modulation(condition)); // [N,6,D]
+            Tensor modulation = segments().boundary(adalnSingle.modulation(condition)); // [N,6,D]
             for (int i = 0; i < transformerBlocks.size(); i++) {
-                x = run(transformerBlocks.get(i), x, modulation, text.keyValues().get(i), text.bias());
+                x =
+                        run(
+                                transformerBlocks.get(i),
+                                x,
+                                modulation,
+                                text.keyValues().get(i),
+                                text.bias());
             }
             Tensor out = scaleShiftTable.value().plus(condition.unsqueeze(1)); // [N,2,D]
             x = AdaLn.modulated(x, out.narrow(1, 0, 1), out.narrow(1, 1, 1), OUT_EPS);
@@ -171,7 +176,8 @@ public final class PixArtTransformer extends Module {
         Tensor value = keyValue.value();
         return bias == null
                 ? segments().run(in -> block.forward(in, null), x, modulation, key, value)
-                : segments().run(in -> block.forward(in, in.get(4)), x, modulation, key, value, bias);
+                : segments()
+                        .run(in -> block.forward(in, in.get(4)), x, modulation, key, value, bias);
     }
 
     /** Self-attention, attention to the text, a feed-forward network. */
@@ -236,8 +242,7 @@ public final class PixArtTransformer extends Module {
         }
 
         /** {@code [N,D]}. */
-        Tensor condition(
-                Tensor timestep, @Nullable PixArtSize size, @Nullable Tensor guidance) {
+        Tensor condition(Tensor timestep, @Nullable PixArtSize size, @Nullable Tensor guidance) {
             Tensor condition = timestepEmbedder.forward(timestep, guidance);
             if (resolutionEmbedder == null || aspectRatioEmbedder == null) {
                 return condition;

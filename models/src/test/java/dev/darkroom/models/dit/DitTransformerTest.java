@@ -164,8 +164,7 @@ class DitTransformerTest {
             var labels = golden.get("labels");
             var w = Tensor.copyOf(new float[] {3, 7}, 2);
             Tensor expected = teacher.forward(latents, timestep, labels);
-            assertTrue(
-                    expected.contentEquals(student.forward(latents, timestep, labels, w)));
+            assertTrue(expected.contentEquals(student.forward(latents, timestep, labels, w)));
             for (int block = 0; block < 2; block++) {
                 var key =
                         "transformer_blocks.%d.norm1.emb.timestep_embedder.cond_proj.weight"

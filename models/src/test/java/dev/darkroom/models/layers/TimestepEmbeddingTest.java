@@ -35,8 +35,7 @@ class TimestepEmbeddingTest {
                                 null,
                                 Device.CPU,
                                 w -> new TimestepEmbedding(w, 24, 0, 32))) {
-            golden.assertClose(
-                    "output", embedding.forward(golden.get("t"), golden.get("w")), 1e-5);
+            golden.assertClose("output", embedding.forward(golden.get("t"), golden.get("w")), 1e-5);
         }
         assertEquals(before, Memory.liveTensors());
     }

@@ -44,7 +44,8 @@ public final class Learner implements AutoCloseable {
      * Brings them together, with gradient checkpointing.
      *
      * @param checkpoints what the trained networks run their {@linkplain
-     *     Module#segments(dev.darkroom.runtime.nn.Segments) blocks} through; taken over; null for none
+     *     Module#segments(dev.darkroom.runtime.nn.Segments) blocks} through; taken over; null for
+     *     none
      */
     public Learner(
             Map<String, Parameter> weights,

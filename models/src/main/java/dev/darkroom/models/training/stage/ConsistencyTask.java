@@ -1,5 +1,6 @@
 package dev.darkroom.models.training.stage;
 
+import dev.darkroom.models.training.lora.Lora;
 import dev.darkroom.models.training.objective.GuidedNetwork;
 import dev.darkroom.models.training.objective.LatentConsistency;
 import dev.darkroom.models.training.objective.TimedNetwork;
@@ -9,6 +10,8 @@ import dev.darkroom.runtime.Generator;
 import dev.darkroom.runtime.Mode;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.nn.Module;
+
+import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
 import java.nio.file.Path;
@@ -24,8 +27,39 @@ final class ConsistencyTask implements Task {
      * @param teacher stays as it is
      * @param student is trained
      * @param target holds the student's moving average
+     * @param adapters null for three networks; else all three are one network, which is the teacher
+     *     without its adapters and the student and its own target with them
      */
-    record Networks(Module teacher, Module student, Module target) {}
+    record Networks(Module teacher, Module student, Module target, @Nullable Lora adapters) {
+        /** The teacher with the conditions of a batch. */
+        TimedNetwork bindTeacher(Conditioning.Batch batch, int samples) {
+            GuidedNetwork bound;
+            try (var off = withoutAdapters()) {
+                bound = batch.bind(teacher);
+            }
+            return (x, timesteps) -> {
+                // What is distilled from takes no guidance.
+                Tensor unguided = Tensor.zeros(x.dtype(), samples).to(x.device());
+                try (var off = withoutAdapters()) {
+                    return bound.predict(x, timesteps, unguided);
+                }
+            };
+        }
+
+        /** Frees all but the teacher. */
+        void close() {
+            if (adapters == null) {
+                student.close();
+                target.close();
+            } else {
+                adapters.close();
+            }
+        }
+
+        private Lora.@Nullable Disabled withoutAdapters() {
+            return adapters == null ? null : adapters.disabled();
+        }
+    }
 
     private final LatentData data;
     private final Conditioning conditioning;
@@ -35,7 +69,8 @@ final class ConsistencyTask implements Task {
     private final Output output;
 
     /**
-     * @param learner taken over; its average is the target
+     * @param networks taken over, but for the teacher
+     * @param learner taken over; its average is the target, where that is a network of its own
      */
     ConsistencyTask(
             LatentData data,
@@ -67,7 +102,7 @@ final class ConsistencyTask implements Task {
 
     @Override
     public Tensor loss(long step, int part, Generator noise) {
-        if (part == 0) {
+        if (part == 0 && networks.adapters() == null) {
             learner.copyAverage(PREFIX + ".", networks.target());
         }
         int[] rows = data.rows(step, part);
@@ -77,27 +112,18 @@ final class ConsistencyTask implements Task {
         var dropped = new boolean[rows.length];
         Arrays.fill(dropped, true);
         var none = conditioning.batch(examples, dropped);
-        GuidedNetwork teacher;
-        GuidedNetwork unconditional;
+        TimedNetwork conditional;
+        TimedNetwork unconditional;
         GuidedNetwork target;
         try (var mode = Mode.current().withGradients(false).enter()) {
-            teacher = captions.bind(networks.teacher());
-            unconditional = none.bind(networks.teacher());
+            conditional = networks.bindTeacher(captions, rows.length);
+            unconditional = networks.bindTeacher(none, rows.length);
             target = captions.bind(networks.target());
         }
         var bound =
                 new LatentConsistency.Networks(
-                        captions.bind(networks.student()),
-                        target,
-                        unguided(teacher, rows.length),
-                        unguided(unconditional, rows.length));
+                        captions.bind(networks.student()), target, conditional, unconditional);
         return objective.loss(bound, clean, noise);
-    }
-
-    /** The teacher, which knows no guidance. */
-    private static TimedNetwork unguided(GuidedNetwork network, int samples) {
-        return (x, timesteps) ->
-                network.predict(x, timesteps, Tensor.zeros(x.dtype(), samples).to(x.device()));
     }
 
     @Override
@@ -113,5 +139,6 @@ final class ConsistencyTask implements Task {
     @Override
     public void close() {
         learner.close();
+        networks.close();
     }
 }

@@ -13,7 +13,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 
 /** A network, or adapters in it, that learns to denoise latents. */
-class DenoisingTask implements Task {
+final class DenoisingTask implements Task {
     private final LatentData data;
     private final Conditioning conditioning;
     private final Module network;
@@ -66,25 +66,14 @@ class DenoisingTask implements Task {
         return objective.loss((x, t) -> bound.predict(x, t, unguided), clean, noise);
     }
 
-    /** Writes the network as it is. */
-    @FunctionalInterface
-    interface Writer {
-        void write() throws IOException;
-    }
-
-    /** Puts what was learnt into the network's weights while it is written. */
-    void write(Writer writer) throws IOException {
-        writer.write();
-    }
-
     @Override
     public void show(long step, Path folder) throws IOException {
-        learner.withAverage(() -> write(() -> output.show(step, folder, network)));
+        learner.withAverage(() -> output.show(step, folder, network));
     }
 
     @Override
     public void finish(Path folder) throws IOException {
-        learner.withAverage(() -> write(() -> output.finish(folder, network)));
+        learner.withAverage(() -> output.finish(folder, network));
     }
 
     @Override

@@ -130,7 +130,8 @@ record DiffusionStage(
         Map<String, Module> trained = new LinkedHashMap<>();
         trained.put("transformer", network);
         trained.putAll(conditioning.trained());
-        var output = new Output(data, conditioning, HubFolder.object(scheduler), config, samples);
+        var output =
+                new Output(data, conditioning, HubFolder.object(scheduler), config, samples, null);
         return new DenoisingTask(
                 data,
                 conditioning,

@@ -5,11 +5,16 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.darkroom.models.config.ConfigReader;
 import dev.darkroom.models.diffusion.SamplerSpec;
 import dev.darkroom.models.training.data.PictureFolder;
+import dev.darkroom.models.training.lora.Lora;
+import dev.darkroom.models.training.lora.LoraConfig;
 import dev.darkroom.models.training.objective.Distance;
 import dev.darkroom.models.training.objective.LatentConsistency;
+import dev.darkroom.models.training.run.Learner;
 import dev.darkroom.models.training.run.RunListener;
+import dev.darkroom.models.training.run.Seeds;
 import dev.darkroom.models.training.run.Trainer;
 import dev.darkroom.models.training.run.Trainer.End;
+import dev.darkroom.runtime.Generator;
 import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.runtime.nn.Weights;
 
@@ -46,6 +51,8 @@ record DistillationStage(
      * @param targetDecay of the moving average that sets the targets
      * @param guidanceChannels sinusoids of the guidance that the student is told, so that it can be
      *     chosen at sampling; null for a student that is told none
+     * @param adapters null for a network of its own; else the student is the teacher with adapters,
+     *     and its own target (LCM-LoRA: Luo et al. 2023, arXiv:2311.05556)
      */
     record Student(
             double leastGuidance,
@@ -54,7 +61,16 @@ record DistillationStage(
             double timestepScaling,
             @Nullable Double huber,
             double targetDecay,
-            @Nullable Integer guidanceChannels) {
+            @Nullable Integer guidanceChannels,
+            @Nullable LoraConfig adapters) {
+        Student {
+            if (adapters != null && guidanceChannels != null) {
+                throw new IllegalArgumentException(
+                        "guidanceChannels: adapters can't be told the guidance; leave it out, and"
+                                + " distil for one");
+            }
+        }
+
         static Student of(ConfigReader json) {
             double least = json.number("leastGuidance", 4);
             return new Student(
@@ -64,7 +80,8 @@ record DistillationStage(
                     json.number("timestepScaling", 10),
                     json.has("huber") ? json.numberOrNull("huber") : Double.valueOf(0.001),
                     json.number("targetDecay", 0.95),
-                    json.integerOrNull("guidanceChannels"));
+                    json.integerOrNull("guidanceChannels"),
+                    json.has("lora") ? json.section("lora", LoraStage::adapters) : null);
         }
 
         LatentConsistency objective(SamplerSpec ofTeacher) {
@@ -125,13 +142,9 @@ record DistillationStage(
         LatentConsistency objective = student.objective(teacher.sampler());
         try (var data = LatentData.open(latents, folder, config, out, listener);
                 var ofTeacher =
-                        teacher.conditioning(
-                                folder, LatentData.cache(out, "captions"), listener);
-                var conditioning = ofTeacher.told(student.guidanceChannels());
+                        teacher.conditioning(folder, LatentData.cache(out, "captions"), listener);
                 var frozen = teacher.network(ofTeacher, config.dtype(), config.device());
-                var trained = copy(frozen, conditioning);
-                var target = copy(frozen, conditioning);
-                var task = task(data, conditioning, objective, frozen, trained, target)) {
+                var task = task(data, ofTeacher, objective, frozen)) {
             var identity = new LinkedHashMap<>(data.identity());
             identity.putAll(teacher.identity("teacher"));
             return new Trainer(out, config.identity(identity), config.runOptions(), listener)
@@ -154,23 +167,40 @@ record DistillationStage(
 
     private ConsistencyTask task(
             LatentData data,
-            Conditioning conditioning,
+            CaptionConditioning ofTeacher,
             LatentConsistency objective,
-            Module frozen,
-            Module trained,
-            Module target)
+            Module frozen)
             throws IOException {
-        trained.train();
-        var networks = new ConsistencyTask.Networks(frozen, trained, target);
+        Conditioning conditioning = ofTeacher.told(student.guidanceChannels());
         var scheduler = student.scheduler(teacher.config("scheduler", "scheduler_config.json"));
+        var networks = student.adapters() == null ? three(frozen, conditioning) : adapted(frozen);
+        Lora adapters = networks.adapters();
+        Learner learner =
+                adapters == null
+                        ? config.optimizer()
+                                .withoutRamp(student.targetDecay())
+                                .learner(Map.of(ConsistencyTask.PREFIX, networks.student()))
+                        : config.optimizer().learnerOf(adapters.parameters(), frozen);
         return new ConsistencyTask(
                 data,
                 conditioning,
                 networks,
-                config.optimizer()
-                        .withoutRamp(student.targetDecay())
-                        .learner(Map.of(ConsistencyTask.PREFIX, trained)),
+                learner,
                 objective,
-                new Output(data, conditioning, scheduler, config, samples));
+                new Output(data, conditioning, scheduler, config, samples, adapters));
+    }
+
+    private ConsistencyTask.Networks three(Module frozen, Conditioning conditioning) {
+        Module trained = copy(frozen, conditioning);
+        trained.train();
+        return new ConsistencyTask.Networks(frozen, trained, copy(frozen, conditioning), null);
+    }
+
+    private ConsistencyTask.Networks adapted(Module frozen) {
+        try (var noise = new Generator(Seeds.of(config.seed(), 1))) {
+            var lora = Lora.create(frozen, Objects.requireNonNull(student.adapters()), noise);
+            lora.train(true);
+            return new ConsistencyTask.Networks(frozen, frozen, frozen, lora);
+        }
     }
 }

@@ -32,8 +32,6 @@ record LoraStage(
         double dropout,
         Samples samples)
         implements Stage {
-    private static final String PART = "lora";
-
     static LoraStage read(ConfigReader json, Places places) {
         Source base = Source.of(json, places, "base");
         return new LoraStage(
@@ -46,7 +44,8 @@ record LoraStage(
                 json.section("samples", Samples::of));
     }
 
-    private static LoraConfig adapters(ConfigReader json) {
+    /** Which layers are adapted: the section {@code lora} of a config. */
+    static LoraConfig adapters(ConfigReader json) {
         int rank = json.integer("rank", 16);
         return new LoraConfig(
                 rank, json.number("alpha", rank), json.texts("targets", LoraConfig.ATTENTION));
@@ -81,22 +80,6 @@ record LoraStage(
                 config.optimizer().learnerOf(lora.parameters(), network),
                 objective,
                 dropout,
-                new Output(data, conditioning, scheduler, config, samples)) {
-            @Override
-            void write(Writer writer) throws IOException {
-                lora.merge();
-                try {
-                    writer.write();
-                } finally {
-                    lora.unmerge();
-                }
-            }
-
-            @Override
-            public void finish(Path out) throws IOException {
-                learner().withAverage(() -> lora.save(out.resolve(PART)));
-                super.finish(out);
-            }
-        };
+                new Output(data, conditioning, scheduler, config, samples, lora));
     }
 }

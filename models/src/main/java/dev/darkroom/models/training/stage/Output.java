@@ -3,26 +3,62 @@ package dev.darkroom.models.training.stage;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
 import dev.darkroom.models.pipeline.PipelineOptions;
+import dev.darkroom.models.training.lora.Lora;
 import dev.darkroom.runtime.DType;
+import dev.darkroom.runtime.Mode;
+import dev.darkroom.runtime.Tensor;
+import dev.darkroom.runtime.TensorScope;
 import dev.darkroom.runtime.Threads;
 import dev.darkroom.runtime.nn.Module;
 
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Objects;
 
 /**
  * Where a run's network goes: into a checkpoint with all that it needs.
  *
  * @param scheduler its config
+ * @param adapters of the network, which are merged into the checkpoint; null for none
  */
 record Output(
         LatentData data,
         Conditioning conditioning,
         ObjectNode scheduler,
         TrainingConfig config,
-        Samples samples) {
-    /** A checkpoint of the weights as they are. */
-    void write(Path folder, Module network, DType dtype) throws IOException {
+        Samples samples,
+        @Nullable Lora adapters) {
+    private static final String ADAPTERS = "lora";
+
+    /** A checkpoint of the weights, and adapters, as they are. */
+    private void write(Path folder, Module network, DType dtype) throws IOException {
+        if (adapters == null) {
+            writeAsItIs(folder, network, dtype);
+            return;
+        }
+        try (var scope = TensorScope.open();
+                var mode = Mode.NO_GRAD.enter()) {
+            Map<String, Tensor> before = new LinkedHashMap<>();
+            network.state().forEach((name, value) -> before.put(name, value.copy()));
+            adapters.merge();
+            try {
+                writeAsItIs(folder, network, dtype);
+            } finally {
+                adapters.unmerge(); // up to rounding, which would change the run
+                network.state()
+                        .forEach(
+                                (name, value) ->
+                                        value.copyInPlace(
+                                                Objects.requireNonNull(before.get(name))));
+            }
+        }
+    }
+
+    private void writeAsItIs(Path folder, Module network, DType dtype) throws IOException {
         var hub = new HubFolder(folder, conditioning.pipelineClass());
         conditioning.write(hub, dtype);
         hub.network(
@@ -39,6 +75,9 @@ record Output(
 
     /** The result. */
     void finish(Path folder, Module network) throws IOException {
+        if (adapters != null) {
+            adapters.save(folder.resolve(ADAPTERS));
+        }
         write(folder, network, config.savedDtype());
     }
 

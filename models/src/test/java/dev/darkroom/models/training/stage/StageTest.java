@@ -176,6 +176,27 @@ class StageTest {
                 SampleRequest.builder().prompt("a red square on blue").guidanceScale(5.0).build());
     }
 
+    private static String adapters(int showEvery) {
+        return """
+        {'steps': 3, 'batch': 4, 'teacher': 'teacher', 'size': 16, 'captionTokens': 8,
+         'dtype': 'bfloat16', 'optimizer': {'learningRate': 0.01, 'warmUp': 1},
+         'student': {'lora': {'rank': 4}}, 'showEvery': %d,
+         'samples': {'prompts': ['red']}}
+        """
+                .formatted(showEvery);
+    }
+
+    @Test
+    void aStudentIsAdapted() throws IOException {
+        Path watched = train(Stage.Kind.DISTILL, "watched", adapters(1));
+        Path unwatched = train(Stage.Kind.DISTILL, "unwatched", adapters(0));
+        assertSamples(watched, SampleRequest.of("a red square on blue"));
+        String weights = "lora/adapter_model.safetensors";
+        assertArrayEquals(
+                Files.readAllBytes(unwatched.resolve(weights)),
+                Files.readAllBytes(watched.resolve(weights)));
+    }
+
     @Test
     void adaptersAreTrained() throws IOException {
         Path adapted =
