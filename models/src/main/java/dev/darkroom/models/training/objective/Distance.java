@@ -4,14 +4,15 @@ import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Tensor;
 
 /**
- * How far two batches are from each other, for each sample: float32, whatever the networks' type.
+ * How far two batches are from each other, for each sample: float32 where networks have a narrower
+ * type, float64 where they do.
  */
 @FunctionalInterface
 public interface Distance {
     /** The mean of the squares of a sample's differences. */
     Distance SQUARED = Tensor::square;
 
-    /** What each element's difference counts: {@code [N,…]} to {@code [N,…]}, float32. */
+    /** What each element's difference counts: {@code [N,…]} to {@code [N,…]}, of its type. */
     Tensor of(Tensor difference);
 
     /**
@@ -31,9 +32,13 @@ public interface Distance {
     /**
      * Each sample's mean.
      *
-     * @return float32 {@code [N]}
+     * @return {@code [N]}, float32, or float64 where one is
      */
     default Tensor between(Tensor a, Tensor b) {
-        return of(a.to(DType.FLOAT32).minus(b.to(DType.FLOAT32))).flatten(1, -1).mean(false, 1);
+        return of(wide(a).minus(wide(b))).flatten(1, -1).mean(false, 1);
+    }
+
+    private static Tensor wide(Tensor x) {
+        return x.dtype() == DType.FLOAT64 ? x : x.to(DType.FLOAT32);
     }
 }

@@ -116,7 +116,7 @@ public record LatentConsistency(
      * The loss of a batch, with everything drawn.
      *
      * @param clean latents {@code [N,C,…]}
-     * @return a scalar, float32
+     * @return a scalar, float32, or float64 where the latents are
      */
     public Tensor loss(Networks networks, Tensor clean, Generator generator) {
         try (var scope = TensorScope.open()) {
@@ -143,7 +143,7 @@ public record LatentConsistency(
      * The loss of a batch.
      *
      * @param clean latents {@code [N,C,…]}
-     * @return a scalar, float32
+     * @return a scalar, float32, or float64 where the latents are
      */
     public Tensor loss(Networks networks, Tensor clean, Draw draw) {
         int stride = schedule.timesteps() / gridSteps;

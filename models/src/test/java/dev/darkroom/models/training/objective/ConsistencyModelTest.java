@@ -72,7 +72,7 @@ class ConsistencyModelTest {
                     };
             golden.assertClose("loss", loss, 1e-5);
             loss.backward();
-            student.assertGradients(golden);
+            student.assertGradients(golden, 1e-5);
         }
         assertEquals(before, Memory.liveTensors());
     }

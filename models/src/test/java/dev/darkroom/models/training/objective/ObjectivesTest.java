@@ -44,7 +44,7 @@ class ObjectivesTest {
             assertEquals(DType.FLOAT32, found.dtype());
             golden.assertClose("loss", found, 1e-5);
             found.backward();
-            network.assertGradients(golden);
+            network.assertGradients(golden, 1e-5);
         } catch (RuntimeException e) {
             throw e;
         } catch (Exception e) {
