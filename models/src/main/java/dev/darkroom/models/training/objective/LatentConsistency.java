@@ -27,7 +27,10 @@ import java.util.List;
  * @param timestepScaling what the timestep is multiplied by in the boundary conditions
  * @param leastGuidance the least w; estimates are guided as cond + w·(cond − uncond)
  * @param greatestGuidance the greatest w; equal to the least for a student of one guidance
- * @param distance of x̂0 from the target's
+ * @param distance of x̂0 from the target's; where the target is the student itself and no moving
+ *     average, {@link Distance#SQUARED}: with an absolute value, or a pseudo-Huber distance whose c
+ *     is below what neighbours on the grid differ by, all timesteps pull alike, and those whose
+ *     targets move along outvote the one that the boundary condition holds
  */
 public record LatentConsistency(
         NoiseSchedule schedule,

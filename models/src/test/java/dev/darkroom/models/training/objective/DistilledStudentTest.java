@@ -28,6 +28,7 @@ import dev.darkroom.runtime.optim.ParameterGroup;
 
 import org.junit.jupiter.api.Test;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -38,11 +39,11 @@ import java.util.function.Supplier;
  * Gaussians on a circle.
  */
 class DistilledStudentTest {
-    private static final int BATCH = 256;
-    private static final NoiseSchedule SCHEDULE = NoiseSchedule.scaledLinear(1000, 0.00085, 0.012);
+    static final int BATCH = 256;
+    static final NoiseSchedule SCHEDULE = NoiseSchedule.scaledLinear(1000, 0.00085, 0.012);
 
     /** Told the time by eight waves. */
-    private static final class Network extends Module {
+    static final class Network extends Module {
         private final Linear in;
         private final Linear middle;
         private final Linear last;
@@ -67,7 +68,7 @@ class DistilledStudentTest {
     }
 
     /** Points around eight centres on the unit circle. */
-    private static Tensor data(int count, Generator generator) {
+    static Tensor data(int count, Generator generator) {
         Tensor angle =
                 Tensor.randint(0, 8, Shape.of(count), generator, DType.INT64)
                         .to(DType.FLOAT32)
@@ -85,7 +86,7 @@ class DistilledStudentTest {
         return a.unsqueeze(1).minus(b.unsqueeze(0)).norm(false, 2).mean().item();
     }
 
-    private static void train(
+    static void train(
             Map<String, Parameter> parameters,
             int steps,
             double rate,
@@ -105,13 +106,21 @@ class DistilledStudentTest {
         }
     }
 
-    private static double twoSteps(String scheduler, TimedNetwork network, long seed) {
+    static double steps(String scheduler, TimedNetwork network, long seed, int... timesteps) {
         try (var scope = TensorScope.open();
                 var generator = new Generator(seed)) {
             NoiseSource noise =
                     (shape, dtype, device) -> Tensor.randn(shape, generator, dtype, device);
             Tensor x = Tensor.randn(generator, 1000, 2);
-            Tensor found = scheduler.equals("lcm") ? lcm(network, x, noise) : ddim(network, x);
+            List<NoiseLevel> levels = new ArrayList<>();
+            for (int timestep : timesteps) {
+                levels.add(SCHEDULE.level(timestep));
+            }
+            levels.add(NoiseLevel.CLEAN);
+            Tensor found =
+                    scheduler.equals("lcm")
+                            ? lcm(network, x, levels, noise)
+                            : ddim(network, x, levels);
             return energyDistance(found, data(1000, generator));
         }
     }
@@ -121,21 +130,22 @@ class DistilledStudentTest {
         return Prediction.SAMPLE.denoised(network.predict(x, times), x, at);
     }
 
-    private static Tensor ddim(TimedNetwork network, Tensor x) {
+    private static Tensor ddim(TimedNetwork network, Tensor x, List<NoiseLevel> levels) {
         return Samplers.ddim(
                 (xi, at) -> new Denoised(predict(network, xi, at)),
                 x,
-                List.of(SCHEDULE.level(999), SCHEDULE.level(499), NoiseLevel.CLEAN),
+                levels,
                 0,
                 (shape, dtype, device) -> Tensor.zeros(shape, dtype, device),
                 StepListener.NONE);
     }
 
-    private static Tensor lcm(TimedNetwork network, Tensor x, NoiseSource noise) {
+    private static Tensor lcm(
+            TimedNetwork network, Tensor x, List<NoiseLevel> levels, NoiseSource noise) {
         return Samplers.lcm(
                 Consistency.boundary((xi, at) -> new Denoised(predict(network, xi, at)), 10),
                 x,
-                List.of(SCHEDULE.level(999), SCHEDULE.level(499), NoiseLevel.CLEAN),
+                levels,
                 noise,
                 StepListener.NONE);
     }
@@ -145,7 +155,7 @@ class DistilledStudentTest {
     }
 
     /** A teacher that predicts x0. */
-    private static Network teacher(Generator generator) {
+    static Network teacher(Generator generator) {
         Network teacher = drawn();
         teacher.train();
         train(
@@ -188,8 +198,8 @@ class DistilledStudentTest {
                 var teacher = teacher(generator);
                 var student = drawn();
                 var average = drawn()) {
-            double before = twoSteps("ddim", teacher::forward, 11);
-            double untrained = twoSteps("lcm", teacher::forward, 11);
+            double before = steps("ddim", teacher::forward, 11, 999, 499);
+            double untrained = steps("lcm", teacher::forward, 11, 999, 499);
             copy(teacher, student, 1);
             copy(teacher, average, 1);
             student.train();
@@ -205,7 +215,7 @@ class DistilledStudentTest {
                     5e-4,
                     () -> copy(student, average, 0.05),
                     () -> objective.loss(networks, data(BATCH, generator), generator));
-            double after = twoSteps("lcm", average::forward, 11);
+            double after = steps("lcm", average::forward, 11, 999, 499);
 
             String found =
                     "energy distance of two steps: teacher %.4f (DDIM), %.4f (LCM); student %.4f"
