@@ -78,10 +78,17 @@ record DistillationStage(
                     json.number("greatestGuidance", least),
                     json.integer("gridSteps", 50),
                     json.number("timestepScaling", 10),
-                    json.has("huber") ? json.numberOrNull("huber") : Double.valueOf(0.001),
+                    huber(json),
                     json.number("targetDecay", 0.95),
                     json.integerOrNull("guidanceChannels"),
                     json.has("lora") ? json.section("lora", LoraStage::adapters) : null);
+        }
+
+        /** The paper's, but not where the student is its own target: see LatentConsistency. */
+        private static @Nullable Double huber(ConfigReader json) {
+            return json.has("huber") || json.has("lora")
+                    ? json.numberOrNull("huber")
+                    : Double.valueOf(0.001);
         }
 
         LatentConsistency objective(SamplerSpec ofTeacher) {
