@@ -3,9 +3,8 @@ module dev.darkroom.cli {
     requires dev.darkroom.models;
     requires com.fasterxml.jackson.databind;
     requires info.picocli;
-    requires java.desktop;
     requires me.tongfei.progressbar;
-    requires org.knowm.xchart;
+    requires xchart;
     requires static org.jspecify;
 
     opens dev.darkroom.cli to

@@ -13,18 +13,18 @@ final class CtrlC implements AutoCloseable {
 
     private final CountDownLatch ended = new CountDownLatch(1);
     private final Runnable cancel;
-    private final String until;
+    private final String waiting;
     private final PrintWriter err;
     private final Thread hook = new Thread(this::end, "darkroom-ctrl-c");
 
     /**
      * @param cancel asks the run to end soon
-     * @param until what has to end first
-     * @param err is told if that takes long
+     * @param waiting what to say if that takes long
+     * @param err is told so
      */
-    CtrlC(Runnable cancel, String until, PrintWriter err) {
+    CtrlC(Runnable cancel, String waiting, PrintWriter err) {
         this.cancel = cancel;
-        this.until = until;
+        this.waiting = waiting;
         this.err = err;
         Runtime.getRuntime().addShutdownHook(hook);
     }
@@ -33,7 +33,7 @@ final class CtrlC implements AutoCloseable {
         cancel.run();
         try {
             if (!ended.await(PATIENCE_SECONDS, TimeUnit.SECONDS)) {
-                err.println("darkroom: stopping when " + until + " …");
+                err.println("darkroom: " + waiting + " …");
                 ended.await();
             }
         } catch (InterruptedException e) {

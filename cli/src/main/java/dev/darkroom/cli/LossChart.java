@@ -1,148 +1,295 @@
 package dev.darkroom.cli;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.json.JsonMapper;
-
-import org.knowm.xchart.BitmapEncoder;
 import org.knowm.xchart.XYChart;
 import org.knowm.xchart.XYChartBuilder;
 import org.knowm.xchart.XYSeries;
-import org.knowm.xchart.style.Styler.LegendPosition;
+import org.knowm.xchart.style.Styler;
+import org.knowm.xchart.style.markers.Marker;
 import org.knowm.xchart.style.markers.SeriesMarkers;
 
 import java.awt.BasicStroke;
 import java.awt.Color;
+import java.awt.Font;
+import java.awt.image.BufferedImage;
 import java.io.IOException;
-import java.nio.file.Files;
+import java.math.BigDecimal;
+import java.math.MathContext;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.List;
-import java.util.stream.Stream;
+import java.util.Locale;
+import java.util.stream.DoubleStream;
 
 import javax.imageio.ImageIO;
 
-/** The log of a training run as a picture: its loss, raw and smoothed. */
+/**
+ * The curves of a run: each step's loss, faint, the smoothed loss on top, the steps that were
+ * skipped, and below them the learning rate.
+ */
 final class LossChart {
-    private static final int WIDTH = 1000;
-    private static final int HEIGHT = 560;
+    private static final int WIDTH = 1200;
+    private static final int LOSS_HEIGHT = 560;
+    private static final int RATE_HEIGHT = 200;
 
-    /** Points of a curve; a longer log is averaged. */
-    private static final int POINTS = 1000;
+    /** Room for the labels of both vertical axes, so that both panels begin at the same place. */
+    private static final int LABELS = 70;
 
-    /** The share of the points that the smoothed curve takes in on either side. */
-    private static final double NEIGHBOURS = 0.02;
+    /** Two pixels each; of more steps, only the largest and the smallest values show anyway. */
+    private static final int COLUMNS = 550;
 
-    /** Losses that differ more than so many times are drawn on a logarithmic scale. */
-    private static final double WIDE = 20;
+    /** Steps that the average spans, as a part of all. */
+    private static final double SPAN = 0.01;
 
-    private static final Color RAW = new Color(31, 119, 180, 70);
-    private static final Color SMOOTHED = new Color(31, 119, 180);
-    private static final JsonMapper JSON = JsonMapper.builder().build();
+    /** From this ratio of the smoothed loss on, a logarithm shows more. */
+    private static final double LOGARITHMIC_FROM = 8;
 
-    /** What is drawn of a step. */
-    private record Point(double step, double loss) {}
+    /** The share of losses at either end that may leave the picture. */
+    private static final double OUTLIERS = 0.002;
 
-    private LossChart() {}
+    private static final Color BLUE = new Color(0x1f, 0x5f, 0xa8);
+    private static final Color FAINT = new Color(0x1f, 0x5f, 0xa8, 0x48);
+    private static final Color RED = new Color(0xc0, 0x39, 0x2b);
+    private static final Color GREEN = new Color(0x2e, 0x7d, 0x5b);
+    private static final Color INK = new Color(0x33, 0x33, 0x33);
+    private static final Color GRID = new Color(0xe6, 0xe6, 0xe6);
+
+    private final LossLog log;
+    private final double[] smoothed;
+
+    private LossChart(LossLog log) {
+        this.log = log;
+        smoothed = log.smoothed(Math.max(1, SPAN * log.steps().length));
+    }
 
     /**
-     * Draws a log, if there is a step with a loss in it.
+     * Draws a run's log. The run may be writing it: a line that is not whole is left out.
      *
-     * @param log lines of JSON; one that is half written is left out
-     * @throws IOException if it can't be read, or the picture can't be written
+     * @param log a {@code training/log.jsonl}
+     * @param png replaced if it exists
+     * @throws IOException if the log can't be read or has no step yet, the picture can't be
+     *     written, or this system can't draw, having no fonts
      */
     static void write(Path log, Path png) throws IOException {
-        List<Point> points = thinned(read(log));
-        if (!points.isEmpty()) {
-            var picture = BitmapEncoder.getBufferedImage(chart(points));
-            Output.write(png, stream -> ImageIO.write(picture, "png", stream));
-        }
-    }
-
-    private static List<Point> read(Path log) throws IOException {
-        List<Point> points = new ArrayList<>();
-        try (Stream<String> lines = Files.lines(log)) {
-            for (String line : (Iterable<String>) lines::iterator) {
-                JsonNode step = parsed(line);
-                if (step.path("loss").isNumber()) { // a skipped step has none
-                    points.add(
-                            new Point(step.path("step").asDouble(), step.path("loss").asDouble()));
-                }
-            }
-        }
-        return points;
-    }
-
-    private static JsonNode parsed(String line) {
+        var chart = new LossChart(LossLog.read(log));
+        BufferedImage picture;
         try {
-            return JSON.readTree(line);
-        } catch (JsonProcessingException e) {
-            return JSON.missingNode();
+            picture = chart.draw();
+        } catch (RuntimeException | InternalError | LinkageError e) {
+            // What Java2D does on a system without fonts; no reason to lose a run.
+            throw new IOException("this system can't draw " + png + ": " + e, e);
         }
+        Output.write(png, out -> ImageIO.write(picture, "png", out));
     }
 
-    private static List<Point> thinned(List<Point> points) {
-        int group = Math.ceilDiv(points.size(), POINTS);
-        List<Point> thinned = new ArrayList<>();
-        for (int from = 0; from < points.size(); from += group) {
-            List<Point> of = points.subList(from, Math.min(from + group, points.size()));
-            thinned.add(
-                    new Point(
-                            of.getLast().step,
-                            of.stream().mapToDouble(Point::loss).average().orElseThrow()));
+    private BufferedImage draw() {
+        var picture =
+                new BufferedImage(WIDTH, LOSS_HEIGHT + RATE_HEIGHT, BufferedImage.TYPE_INT_RGB);
+        var graphics = picture.createGraphics();
+        try {
+            lossPanel().paint(graphics, WIDTH, LOSS_HEIGHT);
+            graphics.translate(0, LOSS_HEIGHT);
+            ratePanel().paint(graphics, WIDTH, RATE_HEIGHT);
+        } finally {
+            graphics.dispose();
         }
-        return thinned;
+        return picture;
     }
 
-    /** The mean of each point and its neighbours, of as many on both sides. */
-    private static double[] smoothed(double... losses) {
-        int most = (int) (NEIGHBOURS * losses.length);
-        var smoothed = new double[losses.length];
-        for (int i = 0; i < losses.length; i++) {
-            int reach = Math.min(most, Math.min(i, losses.length - 1 - i));
-            smoothed[i] = Arrays.stream(losses, i - reach, i + reach + 1).average().orElseThrow();
-        }
-        return smoothed;
-    }
+    // ---- The loss ----
 
-    private static XYChart chart(List<Point> points) {
-        double[] steps = points.stream().mapToDouble(Point::step).toArray();
-        double[] losses = points.stream().mapToDouble(Point::loss).toArray();
-        XYChart chart =
-                new XYChartBuilder()
-                        .width(WIDTH)
-                        .height(HEIGHT)
-                        .xAxisTitle("step")
-                        .yAxisTitle("loss")
-                        .build();
-        style(chart, losses);
-        line(chart, "loss", steps, losses, RAW, 1);
-        line(chart, "smoothed", steps, smoothed(losses), SMOOTHED, 2);
+    private XYChart lossPanel() {
+        XYChart chart = chart(LOSS_HEIGHT, title(), "loss");
+        Range range = range();
+        chart.getStyler().setYAxisLogarithmic(range.logarithmic);
+        chart.getStyler().setYAxisTickLabelsFormattingFunction(value -> number(value, 5));
+        chart.getStyler().setLegendPosition(Styler.LegendPosition.InsideNE);
+        corners(chart, range);
+        line(chart, "each step", log.losses(), range, FAINT, 1.5f);
+        line(chart, "smoothed", smoothed, range, BLUE, 2.5f);
+        if (log.skipped() > 0) {
+            skipped(chart, range);
+        }
         return chart;
     }
 
-    private static void style(XYChart chart, double... losses) {
-        double least = Double.POSITIVE_INFINITY;
-        double greatest = Double.NEGATIVE_INFINITY;
-        for (double loss : losses) {
-            least = Math.min(least, loss);
-            greatest = Math.max(greatest, loss);
-        }
-        chart.getStyler()
-                .setYAxisLogarithmic(least > 0 && greatest > WIDE * least)
-                .setXAxisTickMarkSpacingHint(110)
-                .setLegendPosition(LegendPosition.InsideNE)
-                .setChartBackgroundColor(Color.WHITE)
-                .setPlotBorderVisible(false)
-                .setAntiAlias(true);
+    private String title() {
+        int last = log.steps().length - 1;
+        String steps =
+                log.steps()[last] == 1
+                        ? "1 step"
+                        : String.format(Locale.ROOT, "%,.0f steps", log.steps()[last]);
+        return Double.isNaN(smoothed[last])
+                ? "no loss after " + steps
+                : "loss " + number(smoothed[last], 3) + " after " + steps;
     }
 
-    private static void line(
-            XYChart chart, String name, double[] x, double[] y, Color colour, float width) {
-        XYSeries series = chart.addSeries(name, x, y);
-        series.setMarker(SeriesMarkers.NONE);
+    /**
+     * A value to read.
+     *
+     * @param digits the most that count
+     */
+    static String number(double value, int digits) {
+        return value == 0 || (Math.abs(value) >= 1e-3 && Math.abs(value) < 1e5)
+                ? new BigDecimal(value)
+                        .round(new MathContext(digits))
+                        .stripTrailingZeros()
+                        .toPlainString()
+                : String.format(Locale.ROOT, "%.1e", value);
+    }
+
+    /** What the vertical axis shows. */
+    private record Range(double low, double high, boolean logarithmic) {
+        /** A value a little above the lower end. */
+        double bottom() {
+            double share = 0.015;
+            return logarithmic ? low * Math.pow(high / low, share) : low + share * (high - low);
+        }
+    }
+
+    private Range range() {
+        double[] sorted =
+                DoubleStream.of(log.losses())
+                        .filter(loss -> !Double.isNaN(loss))
+                        .sorted()
+                        .toArray();
+        if (sorted.length == 0) {
+            return new Range(0, 1, false);
+        }
+        int cut = (int) (OUTLIERS * sorted.length);
+        double[] line = DoubleStream.of(smoothed).filter(loss -> !Double.isNaN(loss)).toArray();
+        double lowest = Arrays.stream(line).min().orElseThrow();
+        double highest = Arrays.stream(line).max().orElseThrow();
+        double low = Math.min(lowest, sorted[cut]);
+        double high = Math.max(highest, sorted[sorted.length - 1 - cut]);
+        if (low > 0 && highest / lowest > LOGARITHMIC_FROM) {
+            return new Range(low / 1.1, high * 1.1, true);
+        }
+        double largest = Math.max(Math.abs(low), Math.abs(high));
+        double margin = Math.max(0.05 * (high - low), largest == 0 ? 1 : 0.01 * largest);
+        return new Range(low - margin, high + margin, false);
+    }
+
+    private void line(
+            XYChart chart, String name, double[] values, Range range, Color colour, float width) {
+        double[][] points = thinned(values);
+        for (int i = 0; i < points[1].length; i++) {
+            // An axis does not cut off what lies beyond its ends.
+            points[1][i] =
+                    Double.isNaN(points[1][i])
+                            ? Double.NaN
+                            : Math.clamp(points[1][i], range.low, range.high);
+        }
+        XYSeries series = chart.addSeries(name, points[0], points[1]);
+        boolean alone = points[0].length == 1;
+        style(series, alone ? SeriesMarkers.CIRCLE : SeriesMarkers.NONE, colour, width);
+    }
+
+    private void skipped(XYChart chart, Range range) {
+        double[] steps = new double[(int) log.skipped()];
+        for (int i = 0, at = 0; i < log.steps().length; i++) {
+            if (Double.isNaN(log.losses()[i])) {
+                steps[at++] = log.steps()[i];
+            }
+        }
+        var bottom = new double[steps.length];
+        Arrays.fill(bottom, range.bottom());
+        String name = steps.length == 1 ? "1 step skipped" : steps.length + " steps skipped";
+        XYSeries series = chart.addSeries(name, steps, bottom);
+        series.setXYSeriesRenderStyle(XYSeries.XYSeriesRenderStyle.Scatter);
+        style(series, SeriesMarkers.TRIANGLE_UP, RED, 1);
+    }
+
+    // ---- The learning rate ----
+
+    private XYChart ratePanel() {
+        XYChart chart = chart(RATE_HEIGHT, "", "learning rate");
+        chart.getStyler().setLegendVisible(false);
+        chart.setXAxisTitle("step");
+        var range = new Range(0, 1.05, false);
+        corners(chart, range);
+        line(chart, "learning rate", log.learningRates(), range, GREEN, 2);
+        return chart;
+    }
+
+    // ---- Both ----
+
+    private XYChart chart(int height, String title, String yAxis) {
+        XYChart chart =
+                new XYChartBuilder()
+                        .width(WIDTH)
+                        .height(height)
+                        .title(title)
+                        .yAxisTitle(yAxis)
+                        .build();
+        var font = new Font(Font.SANS_SERIF, Font.PLAIN, 14);
+        chart.getStyler()
+                .setXAxisDecimalPattern("#,###")
+                .setXAxisTickMarkSpacingHint(100)
+                .setPlotGridLinesColor(GRID)
+                .setPlotGridLinesStroke(new BasicStroke(1))
+                .setAxisTickLabelsFont(font)
+                .setAxisTitleFont(font)
+                .setPlotMargin(0)
+                .setYAxisLeftWidthHint(LABELS)
+                .setLocale(Locale.ROOT)
+                .setChartTitleFont(font.deriveFont(Font.BOLD, 18))
+                .setLegendFont(font)
+                .setLegendBorderColor(GRID)
+                .setChartFontColor(INK)
+                .setChartBackgroundColor(Color.WHITE)
+                .setPlotBorderVisible(false)
+                .setPlotContentSize(1)
+                .setChartPadding(16)
+                .setMarkerSize(8);
+        return chart;
+    }
+
+    /** Invisible points that open the axes: of values that are all the same, there are no ticks. */
+    private void corners(XYChart chart, Range range) {
+        double last = Math.max(2, log.steps()[log.steps().length - 1]);
+        XYSeries series =
+                chart.addSeries(
+                        "corners", new double[] {0, last}, new double[] {range.low, range.high});
+        series.setShowInLegend(false);
+        series.setXYSeriesRenderStyle(XYSeries.XYSeriesRenderStyle.Scatter);
+        style(series, SeriesMarkers.NONE, Color.WHITE, 1);
+    }
+
+    private static void style(XYSeries series, Marker marker, Color colour, float width) {
+        series.setMarker(marker);
+        series.setMarkerColor(colour);
         series.setLineColor(colour);
         series.setLineStyle(new BasicStroke(width, BasicStroke.CAP_ROUND, BasicStroke.JOIN_ROUND));
+    }
+
+    /**
+     * The values with their steps; of many, the smallest and the largest of each column, in the
+     * order in which they came.
+     */
+    private double[][] thinned(double[] values) {
+        int count = values.length;
+        if (count <= 2 * COLUMNS) {
+            return new double[][] {log.steps().clone(), values.clone()};
+        }
+        var steps = DoubleStream.builder();
+        var kept = DoubleStream.builder();
+        for (int column = 0; column < COLUMNS; column++) {
+            int begin = (int) ((long) count * column / COLUMNS);
+            int end = (int) ((long) count * (column + 1) / COLUMNS);
+            int smallest = begin;
+            int largest = begin;
+            for (int i = begin; i < end; i++) {
+                smallest =
+                        values[i] < values[smallest] || Double.isNaN(values[smallest])
+                                ? i
+                                : smallest;
+                largest =
+                        values[i] > values[largest] || Double.isNaN(values[largest]) ? i : largest;
+            }
+            for (int i : new int[] {Math.min(smallest, largest), Math.max(smallest, largest)}) {
+                steps.add(log.steps()[i]);
+                kept.add(values[i]);
+            }
+        }
+        return new double[][] {steps.build().toArray(), kept.build().toArray()};
     }
 }

@@ -13,33 +13,57 @@ import java.time.Duration;
 
 /** A bar of one line that is gone when it is closed. */
 final class Progress implements AutoCloseable {
+    private final String task;
     private final PrintWriter err;
     private final int width = Terminal.width() - 1;
     private @Nullable ProgressBar bar;
 
-    Progress(PrintWriter err) {
+    /**
+     * @param task what is done, such as sampling
+     */
+    Progress(String task, PrintWriter err) {
+        this.task = task;
         this.err = err;
     }
 
     /** Shows how much is done; the bar appears with the first of it. */
     void show(long done, long total) {
-        if (bar == null) {
-            bar = bar(total);
-        }
-        bar.stepTo(done);
+        show(bar == null ? builder(total).build() : bar, done, total);
+    }
+
+    /**
+     * Shows how much is done of what may have begun in another process.
+     *
+     * @param note what to say of it, in place of the bar's own guess of the time left
+     */
+    void show(long done, long total, String note) {
+        ProgressBar shown = bar == null ? builder(total).hideEta().build() : bar;
+        shown.setExtraMessage(note);
+        show(shown, done, total);
+    }
+
+    private void show(ProgressBar shown, long done, long total) {
+        bar = shown;
+        shown.stepTo(done);
         if (done == total) {
             close();
         }
     }
 
-    private ProgressBar bar(long total) {
+    /** Takes the bar away and prints a line; the bar comes back when there is more to show. */
+    void println(String line) {
+        close();
+        err.println(line);
+    }
+
+    private ProgressBarBuilder builder(long total) {
         boolean unicode =
                 Charset.forName(System.getProperty("stderr.encoding", "UTF-8"))
                         .newEncoder()
                         .canEncode('█');
         // The consumer is our own: the library's would look for a terminal through JNI.
         return new ProgressBarBuilder()
-                .setTaskName("sampling")
+                .setTaskName(task)
                 .setInitialMax(total)
                 .setStyle(unicode ? ProgressBarStyle.UNICODE_BLOCK : ProgressBarStyle.ASCII)
                 .setUpdateIntervalMillis((int) Duration.ofMillis(200).toMillis())
@@ -49,8 +73,7 @@ final class Progress implements AutoCloseable {
                                     err.print("\r" + line);
                                     err.flush();
                                 },
-                                width))
-                .build();
+                                width));
     }
 
     @Override

@@ -268,7 +268,7 @@ final class SampleCommand implements Callable<Integer> {
         try (var ctrlC =
                 new CtrlC(
                         () -> cancelled.set(true),
-                        "this evaluation of the network is done",
+                        "stopping when this evaluation of the network is done",
                         spec.commandLine().getErr())) {
             return run(model, options, request, targets, cancelled);
         }
@@ -338,7 +338,7 @@ final class SampleCommand implements Callable<Integer> {
         long begin = System.nanoTime();
         try (var start = start();
                 var pipeline = loader.load(folder, options);
-                var progress = bar ? new Progress(err) : null;
+                var progress = bar ? new Progress("sampling", err) : null;
                 var watcher =
                         new Watcher(pipeline, cancelled, progress, strip != null, trace != null)) {
             long loaded = System.nanoTime();

@@ -1,5 +1,6 @@
 package dev.darkroom.cli;
 
+import dev.darkroom.cli.TrainProgress.Display;
 import dev.darkroom.models.pipeline.CancelledException;
 import dev.darkroom.models.training.run.Trainer;
 import dev.darkroom.models.training.stage.Stage;
@@ -18,7 +19,6 @@ import picocli.CommandLine.TypeConversionException;
 
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Iterator;
@@ -89,11 +89,11 @@ final class TrainCommand implements Callable<Integer> {
             Threads.set(threads);
         }
         PrintWriter err = spec.commandLine().getErr();
-        try (var progress = new TrainProgress(err, quiet, Terminal.isStderr())) {
-            Trainer.End end = run(described, folder, progress);
-            progress.endLine();
-            chart(folder);
-            tell(end, folder);
+        try (var progress = new TrainProgress(err, Display.of(quiet), folder)) {
+            if (run(described, folder, progress) == Trainer.End.FINISHED && !quiet) {
+                spec.commandLine().getOut().println(folder);
+                spec.commandLine().getOut().flush();
+            }
         }
         return ExitCode.OK;
     }
@@ -104,25 +104,6 @@ final class TrainCommand implements Callable<Integer> {
             return stage.run(folder, progress);
         } catch (CancelledException e) {
             return Trainer.End.STOPPED; // before the first step
-        }
-    }
-
-    private void chart(Path folder) throws IOException {
-        Path log = Trainer.log(folder);
-        if (Files.isRegularFile(log)) {
-            LossChart.write(log, log.resolveSibling("loss.png"));
-        }
-    }
-
-    private void tell(Trainer.End end, Path folder) {
-        if (!quiet) {
-            PrintWriter stdout = spec.commandLine().getOut();
-            stdout.println(
-                    switch (end) {
-                        case FINISHED -> folder.toString();
-                        case STOPPED -> "stopped and saved; the same command goes on: " + folder;
-                    });
-            stdout.flush();
         }
     }
 

@@ -2,88 +2,79 @@ package dev.darkroom.cli;
 
 import dev.darkroom.models.training.run.RunListener;
 import dev.darkroom.models.training.run.StepReport;
+import dev.darkroom.models.training.run.Trainer;
 
 import org.jspecify.annotations.Nullable;
 
+import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Locale;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.LongSupplier;
 
 /**
- * Tells how a run goes: a line that is written over on a terminal, else a line now and then. Ctrl-C
- * lets the run save and stop.
+ * Tells how a training run goes, and lets Ctrl-C end it with a checkpoint: the JVM goes down when
+ * this is closed.
  */
 final class TrainProgress implements RunListener, AutoCloseable {
-    private static final Duration ON_A_TERMINAL = Duration.ofMillis(500);
-    private static final Duration ELSEWHERE = Duration.ofSeconds(30);
+    /** Between two lines. */
+    static final Duration EVERY = Duration.ofSeconds(30);
+
+    /** A step's share in the loss that is shown; a single one tells little. */
+    private static final double SHARE = 0.05;
+
+    /** How it is told. */
+    enum Display {
+        /** A bar, for a terminal. */
+        BAR,
+        /** A line every now and then, for a log. */
+        LINES,
+        /** Nothing but warnings. */
+        WARNINGS;
+
+        /** What suits standard error. */
+        static Display of(boolean quiet) {
+            return quiet ? WARNINGS : Terminal.isStderr() ? BAR : LINES;
+        }
+    }
 
     private final PrintWriter err;
-    private final boolean quiet;
-    private final boolean terminal;
-    private final int width = Terminal.width() - 1;
+    private final Display display;
+    private final LongSupplier nanoTime;
     private final AtomicBoolean stopping = new AtomicBoolean();
+    private final Path folder;
+    private final Progress encoding;
+    private final Progress bar;
     private final CtrlC ctrlC;
-    private long shown;
-    private boolean lineOpen;
+    private @Nullable Long lastLine;
+    private double loss;
+    private double weight;
 
     /**
-     * @param quiet whether only warnings are told
-     * @param terminal whether lines can be written over
+     * @param folder of the run, where its loss is drawn with each checkpoint
      */
-    TrainProgress(PrintWriter err, boolean quiet, boolean terminal) {
+    TrainProgress(PrintWriter err, Display display, Path folder) {
+        this(err, display, folder, System::nanoTime);
+    }
+
+    /**
+     * @param nanoTime a clock; for tests
+     */
+    TrainProgress(PrintWriter err, Display display, Path folder, LongSupplier nanoTime) {
         this.err = err;
-        this.quiet = quiet;
-        this.terminal = terminal;
-        shown = System.nanoTime() - interval();
-        ctrlC = new CtrlC(() -> stopping.set(true), "this step is done and saved", err);
+        this.display = display;
+        this.folder = folder;
+        this.nanoTime = nanoTime;
+        encoding = new Progress("encoding", err);
+        bar = new Progress("step", err);
+        ctrlC = new CtrlC(this::stop, "saving and stopping when this step is done", err);
     }
 
-    private long interval() {
-        return (terminal ? ON_A_TERMINAL : ELSEWHERE).toNanos();
-    }
-
-    @Override
-    public void prepared(long done, long of) {
-        show("encoded %d of %d pictures".formatted(done, of), done == of);
-    }
-
-    @Override
-    public void stepped(StepReport report) {
-        boolean last = report.step() == report.steps();
-        show(
-                "step %d of %d  loss %s  %.1f samples/s  %s left%s"
-                        .formatted(
-                                report.step(),
-                                report.steps(),
-                                loss(report.loss()),
-                                report.samplesPerSecond(),
-                                duration(report.secondsLeft()),
-                                report.skipped() == 0 ? "" : "  " + report.skipped() + " skipped"),
-                last);
-    }
-
-    private static String loss(@Nullable Double loss) {
-        return loss == null ? "not finite" : String.format(Locale.ROOT, "%.4f", loss);
-    }
-
-    /** Such as {@code 1:05:09} or {@code 5:09}. */
-    static String duration(double seconds) {
-        long whole = Math.round(seconds);
-        long hours = whole / 3600;
-        return hours > 0
-                ? "%d:%02d:%02d".formatted(hours, whole / 60 % 60, whole % 60)
-                : "%d:%02d".formatted(whole / 60, whole % 60);
-    }
-
-    @Override
-    public void resumed(long step) {
-        tell("goes on from step " + step, !quiet);
-    }
-
-    @Override
-    public void warned(String warning) {
-        tell("warning: " + warning + ".", true);
+    /** Asks the run to save and stop. From any thread. */
+    void stop() {
+        stopping.set(true);
     }
 
     @Override
@@ -91,46 +82,126 @@ final class TrainProgress implements RunListener, AutoCloseable {
         return stopping.get();
     }
 
+    @Override
+    public void prepared(long done, long of) {
+        if (display == Display.BAR) {
+            encoding.show(done, of);
+        } else if (display == Display.LINES && isDue(done == of)) {
+            err.printf(Locale.ROOT, "encoded %,d of %,d%n", done, of);
+            err.flush();
+        }
+    }
+
+    /** Whether it is time for another line, or one must not be left out. */
+    private boolean isDue(boolean always) {
+        long now = nanoTime.getAsLong();
+        Long last = lastLine;
+        if (last != null && now - last < EVERY.toNanos() && !always) {
+            return false;
+        }
+        lastLine = now;
+        return true;
+    }
+
+    @Override
+    public void stepped(StepReport report) {
+        Double value = report.loss();
+        if (value != null) {
+            loss += SHARE * (value - loss);
+            weight += SHARE * (1 - weight);
+        }
+        switch (display) {
+            case BAR -> bar.show(report.step(), report.steps(), note(report, "/s"));
+            case LINES -> line(report);
+            case WARNINGS -> {}
+        }
+    }
+
+    /** The first step and the last, and in between no more often than {@link #EVERY}. */
+    private void line(StepReport report) {
+        if (isDue(report.step() == report.steps())) {
+            err.printf(
+                    Locale.ROOT,
+                    "step %,d of %,d, %s%n",
+                    report.step(),
+                    report.steps(),
+                    note(report, " samples/s"));
+            err.flush();
+        }
+    }
+
     /**
-     * @param always whether the line is not left out for coming soon after another
+     * @param perSecond what follows the number of samples; short beside a bar, which needs room
      */
-    private void show(String line, boolean always) {
-        long now = System.nanoTime();
-        if (quiet || (now - shown < interval() && !always)) {
-            return;
-        }
-        shown = now;
-        if (terminal) {
-            String cut = line.length() > width ? line.substring(0, width) : line;
-            err.print("\r" + cut + " ".repeat(width - cut.length()));
-            lineOpen = true;
-        } else {
-            err.println(line);
-        }
-        err.flush();
+    private String note(StepReport report, String perSecond) {
+        String mean = weight == 0 ? "no loss yet" : "loss " + LossChart.number(loss / weight, 3);
+        String skipped =
+                report.skipped() == 0
+                        ? ""
+                        : String.format(Locale.ROOT, ", %,d skipped", report.skipped());
+        return String.format(
+                Locale.ROOT,
+                "%s, %s%s, %s left%s",
+                mean,
+                LossChart.number(report.samplesPerSecond(), 3),
+                perSecond,
+                time(report.secondsLeft()),
+                skipped);
     }
 
-    private void tell(String line, boolean shows) {
-        if (shows) {
-            endLine();
-            err.println(line);
-            err.flush();
+    /** A time in its two largest units. */
+    static String time(double seconds) {
+        long all = Math.round(seconds);
+        if (all < 60) {
+            return all + " s";
+        }
+        if (all < 3600) {
+            return all / 60 + " min " + all % 60 + " s";
+        }
+        long minutes = all / 60;
+        return minutes < 24 * 60
+                ? minutes / 60 + " h " + minutes % 60 + " min"
+                : minutes / (24 * 60) + " d " + minutes / 60 % 24 + " h";
+    }
+
+    @Override
+    public void resumed(long step) {
+        if (display != Display.WARNINGS) {
+            bar.println(String.format(Locale.ROOT, "resumed from step %,d", step));
         }
     }
 
-    /** Leaves the last line as it is. */
-    void endLine() {
-        if (lineOpen) {
-            err.println();
-            err.flush();
-            lineOpen = false;
+    @Override
+    public void saved(long step) {
+        if (!isStopping()) {
+            draw(); // Java2D does not begin to in a JVM that is going down
+        } else if (display != Display.WARNINGS) {
+            bar.println(
+                    String.format(
+                            Locale.ROOT,
+                            "saved at step %,d; the same command goes on from there",
+                            step));
         }
     }
 
-    /** Lets a JVM that is going down go. */
+    private void draw() {
+        Path log = Trainer.log(folder);
+        try {
+            LossChart.write(log, log.resolveSibling("loss.png"));
+        } catch (IOException e) {
+            warned("the loss is not drawn: " + e.getMessage());
+        }
+    }
+
+    @Override
+    public void warned(String warning) {
+        bar.println("warning: " + warning + ".");
+    }
+
     @Override
     public void close() {
-        endLine();
+        encoding.close();
+        bar.close();
         ctrlC.close();
     }
 }

@@ -18,7 +18,7 @@ import java.util.concurrent.TimeUnit;
 /** Tests run on the class path; here Darkroom runs as modules, with natives on the class path. */
 class ModulePathTest {
     private static final List<String> MODULES =
-            List.of("jackson-", "picocli", "progressbar", "jline", "jspecify");
+            List.of("jackson-", "picocli", "progressbar", "jline", "xchart", "jspecify");
 
     @Test
     void theDoctorFindsLibtorchFromNamedModules(@TempDir Path folder) throws Exception {
