@@ -13,10 +13,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
@@ -72,6 +74,7 @@ public final class PictureLoader implements AutoCloseable {
     private final Options options;
     private final Plan plan;
     private final ExecutorService threads;
+    private final List<Thread> started = new CopyOnWriteArrayList<>();
     private final ArrayDeque<Future<PictureBatch>> waiting = new ArrayDeque<>();
     private final Map<Integer, Picture> cache = new ConcurrentHashMap<>();
     private final AtomicLong cached = new AtomicLong();
@@ -92,10 +95,16 @@ public final class PictureLoader implements AutoCloseable {
         this.augmentation = augmentation;
         this.options = options;
         this.plan = plan;
+        ThreadFactory factory =
+                Thread.ofPlatform().daemon().name("darkroom-pictures-", 0).factory();
         threads =
                 Executors.newFixedThreadPool(
                         options.threads,
-                        Thread.ofPlatform().daemon().name("darkroom-pictures-", 0).factory());
+                        work -> {
+                            Thread thread = factory.newThread(work);
+                            started.add(thread);
+                            return thread;
+                        });
     }
 
     private static Plan shuffled(int size, long seed) {
@@ -239,7 +248,19 @@ public final class PictureLoader implements AutoCloseable {
     public void close() {
         cancel();
         threads.shutdownNow();
-        threads.close();
+        boolean interrupted = false;
+        for (Thread thread : started) {
+            while (thread.isAlive()) {
+                try {
+                    thread.join();
+                } catch (InterruptedException e) {
+                    interrupted = true;
+                }
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
         cache.clear();
     }
 }

@@ -2,7 +2,6 @@ package dev.darkroom.models.training.data;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -23,6 +22,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
 
 class PictureLoaderTest {
     private static final Augmentation ALL =
@@ -34,17 +34,14 @@ class PictureLoaderTest {
     @TempDir private Path folder;
 
     @AfterEach
-    void noThreadIsLeft() throws InterruptedException {
-        for (Thread reader : readers()) {
-            reader.join(10_000); // a pool is closed a moment before its threads are gone
-        }
-        assertEquals(List.of(), readers());
+    void noThreadIsLeft() {
+        assertEquals(0, readers());
     }
 
-    private static List<Thread> readers() {
+    private static long readers() {
         return Thread.getAllStackTraces().keySet().stream()
                 .filter(thread -> thread.getName().startsWith("darkroom-pictures"))
-                .toList();
+                .count();
     }
 
     private static PictureLoader.Options options(int threads, long cacheBytes) {
@@ -232,14 +229,37 @@ class PictureLoaderTest {
     }
 
     @Test
+    void anInterruptDoesNotKeepItFromClosing() throws IOException {
+        var examples = TestPictures.folder(folder, 4, 200, 200).examples();
+        var loader = new PictureLoader(examples, Augmentation.none(), options(2, 0));
+        loader.start(0);
+        Thread.currentThread().interrupt();
+        loader.close();
+        assertEquals(0, readers());
+        assertTrue(Thread.interrupted());
+    }
+
+    @Test
     void anInterruptLosesNoBatch() throws IOException {
         var examples = TestPictures.folder(folder, 2, 6, 6).examples();
-        try (var loader = new PictureLoader(examples, Augmentation.none(), options(1, 0))) {
+        var gate = new CountDownLatch(1);
+        var waiting =
+                new Augmentation(
+                        "waiting",
+                        (picture, random) -> {
+                            try {
+                                gate.await();
+                            } catch (InterruptedException e) {
+                                throw new IllegalStateException(e);
+                            }
+                            return picture;
+                        });
+        try (var loader = new PictureLoader(examples, waiting, options(1, 0))) {
             loader.start(0);
             Thread.currentThread().interrupt();
             assertThrows(InterruptedIOException.class, loader::next);
             assertTrue(Thread.interrupted());
-            assertFalse(Thread.currentThread().isInterrupted());
+            gate.countDown();
             assertEquals(0, loader.next().firstSample());
         }
     }
