@@ -2,6 +2,7 @@ package dev.darkroom.recipe;
 
 import dev.darkroom.recipe.data.DataCommand;
 import dev.darkroom.recipe.data.SheetCommand;
+import dev.darkroom.recipe.score.CheckCommand;
 
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -15,7 +16,7 @@ import picocli.CommandLine.Spec;
         name = "recipe",
         description = "How the embedded model is made and scored.",
         mixinStandardHelpOptions = true,
-        subcommands = {DataCommand.class, SheetCommand.class})
+        subcommands = {DataCommand.class, SheetCommand.class, CheckCommand.class})
 public final class Main implements Runnable {
     @Spec private CommandSpec spec;
 
