@@ -2,7 +2,9 @@ package dev.darkroom.recipe;
 
 import dev.darkroom.recipe.data.DataCommand;
 import dev.darkroom.recipe.data.SheetCommand;
+import dev.darkroom.recipe.score.CaptionsCommand;
 import dev.darkroom.recipe.score.CheckCommand;
+import dev.darkroom.recipe.score.EvaluateCommand;
 
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -10,21 +12,26 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-
 /** The commands that make and score the embedded model. */
 @Command(
         name = "recipe",
         description = "How the embedded model is made and scored.",
         mixinStandardHelpOptions = true,
-        subcommands = {DataCommand.class, SheetCommand.class, CheckCommand.class})
+        subcommands = {
+            DataCommand.class,
+            SheetCommand.class,
+            CheckCommand.class,
+            CaptionsCommand.class,
+            EvaluateCommand.class
+        })
 public final class Main implements Runnable {
     @Spec private CommandSpec spec;
 
     private Main() {}
 
     /**
-     * Runs one command and ends the JVM with its exit code: 0, 1 for a failure, 2 for arguments that
-     * can't be understood.
+     * Runs one command and ends the JVM with its exit code: 0, 1 for a failure, 2 for arguments
+     * that can't be understood.
      *
      * @param args the command line
      */

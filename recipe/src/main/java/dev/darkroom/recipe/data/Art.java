@@ -43,8 +43,7 @@ public record Art(int width, int height, int[] argb) {
         }
         int width = right - left;
         int height = bottom - top;
-        return new Art(
-                width, height, picture.getRGB(left, top, width, height, null, 0, width));
+        return new Art(width, height, picture.getRGB(left, top, width, height, null, 0, width));
     }
 
     int alpha(int index) {
@@ -61,7 +60,8 @@ public record Art(int width, int height, int[] argb) {
      * @param dy shift down as a share of the picture's side
      */
     public BufferedImage onto(int background, int side, double scale, double dx, double dy) {
-        double step = Math.max(width, height) / (scale * side); // pixels of the art in one of the picture
+        double step =
+                Math.max(width, height) / (scale * side); // pixels of the art in one of the picture
         double left = 0.5 * width - step * side * (0.5 + dx);
         double top = 0.5 * height - step * side * (0.5 + dy);
         var picture = new BufferedImage(side, side, BufferedImage.TYPE_INT_RGB);

@@ -47,22 +47,26 @@ public final class Captions {
      * @param object the object's colour, if it is to be named
      * @param background named always, but white only sometimes
      */
-    static String draw(
+    public static String draw(
             RandomGenerator random, Emoji emoji, @Nullable Colour object, Colour background) {
         boolean other = random.nextDouble() < OTHER_NAME && !emoji.others().isEmpty();
         Name name =
-                other
-                        ? emoji.others().get(random.nextInt(emoji.others().size()))
-                        : emoji.name();
+                other ? emoji.others().get(random.nextInt(emoji.others().size())) : emoji.name();
         boolean named = background != Colour.WHITE || random.nextDouble() < NAMED_WHITE;
         String[] wordings = named ? BEFORE : ALONE;
         return worded(wordings[random.nextInt(wordings.length)], name, object, background);
     }
 
     /** The plainest caption: "a red heart on a blue background", "a heart". */
-    public static String plain(Name name, @Nullable Colour object, Colour background) {
-        String wording = background == Colour.WHITE ? ALONE[0] : BEFORE[0];
-        return worded(wording, name, object, background);
+    static String plain(Name name, @Nullable Colour object, Colour background) {
+        return background == Colour.WHITE
+                ? worded(ALONE[0], name, object, background)
+                : onBackground(name, object, background);
+    }
+
+    /** The plainest caption that names the background: "a red heart on a blue background". */
+    public static String onBackground(Name name, @Nullable Colour object, Colour background) {
+        return worded(BEFORE[0], name, object, background);
     }
 
     private static String worded(

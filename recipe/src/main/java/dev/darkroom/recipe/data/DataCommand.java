@@ -30,11 +30,6 @@ public final class DataCommand implements Callable<Integer> {
     /** Side of a picture in pixels. */
     public static final int SIDE = 128;
 
-    /** ImageIO keeps its files in memory, which is where they are quick. */
-    static {
-        ImageIO.setUseCache(false);
-    }
-
     @Spec private CommandSpec spec;
 
     @Option(
@@ -64,8 +59,7 @@ public final class DataCommand implements Callable<Integer> {
     @Option(
             names = "--variants",
             paramLabel = "N",
-            description =
-                    "Pictures of each emoji in its own colours. Default: ${DEFAULT-VALUE}.")
+            description = "Pictures of each emoji in its own colours. Default: ${DEFAULT-VALUE}.")
     private int variants = 32;
 
     @Option(
@@ -89,6 +83,7 @@ public final class DataCommand implements Callable<Integer> {
                     spec.commandLine(), "numbers of pictures and threads are 1 or more");
         }
         requireEmpty(out);
+        ImageIO.setUseCache(false); // in memory it is quicker
         ColorFont art = ColorFont.read(font);
         List<Emoji> emoji = EmojiSet.named(names);
         Files.createDirectories(out);
@@ -143,12 +138,7 @@ public final class DataCommand implements Callable<Integer> {
             Row row = shot.row();
             var made =
                     shot.art()
-                            .onto(
-                                    row.background().rgb(),
-                                    SIDE,
-                                    shot.scale(),
-                                    shot.dx(),
-                                    shot.dy());
+                            .onto(row.background().rgb(), SIDE, shot.scale(), shot.dx(), shot.dy());
             ImageIO.write(made, "png", out.resolve(String.valueOf(row.file())).toFile());
             rows.add(row);
         }

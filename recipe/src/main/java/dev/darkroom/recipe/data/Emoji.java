@@ -11,7 +11,8 @@ import java.util.List;
  * @param named whether captions may name the colour of the art as it is, if it has one
  * @param recolourable whether the art may be given other colours; people keep theirs
  */
-public record Emoji(int codePoint, Name name, List<Name> others, boolean named, boolean recolourable) {
+public record Emoji(
+        int codePoint, Name name, List<Name> others, boolean named, boolean recolourable) {
     /**
      * A name.
      *

@@ -29,7 +29,10 @@ public final class EmojiSet {
     private static final Pattern PLAIN = Pattern.compile("[a-z]+(?:[ -][a-z]+)*");
 
     /** Words by which CLDR's name says more than what the thing is. */
-    private static final Set<String> NO_NAMES = Set.of("with", "without", "of", "in", "and", "face", "done", "locked", "cooking", "closed", "luggage", "ice");
+    private static final Set<String> NO_NAMES =
+            Set.of(
+                    "with", "without", "of", "in", "and", "face", "done", "locked", "cooking",
+                    "closed", "luggage", "ice");
 
     private EmojiSet() {}
 
@@ -72,12 +75,12 @@ public final class EmojiSet {
     }
 
     /**
-     * The list with the names of CLDR: an emoji's own, where it is plain, has no colour and no other
-     * emoji has it.
+     * The list with the names of CLDR: an emoji's own, where it is plain, has no colour and no
+     * other emoji has it.
      *
      * @param file {@code en/data.json} of emojibase-data
-     * @throws IOException if the file can't be read, lacks an emoji, or does not have a further name
-     *     of the list among that emoji's keywords
+     * @throws IOException if the file can't be read, lacks an emoji, or does not have a further
+     *     name of the list among that emoji's keywords
      */
     public static List<Emoji> named(Path file) throws IOException {
         Map<Integer, JsonNode> entries = new HashMap<>();

@@ -107,9 +107,7 @@ record Plan(long seed, int variants, int recoloured) {
             Colour colour = entry.getKey();
             List<Colour> free = new ArrayList<>(entry.getValue().backgrounds());
             free.removeIf(
-                    b ->
-                            !isFree(held, subject, b)
-                                    || held.triple(colour, subject.emoji(), b));
+                    b -> !isFree(held, subject, b) || held.triple(colour, subject.emoji(), b));
             boolean white = free.remove(Colour.WHITE);
             Collections.shuffle(free, random);
             choices.add(new Choice(colour, entry.getValue(), free, white));
@@ -157,8 +155,7 @@ record Plan(long seed, int variants, int recoloured) {
             @Nullable String text,
             boolean recoloured) {
         Emoji emoji = subject.emoji();
-        String caption =
-                text == null ? Captions.plain(emoji.name(), colour, background) : text;
+        String caption = text == null ? Captions.plain(emoji.name(), colour, background) : text;
         return new Row(
                 null,
                 caption,

@@ -4,8 +4,8 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * Gives objects other colours and keeps their shading: the pixels of the object's main colour move to
- * the hue, chroma and lightness of another, eyes, teeth, leaves and outlines stay as they are.
+ * Gives objects other colours and keeps their shading: the pixels of the object's main colour move
+ * to the hue, chroma and lightness of another, eyes, teeth, leaves and outlines stay as they are.
  */
 final class Recolouring {
     /** Chroma from which art has a hue. */
@@ -124,9 +124,7 @@ final class Recolouring {
                         : target.l()
                                 + (100 - target.l()) * (pixel.l() - main.l()) / (100 - main.l());
         double strength =
-                main.chroma() >= HAS_HUE
-                        ? Math.clamp(pixel.chroma() / main.chroma(), 0.2, 1.2)
-                        : 1;
+                main.chroma() >= HAS_HUE ? Math.clamp(pixel.chroma() / main.chroma(), 0.2, 1.2) : 1;
         double light = lightness <= target.l() ? lightness / target.l() : 1;
         double glare = 1 - 0.7 * ramp(lightness, Math.max(80, target.l()), 100.1);
         double turn =

@@ -15,8 +15,7 @@ import java.util.Map;
  * @param colour what one would call the art's colour; null if nothing
  * @param recoloured the art in other colours; empty where it has no main colour
  */
-record Subject(
-        Emoji emoji, Look natural, @Nullable Colour colour, Map<Colour, Look> recoloured) {
+record Subject(Emoji emoji, Look natural, @Nullable Colour colour, Map<Colour, Look> recoloured) {
     /** Colours that an object must be able to take, to be recoloured at all. */
     private static final int LEAST_COLOURS = 7;
 

@@ -17,8 +17,8 @@ import javax.imageio.ImageIO;
 
 /**
  * The pictures of an OpenType font with colour bitmaps, by code point: the tables {@code cmap}
- * (format 12), {@code CBLC} (index formats 1 to 3) and {@code CBDT} (PNG: image formats 17 to 19) of
- * the OpenType specification 1.9. Sequences, which {@code GSUB} holds, are not looked up.
+ * (format 12), {@code CBLC} (index formats 1 to 3) and {@code CBDT} (PNG: image formats 17 to 19)
+ * of the OpenType specification 1.9. Sequences, which {@code GSUB} holds, are not looked up.
  */
 public final class ColorFont {
     private static final int COLLECTION = tag("ttcf");

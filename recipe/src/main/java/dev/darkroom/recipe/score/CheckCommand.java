@@ -80,6 +80,15 @@ public final class CheckCommand implements Callable<Integer> {
                 100 * chance.emoji(),
                 100 * chance.background(),
                 100 * chance.object());
+        out.printf(
+                Locale.ROOT,
+                "nearest training picture: %.1f levels of 255 apart (median)%n",
+                verdicts.stream()
+                        .mapToDouble(Verdict::copied)
+                        .sorted()
+                        .skip(rows.size() / 2)
+                        .findFirst()
+                        .orElse(0));
         Tally.mistakes(rows, verdicts).stream().limit(MISTAKES).forEach(out::println);
         return 0;
     }

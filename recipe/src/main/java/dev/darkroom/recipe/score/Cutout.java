@@ -11,8 +11,8 @@ import java.util.EnumMap;
 import java.util.Map;
 
 /**
- * A picture taken apart into its background and the object before it. The background's colour is the
- * median of the outermost pixels, which objects leave free; the object is what differs from it.
+ * A picture taken apart into its background and the object before it. The background's colour is
+ * the median of the outermost pixels, which objects leave free; the object is what differs from it.
  */
 final class Cutout {
     /** Width of the ring of pixels that tell the background's colour. */

@@ -4,8 +4,8 @@ import java.awt.image.BufferedImage;
 import java.util.Random;
 
 /**
- * Makes a picture as imperfect as an autoencoder's: blurred, with ripples left over by a coarser grid
- * of pixels, a drift of each colour, and noise.
+ * Makes a picture as imperfect as an autoencoder's: blurred, with ripples left over by a coarser
+ * grid of pixels, a drift of each colour, and noise.
  *
  * @param blur standard deviation of the blur in pixels
  * @param drift standard deviation of the shift of each channel, in levels of 0 to 255

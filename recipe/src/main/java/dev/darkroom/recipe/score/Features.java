@@ -3,14 +3,14 @@ package dev.darkroom.recipe.score;
 import dev.darkroom.recipe.data.Lab;
 
 /**
- * What an object looks like, whatever its colour, size, place and background: a vector whose squared
- * distances are compared. It joins three views of the object, scaled to a common frame:
+ * What an object looks like, whatever its colour, size, place and background: a vector whose
+ * squared distances are compared. It joins three views of the object, scaled to a common frame:
  *
  * <ul>
  *   <li>its outline: the mask in 24×24 cells;
  *   <li>its drawing: how strong edges inside the object are in six directions, in 8×8 cells, after
- *       Dalal and Triggs (2005), "Histograms of oriented gradients for human detection", with square
- *       roots, so that a change of contrast, as recolouring makes, matters little;
+ *       Dalal and Triggs (2005), "Histograms of oriented gradients for human detection", with
+ *       square roots, so that a change of contrast, as recolouring makes, matters little;
  *   <li>its shading: how light it is in 12×12 cells, against its own mean and spread.
  * </ul>
  */
@@ -39,10 +39,10 @@ final class Features {
     private static final double OUTSIDE = 0.004;
 
     /** Change of colour from pixel to pixel that is noise. */
-    private static final double NOISE = 5;
+    private static final double NOISE = 7;
 
     /** Sum of edges, as a share of the object's area, below which there is hardly a drawing. */
-    private static final double FAINT = 2;
+    private static final double FAINT = 4;
 
     /** Spread of lightness below which there is hardly any shading. */
     private static final double FLAT = 8;
@@ -115,9 +115,7 @@ final class Features {
         double fy = y - 0.5 - y0;
         for (int i = 0; i < 4; i++) {
             double weight =
-                    (i % 2 == 0 ? 1 - fx : fx)
-                            * (i / 2 == 0 ? 1 - fy : fy)
-                            / (SAMPLES * SAMPLES);
+                    (i % 2 == 0 ? 1 - fx : fx) * (i / 2 == 0 ? 1 - fy : fy) / (SAMPLES * SAMPLES);
             int column = x0 + i % 2;
             int row = y0 + i / 2;
             boolean within = column >= 0 && row >= 0 && column < side && row < side;
@@ -232,8 +230,7 @@ final class Features {
         return means;
     }
 
-    private static void put(
-            double[] cells, double weight, double least, float[] vector, int from) {
+    private static void put(double[] cells, double weight, double least, float[] vector, int from) {
         double square = least;
         for (double cell : cells) {
             square += cell * cell;

@@ -6,17 +6,19 @@ import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.function.Function;
 import java.util.stream.IntStream;
 
 import javax.imageio.ImageIO;
 
 /**
- * Says what pictures show, by the real training pictures and nothing learned: the emoji is that of the
- * training picture whose object looks most like it, by {@link Features}.
+ * Says what pictures show, by the real training pictures and nothing learned: the emoji is that of
+ * the training picture whose object looks most like it, by {@link Features}.
  */
 public final class Scorer {
     /** Side of the small copies by which pixels are compared. */
@@ -34,27 +36,30 @@ public final class Scorer {
 
     /** Reads all training pictures of a data folder. */
     public static Scorer read(Path data, int threads) throws IOException, InterruptedException {
-        return read(data, Row.read(data.resolve(Row.METADATA)), threads);
+        return of(Row.read(data.resolve(Row.METADATA)), row -> picture(data, row), threads);
     }
 
-    static Scorer read(Path data, List<Row> rows, int threads)
+    /**
+     * A scorer by given training pictures.
+     *
+     * @param pictures finds a row's picture; called from several threads
+     */
+    static Scorer of(List<Row> rows, Function<Row, BufferedImage> pictures, int threads)
             throws IOException, InterruptedException {
-        ImageIO.setUseCache(false);
         var features = new float[rows.size()][];
         var thumbnails = new byte[rows.size()][];
         try (var workers = Executors.newFixedThreadPool(threads)) {
-            List<? extends Future<?>> running =
-                    IntStream.range(0, rows.size())
-                            .mapToObj(
-                                    i ->
-                                            workers.submit(
-                                                    () -> {
-                                                        var picture = picture(data, rows.get(i));
-                                                        features[i] =
-                                                                Features.of(Cutout.of(picture));
-                                                        thumbnails[i] = thumbnail(picture);
-                                                    }))
-                            .toList();
+            List<Future<?>> running = new ArrayList<>();
+            for (int i = 0; i < features.length; i++) {
+                int at = i;
+                running.add(
+                        workers.submit(
+                                () -> {
+                                    BufferedImage picture = pictures.apply(rows.get(at));
+                                    features[at] = Features.of(Cutout.of(picture));
+                                    thumbnails[at] = thumbnail(picture);
+                                }));
+            }
             for (Future<?> each : running) {
                 each.get();
             }
@@ -67,6 +72,7 @@ public final class Scorer {
     /** The picture of a row. */
     static BufferedImage picture(Path data, Row row) {
         Path file = data.resolve(String.valueOf(row.file()));
+        ImageIO.setUseCache(false); // in memory it is quicker
         try {
             BufferedImage picture = ImageIO.read(file.toFile());
             if (picture == null) {
