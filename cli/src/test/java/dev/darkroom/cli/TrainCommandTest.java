@@ -98,6 +98,13 @@ class TrainCommandTest {
         assertRefused(1, "none.json", "train", "vae", "--config", none, "--data", data);
         Files.delete(data.resolve("cat.txt"));
         assertRefused(
-                1, "cat.png: its caption is missing", "train", "vae", "--config", fine, "--data", data);
+                1,
+                "cat.png: its caption is missing",
+                "train",
+                "vae",
+                "--config",
+                fine,
+                "--data",
+                data);
     }
 }
