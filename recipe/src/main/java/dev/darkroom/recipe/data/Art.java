@@ -114,6 +114,6 @@ public record Art(int width, int height, int[] argb) {
     }
 
     private static int channel(double value) {
-        return (int) Math.clamp(Math.round(value), 0, 255);
+        return Math.clamp(Math.round(value), 0, 255);
     }
 }

@@ -56,7 +56,7 @@ public final class EmojiSet {
         String[] fields = line.split("\t", -1);
         List<Name> others = new ArrayList<>();
         if (fields.length > 2 && !fields[2].isEmpty()) {
-            for (String other : fields[2].split(",")) {
+            for (String other : fields[2].split(",", -1)) {
                 others.add(name(other));
             }
         }

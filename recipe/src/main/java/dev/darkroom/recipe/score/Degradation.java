@@ -38,7 +38,7 @@ record Degradation(double blur, double drift, double ripple, double noise) {
             for (int i = 0; i < rgb.length; i++) {
                 double error = ripples[i / side / BLOCK * blocks + i % side / BLOCK];
                 double value = channel[i] + offset + error + noise * random.nextGaussian();
-                changed[i] |= (int) Math.clamp(Math.round(value), 0, 255) << shift;
+                changed[i] |= Math.clamp(Math.round(value), 0, 255) << shift;
             }
         }
         result.setRGB(0, 0, side, side, changed, 0, side);

@@ -83,7 +83,7 @@ record Prompts(int white, int seen, int heldOut, int swapped) {
             prompts.add(
                     new Prompt(
                             kind,
-                            Captions.draw(random, emoji.get(row.emoji()), null, row.background()),
+                            Captions.draw(random, find(emoji, row.emoji()), null, row.background()),
                             row.emoji(),
                             row.background(),
                             null,
@@ -124,12 +124,23 @@ record Prompts(int white, int seen, int heldOut, int swapped) {
                         new Prompt(
                                 Kind.BINDING,
                                 Captions.onBackground(
-                                        emoji.get(object).name(), scene.object, scene.background),
+                                        find(emoji, object).name(), scene.object, scene.background),
                                 object,
                                 scene.background,
                                 scene.object,
                                 scenes.contains(scene)));
             }
         }
+    }
+
+    private static Emoji find(Map<String, Emoji> emoji, String character) {
+        Emoji found = emoji.get(character);
+        if (found == null) {
+            throw new IllegalArgumentException(
+                    "the pictures show "
+                            + character
+                            + ", which is not in the list of emoji any more; make them anew");
+        }
+        return found;
     }
 }

@@ -5,11 +5,11 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 
 import dev.darkroom.recipe.score.Prompt.Kind;
 
-import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
 import java.util.function.Predicate;
+import java.util.function.ToDoubleFunction;
 
 /**
  * What a model's pictures were judged to show.
@@ -77,15 +77,17 @@ record Report(List<Judged> judged, double seconds) {
     /** How near the training pictures are, in quantiles over the pictures. */
     private void putDistances(ObjectNode json) {
         ObjectNode node = json.putObject("nearest_training_picture");
-        double[] pixels = judged.stream().mapToDouble(each -> each.verdict.copied()).toArray();
-        double[] features = judged.stream().mapToDouble(each -> each.verdict.apart()).toArray();
-        for (var entry : List.of(pixels, features)) {
-            Arrays.sort(entry);
-            ObjectNode quantiles = node.putObject(entry == pixels ? "rms_levels" : "features");
-            for (double share : new double[] {0.05, 0.5, 0.95}) {
-                int at = (int) Math.min(entry.length - 1.0, share * entry.length);
-                quantiles.put(String.format(Locale.ROOT, "%.2f", share), rounded(entry[at]));
-            }
+        putQuantiles(node, "rms_levels", Verdict::copied);
+        putQuantiles(node, "features", Verdict::apart);
+    }
+
+    private void putQuantiles(ObjectNode node, String name, ToDoubleFunction<Verdict> distance) {
+        double[] sorted =
+                judged.stream().map(Judged::verdict).mapToDouble(distance).sorted().toArray();
+        ObjectNode quantiles = node.putObject(name);
+        for (double share : new double[] {0.05, 0.5, 0.95}) {
+            int at = (int) Math.min(sorted.length - 1.0, share * sorted.length);
+            quantiles.put(String.format(Locale.ROOT, "%.2f", share), rounded(sorted[at]));
         }
     }
 
