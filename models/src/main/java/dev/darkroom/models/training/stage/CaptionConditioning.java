@@ -77,7 +77,7 @@ record CaptionConditioning(PixArtConfig config, ObjectNode json, Captions captio
 
     @Override
     public String pipelineClass() {
-        return "PixArtAlphaPipeline";
+        return captions.pipelineClass();
     }
 
     @Override

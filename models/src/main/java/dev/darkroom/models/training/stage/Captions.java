@@ -18,6 +18,9 @@ interface Captions extends AutoCloseable {
      */
     Texts read(int[] examples, boolean[] dropped);
 
+    /** The class of pipelines that read such captions. */
+    String pipelineClass();
+
     /** What is trained, by the name of its part. */
     Map<String, Module> trained();
 

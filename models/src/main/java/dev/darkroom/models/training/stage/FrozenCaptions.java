@@ -77,6 +77,11 @@ final class FrozenCaptions implements Captions {
     }
 
     @Override
+    public String pipelineClass() {
+        return source.index().path("_class_name").asText();
+    }
+
+    @Override
     public Map<String, Module> trained() {
         return Map.of();
     }
@@ -84,11 +89,8 @@ final class FrozenCaptions implements Captions {
     @Override
     public void write(HubFolder hub, DType dtype) throws IOException {
         for (String part : new String[] {"tokenizer", "text_encoder"}) {
-            hub.copy(
-                    part,
-                    HubFolder.Library.TRANSFORMERS,
-                    part.equals("tokenizer") ? "T5Tokenizer" : "T5EncoderModel",
-                    source.part(part));
+            String className = source.index().path(part).path(1).asText();
+            hub.copy(part, HubFolder.Library.TRANSFORMERS, className, source.part(part));
         }
     }
 

@@ -23,10 +23,11 @@ import java.util.Map;
  * A checkpoint that training begins with: a PixArt one.
  *
  * @param folder that holds {@code model_index.json}
+ * @param index the content of that file
  * @param sampler its scheduler
  * @param places tokens of a caption
  */
-record Source(Path folder, SamplerSpec sampler, int places) {
+record Source(Path folder, ObjectNode index, SamplerSpec sampler, int places) {
     static Source of(ConfigReader json, Places places, String key) {
         Path folder = places.folder(json, key);
         if (!Files.isRegularFile(folder.resolve("model_index.json"))) {
@@ -34,9 +35,11 @@ record Source(Path folder, SamplerSpec sampler, int places) {
                     key + ": " + folder + " holds no model_index.json; name a whole checkpoint");
         }
         try {
+            ObjectNode index =
+                    HubFolder.object(Files.readString(folder.resolve("model_index.json")));
             var sampler =
                     SamplerSpec.read(folder.resolve("scheduler").resolve("scheduler_config.json"));
-            return new Source(folder, sampler, json.integer("captionTokens", 120));
+            return new Source(folder, index, sampler, json.integer("captionTokens", 120));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

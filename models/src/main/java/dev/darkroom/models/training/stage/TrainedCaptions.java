@@ -67,6 +67,11 @@ final class TrainedCaptions implements Captions {
     }
 
     @Override
+    public String pipelineClass() {
+        return "PixArtAlphaPipeline";
+    }
+
+    @Override
     public Map<String, Module> trained() {
         return Map.of("text_encoder", encoder);
     }
