@@ -1,10 +1,12 @@
 package dev.darkroom.models.training.stage;
 
+import dev.darkroom.models.training.data.PictureFolder;
 import dev.darkroom.models.training.data.TextCache.Texts;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.nn.Module;
 
 import java.io.IOException;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 
@@ -27,9 +29,11 @@ interface Captions extends AutoCloseable {
     /** Writes tokenizer and text encoder. */
     void write(HubFolder hub, DType dtype) throws IOException;
 
-    /** A caption as PixArt's pipelines read a prompt. */
-    static String cleaned(String caption) {
-        return caption.toLowerCase(Locale.ROOT).strip();
+    /** The captions of a data set's examples, in their order, as PixArt's pipelines read prompts. */
+    static List<String> of(PictureFolder data) {
+        return data.examples().stream()
+                .map(example -> example.caption().toLowerCase(Locale.ROOT).strip())
+                .toList();
     }
 
     @Override

@@ -177,7 +177,7 @@ record DiffusionStage(
                         tokenizer,
                         encoder,
                         drawn,
-                        folder.captions(),
+                        Captions.of(folder),
                         text.places()));
     }
 

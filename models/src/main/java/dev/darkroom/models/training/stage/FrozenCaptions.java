@@ -43,7 +43,7 @@ final class FrozenCaptions implements Captions {
             throws IOException {
         Tokenizer tokenizer = Tokenizers.load(source.part("tokenizer"), null);
         T5Config config = T5Config.read(source.part("text_encoder").resolve("config.json"));
-        List<String> captions = data.captions().stream().map(Captions::cleaned).toList();
+        List<String> captions = Captions.of(data);
         List<String> all = new ArrayList<>(captions);
         all.add(NONE);
         try (var encoder =

@@ -29,6 +29,7 @@ final class TrainedCaptions implements Captions {
      * @param tokenizerFolder where the tokenizer lies
      * @param config of the encoder
      * @param encoder in training; taken over
+     * @param captions of the examples, in their order
      * @param places tokens of a caption; what is longer is cut
      */
     TrainedCaptions(
@@ -44,7 +45,7 @@ final class TrainedCaptions implements Captions {
         this.places = places;
         this.captions =
                 captions.stream()
-                        .map(caption -> tokenizer.encode(Captions.cleaned(caption), places))
+                        .map(caption -> tokenizer.encode(caption, places))
                         .toArray(Tokenizer.Tokens[]::new);
         none = tokenizer.encode("", places);
         device = encoder.device();

@@ -1,0 +1,29 @@
+package dev.darkroom.models.training.stage;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import dev.darkroom.models.training.data.PictureFolder;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+
+class CaptionsTest {
+    @TempDir private Path folder;
+
+    @Test
+    void eachExampleHasItsOwn() throws IOException {
+        String[] captions = {"Red ", "a blue one", "red", "A blue one"};
+        for (int i = 0; i < captions.length; i++) {
+            Files.createFile(folder.resolve(i + ".png")); // is not decoded
+            Files.writeString(folder.resolve(i + ".txt"), captions[i]);
+        }
+        assertEquals(
+                List.of("red", "a blue one", "red", "a blue one"),
+                Captions.of(PictureFolder.open(folder)));
+    }
+}
