@@ -37,7 +37,8 @@ final class Progress implements AutoCloseable {
      * @param note what to say of it, in place of the bar's own guess of the time left
      */
     void show(long done, long total, String note) {
-        ProgressBar shown = bar == null ? builder(total).hideEta().build() : bar;
+        // Continuously, or the library may miss the first step, and wait for the next one.
+        ProgressBar shown = bar == null ? builder(total).hideEta().continuousUpdate().build() : bar;
         shown.setExtraMessage(note);
         show(shown, done, total);
     }

@@ -29,7 +29,9 @@ interface Captions extends AutoCloseable {
     /** Writes tokenizer and text encoder. */
     void write(HubFolder hub, DType dtype) throws IOException;
 
-    /** The captions of a data set's examples, in their order, as PixArt's pipelines read prompts. */
+    /**
+     * The captions of a data set's examples, in their order, as PixArt's pipelines read prompts.
+     */
     static List<String> of(PictureFolder data) {
         return data.examples().stream()
                 .map(example -> example.caption().toLowerCase(Locale.ROOT).strip())
