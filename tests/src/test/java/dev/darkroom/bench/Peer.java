@@ -6,8 +6,8 @@ import java.io.IOException;
 import java.nio.file.Path;
 
 /**
- * A process that makes the same calls in another language: it first says what it is, then answers
- * each line "name calls" with the nanoseconds that the calls took, of wall clock and of CPU.
+ * A process that computes the same in another language: it first says what it is, then answers each
+ * line with a line.
  */
 final class Peer implements AutoCloseable {
     private final Process process;
@@ -37,11 +37,16 @@ final class Peer implements AutoCloseable {
         return description;
     }
 
+    /** A peer's answer to "name calls" are the nanoseconds that the calls took, wall and CPU. */
     Time time(String name, long calls) throws IOException {
-        requests.write(name + " " + calls + "\n");
-        requests.flush();
-        String[] times = answer(description).split(" ");
+        String[] times = ask(name + " " + calls).split(" ");
         return new Time(Double.parseDouble(times[0]) / calls, Double.parseDouble(times[1]) / calls);
+    }
+
+    String ask(String request) throws IOException {
+        requests.write(request + "\n");
+        requests.flush();
+        return answer(description);
     }
 
     private String answer(String who) throws IOException {
