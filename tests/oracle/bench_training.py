@@ -76,7 +76,7 @@ class Muon:
             buffer.lerp_(p.grad, 1 - self.momentum)
             update = p.grad.lerp(buffer, self.momentum).flatten(1)
             rows, columns = update.shape
-            x = update.bfloat16()
+            x = update.to(dtype)
             x = x.T if rows > columns else x
             x = x / x.norm().clamp_min(1e-7)
             for _ in range(5):

@@ -85,20 +85,24 @@ final class TrainingStep implements AutoCloseable {
                         new ParameterGroup("blocks", inBlocks, 1e-3, 0.01),
                         new ParameterGroup("others", others, 1e-3, 0));
         if (module.dtype() == DType.FLOAT32) {
-            optimizer = optimizer(groups);
+            optimizer = optimizer(groups, DType.FLOAT32);
             optimised = module.trainable();
         } else {
-            var masters = new MasterWeights(groups, TrainingStep::optimizer);
+            var masters = new MasterWeights(groups, own -> optimizer(own, module.dtype()));
             optimizer = masters;
             optimised = masters.masters();
         }
         average = new Ema(optimised, Ema.Options.DEFAULTS);
     }
 
-    private static Optimizer optimizer(List<ParameterGroup> groups) {
+    /**
+     * @param iteration the type that Muon's products run in: the weights'
+     */
+    private static Optimizer optimizer(List<ParameterGroup> groups, DType iteration) {
+        var muon = new Muon.Options(0.95, true, 5, Muon.Scale.MATCH_RMS_ADAMW, iteration);
         return Optimizers.together(
                 List.of(
-                        new Muon(groups.subList(0, 1), Muon.Options.DEFAULTS),
+                        new Muon(groups.subList(0, 1), muon),
                         new AdamW(groups.subList(1, 2), AdamW.Options.DEFAULTS)));
     }
 
