@@ -88,8 +88,10 @@ public final class CompareTraining {
     }
 
     private static double median(List<double[]> rounds, int part) {
-        return rounds.stream().mapToDouble(each -> each[part]).sorted().toArray()[
-                rounds.size() / 2];
+        return rounds.stream()
+                .mapToDouble(each -> each[part])
+                .sorted()
+                .toArray()[rounds.size() / 2];
     }
 
     private static double load() {

@@ -1,5 +1,7 @@
 package dev.darkroom.bench;
 
+import com.sun.management.OperatingSystemMXBean;
+
 import dev.darkroom.models.diffusion.NoiseSchedule;
 import dev.darkroom.models.diffusion.Prediction;
 import dev.darkroom.models.pixart.PixArtConfig;
@@ -27,8 +29,6 @@ import dev.darkroom.runtime.optim.Muon;
 import dev.darkroom.runtime.optim.Optimizer;
 import dev.darkroom.runtime.optim.Optimizers;
 import dev.darkroom.runtime.optim.ParameterGroup;
-
-import com.sun.management.OperatingSystemMXBean;
 
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
@@ -176,7 +176,20 @@ final class TrainingStep implements AutoCloseable {
                         NoiseSchedule.scaledLinear(1000, 0.00085, 0.012), Prediction.V_PREDICTION);
         private static final PixArtConfig CONFIG =
                 new PixArtConfig(
-                        4, 64, 4, 4, 6, 256, true, 16, 2, Activation.GELU_TANH, 1e-6, 1, false, 192);
+                        4,
+                        64,
+                        4,
+                        4,
+                        6,
+                        256,
+                        true,
+                        16,
+                        2,
+                        Activation.GELU_TANH,
+                        1e-6,
+                        1,
+                        false,
+                        192);
 
         PixArt(DType dtype) {
             this(
@@ -197,8 +210,7 @@ final class TrainingStep implements AutoCloseable {
         public Tensor loss(Generator generator) {
             PixArtText prepared = module.prepare(text, mask);
             return OBJECTIVE.loss(
-                    (x, timesteps) ->
-                            module.forward(x.to(dtype), timesteps, prepared, null),
+                    (x, timesteps) -> module.forward(x.to(dtype), timesteps, prepared, null),
                     latents,
                     generator);
         }

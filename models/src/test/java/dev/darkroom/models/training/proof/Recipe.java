@@ -1,0 +1,221 @@
+package dev.darkroom.models.training.proof;
+
+import dev.darkroom.models.diffusion.Denoiser;
+import dev.darkroom.models.diffusion.NetworkDenoiser;
+import dev.darkroom.models.diffusion.NoiseLevel;
+import dev.darkroom.models.diffusion.NoiseSchedule;
+import dev.darkroom.models.diffusion.NoiseSource;
+import dev.darkroom.models.diffusion.Prediction;
+import dev.darkroom.models.diffusion.SamplerSpec;
+import dev.darkroom.models.diffusion.Samplers;
+import dev.darkroom.models.diffusion.SamplingPlan;
+import dev.darkroom.models.diffusion.StepListener;
+import dev.darkroom.models.training.objective.Diffusion;
+import dev.darkroom.models.training.objective.Edm;
+import dev.darkroom.models.training.objective.FlowMatching;
+import dev.darkroom.models.training.objective.FlowTimes;
+import dev.darkroom.models.training.objective.Objective;
+import dev.darkroom.models.training.objective.ScoreMatching;
+import dev.darkroom.models.training.objective.TimedNetwork;
+import dev.darkroom.runtime.DType;
+import dev.darkroom.runtime.Generator;
+import dev.darkroom.runtime.Shape;
+import dev.darkroom.runtime.Tensor;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.Function;
+import java.util.function.UnaryOperator;
+
+/**
+ * An objective, and how what it trained is sampled; for data of a standard deviation of about 1.
+ * Networks are shown x of that size and told 0 … 1000, whatever the objective's own units.
+ *
+ * @param name for people
+ * @param objective trains
+ * @param prediction what guidance takes the network to predict
+ * @param own a network in the objective's units
+ * @param ready what the objective trained, for samplers
+ * @param initialScale of the noise to start from
+ * @param sampler from noise to data
+ */
+record Recipe(
+        String name,
+        Objective objective,
+        Prediction prediction,
+        UnaryOperator<TimedNetwork> own,
+        Function<TimedNetwork, Denoiser> ready,
+        double initialScale,
+        Sampler sampler) {
+    /** Of the three kinds of {@link Diffusion}. */
+    static final NoiseSchedule SCHEDULE = NoiseSchedule.scaledLinear(1000, 0.00085, 0.012);
+
+    static final Recipe V = diffusion("v", Prediction.V_PREDICTION, "ddim", 25);
+
+    /** One for each objective. */
+    static final List<Recipe> ALL =
+            List.of(
+                    diffusion("ε", Prediction.EPSILON, "dpm++2m", 25),
+                    V,
+                    diffusion("x0", Prediction.SAMPLE, "euler-a", 30),
+                    flow(30),
+                    edm(16),
+                    score(40));
+
+    /** A sampler with its noise levels. */
+    @FunctionalInterface
+    interface Sampler {
+        Tensor sample(Denoiser denoiser, Tensor x, NoiseSource noise, StepListener on);
+    }
+
+    /** The loss of a batch. */
+    Tensor loss(TimedNetwork network, Tensor clean, Generator generator) {
+        return objective.loss(own.apply(network), clean, generator);
+    }
+
+    /** What the recipe trained, for samplers. */
+    Denoiser denoiser(TimedNetwork network) {
+        return ready.apply(own.apply(network));
+    }
+
+    /** Samples, of a shape {@code [N,…]}. */
+    Tensor sample(Denoiser denoiser, Generator generator, long... shape) {
+        return sampler.sample(
+                denoiser,
+                Tensor.randn(generator, shape).times(initialScale),
+                (each, dtype, device) -> Tensor.randn(each, generator, dtype, device),
+                StepListener.NONE);
+    }
+
+    @Override
+    public String toString() {
+        return name;
+    }
+
+    private static Recipe diffusion(String name, Prediction prediction, String sampler, int steps) {
+        SamplingPlan plan =
+                plan(
+                        """
+                        {"_class_name": "DDPMScheduler", "beta_schedule": "scaled_linear",
+                         "beta_start": 0.00085, "beta_end": 0.012, "clip_sample": false,
+                         "prediction_type": "%s"}
+                        """
+                                .formatted(predictionType(prediction)),
+                        sampler,
+                        steps);
+        return new Recipe(
+                name,
+                new Diffusion(SCHEDULE, prediction),
+                prediction,
+                network -> network,
+                network -> denoiser(network, prediction),
+                plan.initialScale(),
+                plan::sample);
+    }
+
+    private static String predictionType(Prediction prediction) {
+        return switch (prediction) {
+            case EPSILON -> "epsilon";
+            case V_PREDICTION -> "v_prediction";
+            case SAMPLE -> "sample";
+            case FLOW -> "flow_prediction";
+        };
+    }
+
+    private static Recipe flow(int steps) {
+        SamplingPlan plan =
+                plan(
+                        """
+                        {"_class_name": "FlowMatchEulerDiscreteScheduler"}
+                        """,
+                        "flow-euler",
+                        steps);
+        return new Recipe(
+                "flow",
+                new FlowMatching(FlowTimes.UNIFORM),
+                Prediction.FLOW,
+                network -> network,
+                network -> denoiser(network, Prediction.FLOW),
+                plan.initialScale(),
+                plan::sample);
+    }
+
+    /** Told ln(sigma)/4. */
+    private static Recipe edm(int steps) {
+        var edm = new Edm(1, 0, 1.2);
+        List<NoiseLevel> levels = levels(20, 0.02, steps);
+        return new Recipe(
+                "EDM",
+                edm,
+                Prediction.SAMPLE,
+                network -> (x, told) -> network.predict(x, told.times(440).plus(500)),
+                edm::denoiser,
+                levels.getFirst().sigma(),
+                (denoiser, x, noise, on) -> Samplers.heun(denoiser, x, levels, on));
+    }
+
+    /** Told the index of the scale, and shown x0 + sigma·ε, whatever the sigma. */
+    private static Recipe score(int steps) {
+        var score = new ScoreMatching(0.02, 20, 1000);
+        List<NoiseLevel> levels = levels(20, 0.02, steps);
+        return new Recipe(
+                "score",
+                score,
+                Prediction.SAMPLE,
+                network ->
+                        (x, scale) -> {
+                            Tensor sigma = scale.times(Math.log(1000) / 999).exp().times(0.02);
+                            long[] column = new long[x.rank()];
+                            Arrays.fill(column, 1);
+                            column[0] = -1;
+                            Tensor size = sigma.square().plus(1).sqrt().reshape(column);
+                            return network.predict(x.dividedBy(size), scale);
+                        },
+                score::denoiser,
+                levels.getFirst().sigma(),
+                (denoiser, x, noise, on) ->
+                        Samplers.eulerAncestral(denoiser, x, levels, noise, on));
+    }
+
+    /** Levels with alpha = 1 down to no noise, equally spaced in σ^(1/7) (Karras et al. 2022). */
+    private static List<NoiseLevel> levels(double greatest, double least, int steps) {
+        List<NoiseLevel> levels = new ArrayList<>();
+        for (int i = 0; i < steps; i++) {
+            double root = Math.pow(greatest, 1 / 7.0);
+            double end = Math.pow(least, 1 / 7.0);
+            double sigma = Math.pow(root + (end - root) * i / (steps - 1), 7);
+            levels.add(NoiseLevel.varianceExploding(sigma, 0));
+        }
+        levels.add(NoiseLevel.CLEAN);
+        return levels;
+    }
+
+    static Denoiser denoiser(TimedNetwork network, Prediction prediction) {
+        return new NetworkDenoiser(
+                (x, timestep) ->
+                        network.predict(
+                                x,
+                                Tensor.full(
+                                        Shape.of(x.size(0)), timestep, DType.FLOAT32, x.device())),
+                prediction);
+    }
+
+    /** A sampler as a checkpoint would ask for it. */
+    private static SamplingPlan plan(String config, String sampler, int steps) {
+        try {
+            Path file = Files.createTempFile("scheduler_config", ".json");
+            try {
+                return SamplerSpec.read(Files.writeString(file, config), sampler).plan(steps);
+            } finally {
+                Files.delete(file);
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+}
