@@ -61,11 +61,6 @@ enum Points {
                 - between(b, b).mean().item();
     }
 
-    /** The share of points that are farther from all of another sample than a distance. */
-    static double strayed(Tensor points, Tensor data, double distance) {
-        return between(points, data).min(false, 1).gt(distance).to(DType.FLOAT32).mean().item();
-    }
-
     /** Distances of each to each: {@code [N,D]} and {@code [M,D]} to {@code [N,M]}. */
     private static Tensor between(Tensor a, Tensor b) {
         return a.unsqueeze(1).minus(b.unsqueeze(0)).norm(false, 2);
