@@ -24,7 +24,6 @@ import java.util.Set;
 import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
-import java.util.stream.IntStream;
 
 /**
  * Reads one JSON config into a record. A missing option has the default that is passed with it,
@@ -155,15 +154,6 @@ public final class ConfigReader {
     public <T> T section(String key, Function<ConfigReader, T> build) {
         JsonNode value = isNull(key) ? JSON.createObjectNode() : get(key);
         return section(key, value, build);
-    }
-
-    /** Configs in a list; none if the option is missing. */
-    public <T> List<T> sections(String key, Function<ConfigReader, T> build) {
-        JsonNode value = get(key);
-        List<JsonNode> each = value == null ? List.of() : elements(key, value);
-        return IntStream.range(0, each.size())
-                .mapToObj(i -> section(key + "[" + i + "]", each.get(i), build))
-                .toList();
     }
 
     private static <T> T section(

@@ -199,7 +199,7 @@ abstract class LatentPipeline implements Pipeline {
             requireGoingOn(cancelled);
             try (var scope = TensorScope.open()) {
                 Tensor image = image(one, plan.picture());
-                pictures.add(picture(image));
+                pictures.add(Picture.of(image.select(0, 0)));
                 if (trace.isOn()) {
                     images.add(scope.keep(image));
                 }
@@ -216,7 +216,7 @@ abstract class LatentPipeline implements Pipeline {
         List<Picture> pictures = new ArrayList<>();
         for (Tensor one : denoised.split(0, ones(denoised.size(0)))) {
             try (var scope = TensorScope.open()) {
-                pictures.add(picture(image(one, null)));
+                pictures.add(Picture.of(image(one, null).select(0, 0)));
             }
         }
         return pictures;
@@ -248,12 +248,6 @@ abstract class LatentPipeline implements Pipeline {
                             .narrow(3, (width - size.width()) / 2, size.width());
         }
         return image.dividedBy(2).plus(0.5).clamp(0, 1).to(Device.CPU);
-    }
-
-    private static Picture picture(Tensor image) {
-        Tensor bytes = image.select(0, 0).permute(1, 2, 0).times(255).round(); // [H,W,3]
-        return new Picture(
-                (int) bytes.size(1), (int) bytes.size(0), bytes.to(DType.UINT8).toByteArray());
     }
 
     // ---- What is told ----

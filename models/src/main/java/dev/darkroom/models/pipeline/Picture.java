@@ -1,5 +1,9 @@
 package dev.darkroom.models.pipeline;
 
+import dev.darkroom.runtime.DType;
+import dev.darkroom.runtime.Tensor;
+import dev.darkroom.runtime.TensorScope;
+
 import java.awt.image.BufferedImage;
 
 /**
@@ -22,6 +26,19 @@ public record Picture(int width, int height, byte[] rgb) {
                             + 3L * width * height
                             + " bytes, not "
                             + rgb.length);
+        }
+    }
+
+    /**
+     * A picture of an image.
+     *
+     * @param image numbers on the CPU from 0 to 1, {@code [3,H,W]}
+     */
+    public static Picture of(Tensor image) {
+        try (var scope = TensorScope.open()) {
+            Tensor bytes = image.permute(1, 2, 0).times(255).round(); // [H,W,3]
+            return new Picture(
+                    (int) bytes.size(1), (int) bytes.size(0), bytes.to(DType.UINT8).toByteArray());
         }
     }
 

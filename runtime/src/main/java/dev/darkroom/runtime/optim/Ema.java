@@ -9,7 +9,6 @@ import dev.darkroom.runtime.nn.Parameter;
 
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.Objects;
 
 /**
  * The exponential moving average of parameters, in float32 (Polyak and Juditsky 1992; in diffusion
@@ -108,19 +107,28 @@ public final class Ema implements AutoCloseable {
      * @throws IllegalArgumentException if it has not all of them
      */
     public void copyTo(Module module) {
-        Map<String, Parameter> into = module.parameters();
+        copyTo(module, "");
+    }
+
+    /**
+     * Overwrites a module's parameters with averages of longer names.
+     *
+     * @param prefix what the averages' names begin with and the module's don't
+     * @throws IllegalArgumentException if it has not all of them
+     */
+    public void copyTo(Module module, String prefix) {
+        Map<String, Parameter> all = module.parameters();
+        Map<String, Parameter> into = new LinkedHashMap<>();
         for (String key : state.view().keySet()) {
-            if (!into.containsKey(key)) {
+            Parameter parameter =
+                    key.startsWith(prefix) ? all.get(key.substring(prefix.length())) : null;
+            if (parameter == null) {
                 throw new IllegalArgumentException("the module has no " + key + " to average into");
             }
+            into.put(key, parameter);
         }
         try (var mode = Mode.NO_GRAD.enter()) {
-            state.view()
-                    .forEach(
-                            (key, average) ->
-                                    Objects.requireNonNull(into.get(key))
-                                            .value()
-                                            .copyInPlace(average));
+            into.forEach((key, parameter) -> parameter.value().copyInPlace(state.get(key)));
         }
     }
 

@@ -11,6 +11,7 @@ import dev.darkroom.runtime.TensorScope;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Iterator;
 
 /**
  * What gives an autoencoder's latents z mean 0 and variance 1, as diffusion wants them: (z − shift)
@@ -27,7 +28,7 @@ public record LatentScale(double scale, double shift) {
      * Measures it over pictures' posteriors, their variance included, without drawing from them.
      *
      * @param batches images {@code [N,C,H,W]} from −1 to 1; each is used while the iterator stands
-     *     at it, and not closed
+     *     at it, and not closed; one that the iterator makes is freed then
      * @throws IllegalArgumentException if there are no pictures, or their latents do not vary or
      *     are not finite
      */
@@ -35,9 +36,10 @@ public record LatentScale(double scale, double shift) {
         double sum = 0;
         double squares = 0;
         long count = 0;
-        for (var images : batches) {
+        for (Iterator<Tensor> each = batches.iterator(); each.hasNext(); ) {
             try (var scope = TensorScope.open();
                     var mode = Mode.NO_GRAD.enter()) {
+                Tensor images = each.next();
                 var posterior = autoencoder.encode(images);
                 var mean = posterior.mean().to(DType.FLOAT64);
                 var variance = posterior.logVariance().to(DType.FLOAT64).exp();

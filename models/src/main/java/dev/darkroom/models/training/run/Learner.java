@@ -167,17 +167,7 @@ public final class Learner implements AutoCloseable {
         if (average == null) {
             throw new IllegalStateException("there is no average to copy");
         }
-        Map<String, Parameter> parameters = into.parameters();
-        try (var mode = Mode.NO_GRAD.enter()) {
-            average.state()
-                    .forEach(
-                            (name, value) ->
-                                    Objects.requireNonNull(
-                                                    parameters.get(name.substring(prefix.length())),
-                                                    name)
-                                            .value()
-                                            .copyInPlace(value));
-        }
+        average.copyTo(into, prefix);
     }
 
     private Tensor weight(String name) {

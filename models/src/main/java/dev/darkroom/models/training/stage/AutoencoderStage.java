@@ -58,10 +58,7 @@ record AutoencoderStage(
     static AutoencoderStage read(ConfigReader json, Places places) {
         TrainingConfig config = TrainingConfig.of(json);
         Pictures pictures = Pictures.of(json, config.batch());
-        String autoencoder = json.json("vae");
-        if (autoencoder == null) {
-            throw new IllegalArgumentException("vae is missing; it is a config in diffusers' form");
-        }
+        String autoencoder = DiffusionStage.required(json, "vae");
         int multiple = ConfigReader.of(autoencoder, AutoencoderKlConfig::of).downsampling();
         requireMultiple("size", pictures.size(), multiple);
         if (pictures.crop() != null) {

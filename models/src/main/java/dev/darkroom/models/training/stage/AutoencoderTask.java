@@ -16,11 +16,15 @@ import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.NoSuchElementException;
+import java.util.stream.LongStream;
 
 /** An autoencoder that learns to bring pictures back. */
 final class AutoencoderTask implements Task {
@@ -96,10 +100,8 @@ final class AutoencoderTask implements Task {
 
     @Override
     public Tensor loss(long step, int part, Generator noise) throws IOException {
-        Tensor images = (step < wholeFrom ? crops : whole).next().images();
-        return stage.loss()
-                .loss(network, images.to(config.device()).to(network.dtype()), noise)
-                .to(DType.FLOAT32);
+        Tensor images = images(step < wholeFrom ? crops : whole);
+        return stage.loss().loss(network, images, noise).to(DType.FLOAT32);
     }
 
     @Override
@@ -109,7 +111,7 @@ final class AutoencoderTask implements Task {
                     List<Picture> sheet = new ArrayList<>();
                     try (var scope = TensorScope.open();
                             var mode = Mode.NO_GRAD.enter()) {
-                        Tensor images = first(SHOWN, 0);
+                        Tensor images = shown();
                         Tensor back = network.decode(network.encode(images).mean());
                         sheet.addAll(pictures(images));
                         sheet.addAll(pictures(back));
@@ -119,40 +121,33 @@ final class AutoencoderTask implements Task {
                 });
     }
 
-    /** Whole pictures in the order of a fixed seed. */
-    private Tensor first(int count, long from) throws IOException {
-        int number = Math.min(count, folder.examples().size());
-        try (var loader = loader(Augmentation.fit(stage.pictures().size()), number, 0)) {
-            loader.start(from);
-            return loader.next().images().to(config.device()).to(network.dtype());
+    /** Whole pictures, the same ones whatever the run's seed. */
+    private Tensor shown() throws IOException {
+        int count = Math.min(SHOWN, folder.examples().size());
+        try (var loader = loader(Augmentation.fit(stage.pictures().size()), count, 0)) {
+            loader.start(0);
+            return images(loader);
         }
+    }
+
+    /** The next batch, as the network takes it. */
+    private Tensor images(PictureLoader loader) throws IOException {
+        return loader.next().images().to(config.device()).to(network.dtype());
     }
 
     /** {@code [N,3,H,W]} from −1 to 1. */
     private static List<Picture> pictures(Tensor images) {
-        Tensor bytes =
-                images.to(DType.FLOAT32)
-                        .to(Device.CPU)
-                        .permute(0, 2, 3, 1)
-                        .plus(1)
-                        .times(127.5)
-                        .round()
-                        .clamp(0, 255)
-                        .to(DType.UINT8); // [N,H,W,3]
-        List<Picture> pictures = new ArrayList<>();
-        for (long i = 0; i < bytes.size(0); i++) {
-            Tensor one = bytes.select(0, i);
-            pictures.add(new Picture((int) one.size(1), (int) one.size(0), one.toByteArray()));
-        }
-        return pictures;
+        Tensor shown = images.to(DType.FLOAT32).to(Device.CPU).dividedBy(2).plus(0.5).clamp(0, 1);
+        return LongStream.range(0, shown.size(0))
+                .mapToObj(i -> Picture.of(shown.select(0, i)))
+                .toList();
     }
 
     @Override
     public void finish(Path out) throws IOException {
         learner.withAverage(
                 () -> {
-                    LatentScale measured = measure();
-                    var scale = stage.withShift() ? measured : new LatentScale(measured.scale(), 0);
+                    LatentScale scale = measure();
                     Path part = Files.createDirectories(out.resolve("vae"));
                     var json = HubFolder.object(stage.autoencoder());
                     json.put("_class_name", "AutoencoderKL");
@@ -166,18 +161,39 @@ final class AutoencoderTask implements Task {
     }
 
     private LatentScale measure() throws IOException {
-        List<Tensor> batches = new ArrayList<>();
-        try (var scope = TensorScope.open()) {
-            int batch = stage.pictures().wholeBatch();
-            int count = Math.min(MEASURED, folder.examples().size());
-            try (var loader = loader(Augmentation.fit(stage.pictures().size()), batch)) {
-                loader.start(0);
-                for (int i = 0; i < count; i += batch) {
-                    batches.add(loader.next().images().to(config.device()).to(network.dtype()));
+        int batch = stage.pictures().wholeBatch();
+        int batches = Math.ceilDiv(Math.min(MEASURED, folder.examples().size()), batch);
+        try (var loader = loader(Augmentation.fit(stage.pictures().size()), batch)) {
+            loader.start(0);
+            return LatentScale.measure(network, () -> batches(loader, batches));
+        } catch (UncheckedIOException e) {
+            throw e.getCause();
+        }
+    }
+
+    /** Batches that are loaded one by one, since all would not fit into memory. */
+    private Iterator<Tensor> batches(PictureLoader loader, int count) {
+        return new Iterator<>() {
+            private int done;
+
+            @Override
+            public boolean hasNext() {
+                return done < count;
+            }
+
+            @Override
+            public Tensor next() {
+                if (!hasNext()) {
+                    throw new NoSuchElementException();
+                }
+                done++;
+                try {
+                    return images(loader);
+                } catch (IOException e) {
+                    throw new UncheckedIOException(e);
                 }
             }
-            return LatentScale.measure(network, batches);
-        }
+        };
     }
 
     @Override

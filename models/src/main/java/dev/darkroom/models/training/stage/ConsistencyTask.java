@@ -5,7 +5,6 @@ import dev.darkroom.models.training.objective.GuidedNetwork;
 import dev.darkroom.models.training.objective.LatentConsistency;
 import dev.darkroom.models.training.objective.TimedNetwork;
 import dev.darkroom.models.training.run.Learner;
-import dev.darkroom.models.training.run.Task;
 import dev.darkroom.runtime.Generator;
 import dev.darkroom.runtime.Mode;
 import dev.darkroom.runtime.Tensor;
@@ -13,12 +12,10 @@ import dev.darkroom.runtime.nn.Module;
 
 import org.jspecify.annotations.Nullable;
 
-import java.io.IOException;
-import java.nio.file.Path;
 import java.util.Arrays;
 
 /** A student that learns from a teacher, and from its own moving average. */
-final class ConsistencyTask implements Task {
+final class ConsistencyTask extends LatentTask {
     static final String PREFIX = "transformer";
 
     /**
@@ -61,12 +58,8 @@ final class ConsistencyTask implements Task {
         }
     }
 
-    private final LatentData data;
-    private final Conditioning conditioning;
     private final Networks networks;
-    private final Learner learner;
     private final LatentConsistency objective;
-    private final Output output;
 
     /**
      * @param networks taken over, but for the teacher
@@ -79,26 +72,10 @@ final class ConsistencyTask implements Task {
             Learner learner,
             LatentConsistency objective,
             Output output) {
-        this.data = data;
-        this.conditioning = conditioning;
+        super(data, conditioning, networks.student(), learner, output);
         this.networks = networks;
-        this.learner = learner;
         this.objective = objective;
-        this.output = output;
     }
-
-    @Override
-    public Learner learner() {
-        return learner;
-    }
-
-    @Override
-    public long samples(long steps) {
-        return data.samples(steps);
-    }
-
-    @Override
-    public void start(long step) {}
 
     @Override
     public Tensor loss(long step, int part, Generator noise) {
@@ -107,7 +84,7 @@ final class ConsistencyTask implements Task {
         }
         int[] rows = data.rows(step, part);
         int[] examples = data.examples(rows);
-        Tensor clean = data.latents(rows, noise).to(networks.student().dtype()); // [N,C,H,W]
+        Tensor clean = data.latents(rows, noise).to(network.dtype()); // [N,C,H,W]
         var captions = conditioning.batch(examples, new boolean[rows.length]);
         var dropped = new boolean[rows.length];
         Arrays.fill(dropped, true);
@@ -122,23 +99,13 @@ final class ConsistencyTask implements Task {
         }
         var bound =
                 new LatentConsistency.Networks(
-                        captions.bind(networks.student()), target, conditional, unconditional);
+                        captions.bind(network), target, conditional, unconditional);
         return objective.loss(bound, clean, noise);
     }
 
     @Override
-    public void show(long step, Path folder) throws IOException {
-        learner.withAverage(() -> output.show(step, folder, networks.student()));
-    }
-
-    @Override
-    public void finish(Path folder) throws IOException {
-        learner.withAverage(() -> output.finish(folder, networks.student()));
-    }
-
-    @Override
     public void close() {
-        learner.close();
+        super.close();
         networks.close();
     }
 }

@@ -95,7 +95,8 @@ record DiffusionStage(
                 json.section("samples", Samples::of));
     }
 
-    private static String required(ConfigReader json, String key) {
+    /** A config in diffusers' form that must be there, as JSON. */
+    static String required(ConfigReader json, String key) {
         String value = json.json(key);
         if (value == null) {
             throw new IllegalArgumentException(

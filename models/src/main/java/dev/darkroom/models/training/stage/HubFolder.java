@@ -22,6 +22,7 @@ import java.nio.file.SimpleFileVisitor;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
 
 /**
@@ -134,7 +135,7 @@ final class HubFolder {
     }
 
     private Path part(String part, Library library, String className) throws IOException {
-        index.putArray(part).add(library.name().toLowerCase(java.util.Locale.ROOT)).add(className);
+        index.putArray(part).add(library.name().toLowerCase(Locale.ROOT)).add(className);
         return Files.createDirectories(folder.resolve(part));
     }
 

@@ -11,6 +11,7 @@ import dev.darkroom.models.diffusion.Prediction;
 import dev.darkroom.models.diffusion.Samplers;
 import dev.darkroom.models.diffusion.StepListener;
 import dev.darkroom.models.training.objective.LatentConsistency.Networks;
+import dev.darkroom.models.training.proof.Points;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Generator;
@@ -77,15 +78,6 @@ class DistilledStudentTest {
         return centres.plus(Tensor.randn(generator, count, 2), 0.04);
     }
 
-    /** The energy distance of two samples (Székely and Rizzo 2013), squared. */
-    private static double energyDistance(Tensor a, Tensor b) {
-        return 2 * spread(a, b) - spread(a, a) - spread(b, b);
-    }
-
-    private static double spread(Tensor a, Tensor b) {
-        return a.unsqueeze(1).minus(b.unsqueeze(0)).norm(false, 2).mean().item();
-    }
-
     static void train(
             Map<String, Parameter> parameters,
             int steps,
@@ -121,7 +113,7 @@ class DistilledStudentTest {
                     scheduler.equals("lcm")
                             ? lcm(network, x, levels, noise)
                             : ddim(network, x, levels);
-            return energyDistance(found, data(1000, generator));
+            return Points.energyDistance(found, data(1000, generator));
         }
     }
 

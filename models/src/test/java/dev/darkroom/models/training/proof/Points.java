@@ -10,7 +10,7 @@ import dev.darkroom.runtime.Tensor;
 import java.util.List;
 
 /** Distributions of points in the plane, of a standard deviation of about 1 in all. */
-enum Points {
+public enum Points {
     /** Two half circles that reach into each other. */
     MOONS {
         @Override
@@ -55,7 +55,7 @@ enum Points {
     }
 
     /** The energy distance of two samples (Székely and Rizzo 2013), squared. */
-    static double energyDistance(Tensor a, Tensor b) {
+    public static double energyDistance(Tensor a, Tensor b) {
         return 2 * between(a, b).mean().item()
                 - between(a, a).mean().item()
                 - between(b, b).mean().item();

@@ -38,7 +38,6 @@ import java.util.function.UnaryOperator;
  *
  * @param name for people
  * @param objective trains
- * @param prediction what guidance takes the network to predict
  * @param own a network in the objective's units
  * @param ready what the objective trained, for samplers
  * @param initialScale of the noise to start from
@@ -47,7 +46,6 @@ import java.util.function.UnaryOperator;
 record Recipe(
         String name,
         Objective objective,
-        Prediction prediction,
         UnaryOperator<TimedNetwork> own,
         Function<TimedNetwork, Denoiser> ready,
         double initialScale,
@@ -55,13 +53,11 @@ record Recipe(
     /** Of the three kinds of {@link Diffusion}. */
     static final NoiseSchedule SCHEDULE = NoiseSchedule.scaledLinear(1000, 0.00085, 0.012);
 
-    static final Recipe V = diffusion("v", Prediction.V_PREDICTION, "ddim", 25);
-
     /** One for each objective. */
     static final List<Recipe> ALL =
             List.of(
                     diffusion("ε", Prediction.EPSILON, "dpm++2m", 25),
-                    V,
+                    diffusion("v", Prediction.V_PREDICTION, "ddim", 25),
                     diffusion("x0", Prediction.SAMPLE, "euler-a", 30),
                     flow(30),
                     edm(16),
@@ -111,7 +107,6 @@ record Recipe(
         return new Recipe(
                 name,
                 new Diffusion(SCHEDULE, prediction),
-                prediction,
                 network -> network,
                 network -> denoiser(network, prediction),
                 plan.initialScale(),
@@ -138,7 +133,6 @@ record Recipe(
         return new Recipe(
                 "flow",
                 new FlowMatching(FlowTimes.UNIFORM),
-                Prediction.FLOW,
                 network -> network,
                 network -> denoiser(network, Prediction.FLOW),
                 plan.initialScale(),
@@ -152,7 +146,6 @@ record Recipe(
         return new Recipe(
                 "EDM",
                 edm,
-                Prediction.SAMPLE,
                 network -> (x, told) -> network.predict(x, told.times(440).plus(500)),
                 edm::denoiser,
                 levels.getFirst().sigma(),
@@ -166,7 +159,6 @@ record Recipe(
         return new Recipe(
                 "score",
                 score,
-                Prediction.SAMPLE,
                 network ->
                         (x, scale) -> {
                             Tensor sigma = scale.times(Math.log(1000) / 999).exp().times(0.02);
