@@ -7,6 +7,7 @@ import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
 import dev.darkroom.runtime.nn.Embedding;
+import dev.darkroom.runtime.nn.Init;
 import dev.darkroom.runtime.nn.Linear;
 import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.runtime.nn.RmsNorm;
@@ -46,7 +47,8 @@ public final class T5Encoder extends Module {
         }
         w.ignore("decoder.*");
         w.ignore("lm_head.weight");
-        shared = new Embedding(w.sub(table), config.vocabSize(), config.dModel());
+        // As T5 begins: words of size 1, so that what the blocks add does not drown them.
+        shared = new Embedding(w.sub(table), config.vocabSize(), config.dModel(), Init.normal(1));
         Weights encoder = w.sub("encoder");
         blocks = encoder.list("block", config.numLayers(), each -> new Block(each, config));
         positions =
@@ -162,7 +164,14 @@ public final class T5Encoder extends Module {
             super(w);
             heads = config.numHeads();
             long inner = (long) heads * config.dKv();
-            q = new Linear(w.sub("q"), config.dModel(), inner, false);
+            // Products of queries and keys are not divided by √dKv: the first weights are.
+            q =
+                    new Linear(
+                            w.sub("q"),
+                            config.dModel(),
+                            inner,
+                            false,
+                            Init.fanIn((long) config.dModel() * config.dKv()));
             k = new Linear(w.sub("k"), config.dModel(), inner, false);
             v = new Linear(w.sub("v"), config.dModel(), inner, false);
             o = new Linear(w.sub("o"), inner, config.dModel(), false);
@@ -209,7 +218,7 @@ public final class T5Encoder extends Module {
             super(w);
             buckets = config.relativeAttentionNumBuckets();
             maxDistance = config.relativeAttentionMaxDistance();
-            table = new Embedding(w, buckets, config.numHeads());
+            table = new Embedding(w, buckets, config.numHeads(), Init.fanIn(config.dModel()));
         }
 
         /** The bias of each key for each query: {@code [1,heads,length,length]}. */

@@ -205,4 +205,36 @@ class T5EncoderTest {
         }
         assertEquals(before, Memory.liveTensors());
     }
+
+    /** The spreads of transformers' T5: with others, a new encoder learns a bag of words. */
+    @Test
+    void beginsWithWordsThatItsBlocksDoNotDrown() {
+        var config = new T5Config(100, 64, 32, 128, 1, 4, 16, 32, 1e-6, true);
+        try (var scope = TensorScope.open();
+                var encoder =
+                        Weights.random(
+                                1, DType.FLOAT32, Device.CPU, w -> new T5Encoder(w, config))) {
+            String attention = "encoder.block.0.layer.0.SelfAttention.";
+            String feedForward = "encoder.block.0.layer.1.DenseReluDense.";
+            Map.of(
+                            "shared.weight",
+                            1.0,
+                            attention + "q.weight",
+                            1 / Math.sqrt(64 * 32),
+                            attention + "k.weight",
+                            1 / Math.sqrt(64),
+                            attention + "o.weight",
+                            1 / Math.sqrt(4 * 32),
+                            attention + "relative_attention_bias.weight",
+                            1 / Math.sqrt(64),
+                            feedForward + "wo.weight",
+                            1 / Math.sqrt(128))
+                    .forEach(
+                            (name, std) -> {
+                                Tensor value = encoder.parameters().get(name).value().detach();
+                                double found = Math.sqrt(value.square().mean().item());
+                                assertEquals(std, found, 0.25 * std, name);
+                            });
+        }
+    }
 }

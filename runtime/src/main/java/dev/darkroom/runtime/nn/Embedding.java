@@ -10,8 +10,13 @@ public final class Embedding extends Module {
 
     /** A table of {@code count} vectors. */
     public Embedding(Weights w, long count, long width) {
+        this(w, count, width, Init.normal(0.02));
+    }
+
+    /** A table that begins in a way of its own. */
+    public Embedding(Weights w, long count, long width, Init init) {
         super(w);
-        weight = w.parameter("weight", Shape.of(count, width), Init.normal(0.02));
+        weight = w.parameter("weight", Shape.of(count, width), init);
     }
 
     /**

@@ -12,6 +12,7 @@ import dev.darkroom.models.diffusion.Samplers;
 import dev.darkroom.models.diffusion.StepListener;
 import dev.darkroom.models.training.objective.LatentConsistency.Networks;
 import dev.darkroom.models.training.proof.Points;
+import dev.darkroom.models.training.proof.Training;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Generator;
@@ -170,19 +171,6 @@ class DistilledStudentTest {
         return teacher;
     }
 
-    private static void copy(Network from, Network to, double share) {
-        try (var scope = TensorScope.open();
-                var mode = Mode.NO_GRAD.enter()) {
-            to.parameters()
-                    .forEach(
-                            (name, parameter) ->
-                                    parameter
-                                            .value()
-                                            .lerpInPlace(
-                                                    from.parameters().get(name).value(), share));
-        }
-    }
-
     @Test
     void twoStepsOfTheStudentBeatTwoOfTheTeacher() {
         var objective = new LatentConsistency(SCHEDULE, Prediction.SAMPLE, 0, 0);
@@ -192,8 +180,8 @@ class DistilledStudentTest {
                 var average = drawn()) {
             double before = steps("ddim", teacher::forward, 11, 999, 499);
             double untrained = steps("lcm", teacher::forward, 11, 999, 499);
-            copy(teacher, student, 1);
-            copy(teacher, average, 1);
+            Training.copy(teacher, student, 1);
+            Training.copy(teacher, average, 1);
             student.train();
             var networks =
                     new Networks(
@@ -205,7 +193,7 @@ class DistilledStudentTest {
                     student.trainable(),
                     3000,
                     5e-4,
-                    () -> copy(student, average, 0.05),
+                    () -> Training.copy(student, average, 0.05),
                     () -> objective.loss(networks, data(BATCH, generator), generator));
             double after = steps("lcm", average::forward, 11, 999, 499);
 

@@ -14,6 +14,7 @@ import dev.darkroom.models.training.objective.Diffusion;
 import dev.darkroom.models.training.objective.Edm;
 import dev.darkroom.models.training.objective.FlowMatching;
 import dev.darkroom.models.training.objective.FlowTimes;
+import dev.darkroom.models.training.objective.LossWeight;
 import dev.darkroom.models.training.objective.Objective;
 import dev.darkroom.models.training.objective.ScoreMatching;
 import dev.darkroom.models.training.objective.TimedNetwork;
@@ -50,18 +51,70 @@ record Recipe(
         Function<TimedNetwork, Denoiser> ready,
         double initialScale,
         Sampler sampler) {
-    /** Of the three kinds of {@link Diffusion}. */
-    static final NoiseSchedule SCHEDULE = NoiseSchedule.scaledLinear(1000, 0.00085, 0.012);
+    /**
+     * How much noise there is in training.
+     *
+     * @param betas of a scheduler's config, for the three kinds of {@link Diffusion}
+     * @param schedule the same
+     * @param weight of its timesteps for ε, the hardest to learn where there is much noise
+     * @param sampler of ε
+     * @param steps of that sampler
+     * @param times of flows
+     * @param mean of ln(sigma), for EDM
+     * @param least sigma of EDM's and the score's sampling
+     * @param greatest sigma
+     */
+    record Noise(
+            String betas,
+            NoiseSchedule schedule,
+            LossWeight weight,
+            String sampler,
+            int steps,
+            FlowTimes times,
+            double mean,
+            double least,
+            double greatest) {
+        /** For two values a sample. */
+        static final Noise OF_POINTS =
+                new Noise(
+                        """
+                        "beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012\
+                        """,
+                        NoiseSchedule.scaledLinear(1000, 0.00085, 0.012),
+                        LossWeight.UNIFORM,
+                        "dpm++2m",
+                        25,
+                        FlowTimes.UNIFORM,
+                        0,
+                        0.02,
+                        20);
+
+        /** For some hundred, which agree on what they show: that takes more noise to hide. */
+        static final Noise OF_PICTURES =
+                new Noise(
+                        """
+                        "beta_schedule": "linear", "beta_start": 0.0001, "beta_end": 0.02\
+                        """,
+                        NoiseSchedule.linear(1000, 0.0001, 0.02),
+                        LossWeight.minSnr(5),
+                        "ddpm",
+                        60,
+                        FlowTimes.logitNormal(1, 1),
+                        1,
+                        0.3,
+                        10);
+    }
 
     /** One for each objective. */
-    static final List<Recipe> ALL =
-            List.of(
-                    diffusion("ε", Prediction.EPSILON, "dpm++2m", 25),
-                    diffusion("v", Prediction.V_PREDICTION, "ddim", 25),
-                    diffusion("x0", Prediction.SAMPLE, "euler-a", 30),
-                    flow(30),
-                    edm(16),
-                    score(40));
+    static List<Recipe> all(Noise noise) {
+        return List.of(
+                diffusion("ε", noise, Prediction.EPSILON, noise.sampler, noise.steps),
+                diffusion("v", noise, Prediction.V_PREDICTION, "ddim", 25),
+                diffusion("x0", noise, Prediction.SAMPLE, "euler-a", 30),
+                flow(noise, 30),
+                edm(noise, 16),
+                score(noise, 40));
+    }
 
     /** A sampler with its noise levels. */
     @FunctionalInterface
@@ -93,20 +146,24 @@ record Recipe(
         return name;
     }
 
-    private static Recipe diffusion(String name, Prediction prediction, String sampler, int steps) {
+    private static Recipe diffusion(
+            String name, Noise noise, Prediction prediction, String sampler, int steps) {
         SamplingPlan plan =
                 plan(
                         """
-                        {"_class_name": "DDPMScheduler", "beta_schedule": "scaled_linear",
-                         "beta_start": 0.00085, "beta_end": 0.012, "clip_sample": false,
-                         "prediction_type": "%s"}
+                        {"_class_name": "DDPMScheduler", %s,
+                         "clip_sample": false, "prediction_type": "%s"}
                         """
-                                .formatted(predictionType(prediction)),
+                                .formatted(noise.betas, predictionType(prediction)),
                         sampler,
                         steps);
         return new Recipe(
                 name,
-                new Diffusion(SCHEDULE, prediction),
+                new Diffusion(
+                        noise.schedule,
+                        prediction,
+                        prediction == Prediction.EPSILON ? noise.weight : LossWeight.UNIFORM,
+                        false),
                 network -> network,
                 network -> denoiser(network, prediction),
                 plan.initialScale(),
@@ -122,7 +179,7 @@ record Recipe(
         };
     }
 
-    private static Recipe flow(int steps) {
+    private static Recipe flow(Noise noise, int steps) {
         SamplingPlan plan =
                 plan(
                         """
@@ -132,7 +189,7 @@ record Recipe(
                         steps);
         return new Recipe(
                 "flow",
-                new FlowMatching(FlowTimes.UNIFORM),
+                new FlowMatching(noise.times),
                 network -> network,
                 network -> denoiser(network, Prediction.FLOW),
                 plan.initialScale(),
@@ -140,28 +197,29 @@ record Recipe(
     }
 
     /** Told ln(sigma)/4. */
-    private static Recipe edm(int steps) {
-        var edm = new Edm(1, 0, 1.2);
-        List<NoiseLevel> levels = levels(20, 0.02, steps);
+    private static Recipe edm(Noise noise, int steps) {
+        var edm = new Edm(1, noise.mean, 1.2);
+        List<NoiseLevel> levels = levels(noise.greatest, noise.least, steps);
         return new Recipe(
                 "EDM",
                 edm,
                 network -> (x, told) -> network.predict(x, told.times(440).plus(500)),
                 edm::denoiser,
                 levels.getFirst().sigma(),
-                (denoiser, x, noise, on) -> Samplers.heun(denoiser, x, levels, on));
+                (denoiser, x, drawn, on) -> Samplers.heun(denoiser, x, levels, on));
     }
 
     /** Told the index of the scale, and shown x0 + sigma·ε, whatever the sigma. */
-    private static Recipe score(int steps) {
-        var score = new ScoreMatching(0.02, 20, 1000);
-        List<NoiseLevel> levels = levels(20, 0.02, steps);
+    private static Recipe score(Noise noise, int steps) {
+        var score = new ScoreMatching(noise.least, noise.greatest, 1000);
+        List<NoiseLevel> levels = levels(noise.greatest, noise.least, steps);
+        double rate = Math.log(noise.greatest / noise.least) / 999;
         return new Recipe(
                 "score",
                 score,
                 network ->
                         (x, scale) -> {
-                            Tensor sigma = scale.times(Math.log(1000) / 999).exp().times(0.02);
+                            Tensor sigma = scale.times(rate).exp().times(noise.least);
                             long[] column = new long[x.rank()];
                             Arrays.fill(column, 1);
                             column[0] = -1;
@@ -170,8 +228,8 @@ record Recipe(
                         },
                 score::denoiser,
                 levels.getFirst().sigma(),
-                (denoiser, x, noise, on) ->
-                        Samplers.eulerAncestral(denoiser, x, levels, noise, on));
+                (denoiser, x, drawn, on) ->
+                        Samplers.eulerAncestral(denoiser, x, levels, drawn, on));
     }
 
     /** Levels with alpha = 1 down to no noise, equally spaced in σ^(1/7) (Karras et al. 2022). */

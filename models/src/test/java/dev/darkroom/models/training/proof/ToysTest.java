@@ -2,18 +2,26 @@ package dev.darkroom.models.training.proof;
 
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.darkroom.models.training.proof.Recipe.Noise;
 import dev.darkroom.runtime.Generator;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
 
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.stream.Stream;
 
-/** Points in the plane: every objective trains a network whose samples are the data's. */
+/**
+ * Points in the plane: every objective trains a network whose samples are the data's. With {@code
+ * -Ddarkroom.proof.picture=FILE} they are drawn.
+ */
 @ExtendWith(OneThread.class)
 class ToysTest {
     private static final int BATCH = 256;
@@ -21,9 +29,22 @@ class ToysTest {
     private static final int SAMPLES = 1000;
     private static final long SEED = Long.getLong("darkroom.proof.seed", 1);
 
+    private static final @Nullable String PICTURE = System.getProperty("darkroom.proof.picture");
+    private static final Scatter SCATTER = new Scatter(Recipe.all(Noise.OF_POINTS).size());
+
+    @AfterAll
+    static void draw() throws IOException {
+        if (PICTURE != null) {
+            SCATTER.write(Path.of(PICTURE));
+        }
+    }
+
     static Stream<Arguments> all() {
         return Stream.of(Points.values())
-                .flatMap(points -> Recipe.ALL.stream().map(each -> Arguments.of(points, each)));
+                .flatMap(
+                        points ->
+                                Recipe.all(Noise.OF_POINTS).stream()
+                                        .map(each -> Arguments.of(points, each)));
     }
 
     @ParameterizedTest
@@ -39,7 +60,11 @@ class ToysTest {
                     STEPS,
                     4e-3,
                     () -> recipe.loss(network::forward, points.draw(BATCH, generator), generator));
-            double after = Points.energyDistance(sample(recipe, network, generator), data);
+            Tensor samples = sample(recipe, network, generator);
+            if (PICTURE != null) {
+                SCATTER.add(recipe.name(), samples);
+            }
+            double after = Points.energyDistance(samples, data);
             String found =
                     "%s, %s: energy distance %.4f, trained %.4f"
                             .formatted(points, recipe, before, after);

@@ -10,7 +10,7 @@ import dev.darkroom.runtime.optim.ParameterGroups;
 import java.util.function.Supplier;
 
 /** Training of small networks, as the proofs share it. */
-final class Training {
+public final class Training {
     private Training() {}
 
     /**
@@ -32,5 +32,21 @@ final class Training {
             }
         }
         network.eval();
+    }
+
+    /**
+     * Moves a network's weights toward another's, as its moving average does; all of them for 1.
+     */
+    public static void copy(Module from, Module to, double share) {
+        try (var scope = TensorScope.open();
+                var mode = Mode.NO_GRAD.enter()) {
+            var weights = from.parameters();
+            to.parameters()
+                    .forEach(
+                            (name, parameter) ->
+                                    parameter
+                                            .value()
+                                            .lerpInPlace(weights.get(name).value(), share));
+        }
     }
 }

@@ -1,0 +1,65 @@
+package dev.darkroom.models.training.proof;
+
+import dev.darkroom.models.pixart.PixArtConfig;
+import dev.darkroom.models.pixart.PixArtTransformer;
+import dev.darkroom.models.t5.T5Config;
+import dev.darkroom.models.t5.T5Encoder;
+import dev.darkroom.models.training.objective.TimedNetwork;
+import dev.darkroom.runtime.DType;
+import dev.darkroom.runtime.Device;
+import dev.darkroom.runtime.Tensor;
+import dev.darkroom.runtime.nn.Activation;
+import dev.darkroom.runtime.nn.Module;
+import dev.darkroom.runtime.nn.Weights;
+
+/** A small PixArt of {@link Pictures}, with its text encoder. */
+final class Painter extends Module {
+    private static final int WIDTH = 128;
+
+    private final T5Encoder text;
+    private final PixArtTransformer transformer;
+
+    private Painter(Weights w) {
+        super(w);
+        text =
+                new T5Encoder(
+                        w.sub("text"),
+                        new T5Config(Pictures.WORDS, 32, 16, 64, 1, 2, 8, 16, 1e-6, true));
+        transformer =
+                new PixArtTransformer(
+                        w.sub("transformer"),
+                        new PixArtConfig(
+                                4,
+                                WIDTH / 4,
+                                3,
+                                3,
+                                2,
+                                WIDTH,
+                                true,
+                                Pictures.SIZE,
+                                4,
+                                Activation.GELU_TANH,
+                                1e-6,
+                                1,
+                                false,
+                                32));
+    }
+
+    static Painter drawn(long seed) {
+        return Weights.random(seed, DType.FLOAT32, Device.CPU, Painter::new);
+    }
+
+    /**
+     * The network of captions.
+     *
+     * @param captions int64 {@code [N,L]}
+     */
+    TimedNetwork of(Tensor captions) {
+        return (x, timesteps) ->
+                transformer.forward(
+                        x,
+                        timesteps.to(DType.FLOAT32),
+                        transformer.prepare(text.forward(captions, null), null),
+                        null);
+    }
+}
