@@ -229,7 +229,9 @@ final class StrictJson implements Closeable {
         }
     }
 
-    /** The UTF-16 unit of {@code uXXXX}, or -1 if that is not what stands there. */
+    /**
+     * The UTF-16 unit of a {@code u} and four hexadecimal digits; -1 if something else is there.
+     */
     private static int escapedUnit(byte[] text, int at) {
         if (at + 5 > text.length || text[at] != 'u') {
             return -1;
