@@ -1,6 +1,7 @@
 package dev.darkroom.models.training.proof;
 
 import dev.darkroom.models.pixart.PixArtConfig;
+import dev.darkroom.models.pixart.PixArtText;
 import dev.darkroom.models.pixart.PixArtTransformer;
 import dev.darkroom.models.t5.T5Config;
 import dev.darkroom.models.t5.T5Encoder;
@@ -55,11 +56,8 @@ final class Painter extends Module {
      * @param captions int64 {@code [N,L]}
      */
     TimedNetwork of(Tensor captions) {
+        PixArtText prepared = transformer.prepare(text.forward(captions, null), null);
         return (x, timesteps) ->
-                transformer.forward(
-                        x,
-                        timesteps.to(DType.FLOAT32),
-                        transformer.prepare(text.forward(captions, null), null),
-                        null);
+                transformer.forward(x, timesteps.to(DType.FLOAT32), prepared, null);
     }
 }

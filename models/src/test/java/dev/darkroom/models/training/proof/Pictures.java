@@ -29,7 +29,7 @@ record Pictures(Tensor pictures, Tensor captions, int[] kinds) {
     /** Of each caption the square's colour and the background's. */
     private static final List<int[]> PAIRS = pairs();
 
-    /** Of each caption the square on the left and on the right, {@code [24,192]}. */
+    /** Of each caption the square on the left and on the right, {@code [12,192]}. */
     private static final float[] ALL = all();
 
     private static List<int[]> pairs() {
@@ -127,7 +127,7 @@ record Pictures(Tensor pictures, Tensor captions, int[] kinds) {
         return (double) right / kinds.length;
     }
 
-    /** Root mean squares, {@code [N,24]}. */
+    /** Root mean squares, {@code [N,12]}. */
     private static Tensor distances(Tensor found) {
         Tensor flat = found.reshape(found.size(0), 1, VALUES);
         return flat.minus(tensorOfAll().unsqueeze(0)).square().mean(false, 2).sqrt();

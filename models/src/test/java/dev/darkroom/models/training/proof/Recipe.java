@@ -55,7 +55,6 @@ record Recipe(
      * How much noise there is in training.
      *
      * @param betas of a scheduler's config, for the three kinds of {@link Diffusion}
-     * @param schedule the same
      * @param weight of its timesteps for ε, the hardest to learn where there is much noise
      * @param sampler of ε
      * @param steps of that sampler
@@ -66,7 +65,6 @@ record Recipe(
      */
     record Noise(
             String betas,
-            NoiseSchedule schedule,
             LossWeight weight,
             String sampler,
             int steps,
@@ -80,7 +78,6 @@ record Recipe(
                         """
                         "beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012\
                         """,
-                        NoiseSchedule.scaledLinear(1000, 0.00085, 0.012),
                         LossWeight.UNIFORM,
                         "dpm++2m",
                         25,
@@ -95,7 +92,6 @@ record Recipe(
                         """
                         "beta_schedule": "linear", "beta_start": 0.0001, "beta_end": 0.02\
                         """,
-                        NoiseSchedule.linear(1000, 0.0001, 0.02),
                         LossWeight.minSnr(5),
                         "ddpm",
                         60,
@@ -103,6 +99,20 @@ record Recipe(
                         1,
                         0.3,
                         10);
+
+        /** The schedule of the betas. */
+        NoiseSchedule schedule() {
+            return spec(config(Prediction.EPSILON), "ddpm").schedule().orElseThrow();
+        }
+
+        /** A scheduler's config. */
+        private String config(Prediction prediction) {
+            return """
+            {"_class_name": "DDPMScheduler", %s,
+             "clip_sample": false, "prediction_type": "%s"}
+            """
+                    .formatted(betas, predictionType(prediction));
+        }
     }
 
     /** One for each objective. */
@@ -148,19 +158,11 @@ record Recipe(
 
     private static Recipe diffusion(
             String name, Noise noise, Prediction prediction, String sampler, int steps) {
-        SamplingPlan plan =
-                plan(
-                        """
-                        {"_class_name": "DDPMScheduler", %s,
-                         "clip_sample": false, "prediction_type": "%s"}
-                        """
-                                .formatted(noise.betas, predictionType(prediction)),
-                        sampler,
-                        steps);
+        SamplingPlan plan = spec(noise.config(prediction), sampler).plan(steps);
         return new Recipe(
                 name,
                 new Diffusion(
-                        noise.schedule,
+                        noise.schedule(),
                         prediction,
                         prediction == Prediction.EPSILON ? noise.weight : LossWeight.UNIFORM,
                         false),
@@ -181,12 +183,12 @@ record Recipe(
 
     private static Recipe flow(Noise noise, int steps) {
         SamplingPlan plan =
-                plan(
-                        """
-                        {"_class_name": "FlowMatchEulerDiscreteScheduler"}
-                        """,
-                        "flow-euler",
-                        steps);
+                spec(
+                                """
+                                {"_class_name": "FlowMatchEulerDiscreteScheduler"}
+                                """,
+                                "flow-euler")
+                        .plan(steps);
         return new Recipe(
                 "flow",
                 new FlowMatching(noise.times),
@@ -256,11 +258,11 @@ record Recipe(
     }
 
     /** A sampler as a checkpoint would ask for it. */
-    private static SamplingPlan plan(String config, String sampler, int steps) {
+    private static SamplerSpec spec(String config, String sampler) {
         try {
             Path file = Files.createTempFile("scheduler_config", ".json");
             try {
-                return SamplerSpec.read(Files.writeString(file, config), sampler).plan(steps);
+                return SamplerSpec.read(Files.writeString(file, config), sampler);
             } finally {
                 Files.delete(file);
             }
