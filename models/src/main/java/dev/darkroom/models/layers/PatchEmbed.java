@@ -3,6 +3,7 @@ package dev.darkroom.models.layers;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
 import dev.darkroom.runtime.nn.Conv2d;
+import dev.darkroom.runtime.nn.Init;
 import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.runtime.nn.Weights;
 
@@ -36,7 +37,16 @@ public final class PatchEmbed extends Module {
         this.width = width;
         this.interpolation = interpolation;
         base = sampleSize / patch;
-        proj = new Conv2d(w.sub("proj"), channels, width, patch, patch, 0, true);
+        proj =
+                new Conv2d(
+                        w.sub("proj"),
+                        channels,
+                        width,
+                        patch,
+                        patch,
+                        0,
+                        true,
+                        Init.linear(channels * patch * patch));
     }
 
     /**

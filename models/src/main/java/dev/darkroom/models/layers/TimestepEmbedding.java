@@ -18,8 +18,6 @@ public final class TimestepEmbedding extends Module {
     /** Sinusoids per number, in every published model. */
     private static final int CHANNELS = 256;
 
-    private static final Init INIT = Init.normal(0.02);
-
     private final double frequencyShift;
     private final @Nullable Integer guidanceChannels;
     private final Linear linear1;
@@ -45,13 +43,13 @@ public final class TimestepEmbedding extends Module {
         super(w);
         this.frequencyShift = frequencyShift;
         this.guidanceChannels = guidanceChannels;
-        linear1 = new Linear(w.sub("linear_1"), CHANNELS, width, true, INIT);
+        linear1 = new Linear(w.sub("linear_1"), CHANNELS, width, true, Init.linear(CHANNELS));
         condProj =
                 guidanceChannels == null
                         ? null
                         : new Linear(
                                 w.sub("cond_proj"), guidanceChannels, CHANNELS, false, Init.ZEROS);
-        linear2 = new Linear(w.sub("linear_2"), width, width, true, INIT);
+        linear2 = new Linear(w.sub("linear_2"), width, width, true, Init.linear(width));
     }
 
     /** As {@link #forward(Tensor, Tensor)}, where no guidance is told. */

@@ -238,7 +238,7 @@ public final class PixArtTransformer extends Module {
                 resolutionEmbedder = null;
                 aspectRatioEmbedder = null;
             }
-            linear = new Linear(w.sub("linear"), width, 6 * width, true, Init.normal(0.02));
+            linear = new Linear(w.sub("linear"), width, 6 * width, true, Init.linear(width));
         }
 
         /** {@code [N,D]}. */
@@ -270,8 +270,12 @@ public final class PixArtTransformer extends Module {
 
         CaptionProjection(Weights w, PixArtConfig config) {
             super(w);
-            linear1 = new Linear(w.sub("linear_1"), config.textWidth(), config.width(), true);
-            linear2 = new Linear(w.sub("linear_2"), config.width(), config.width(), true);
+            linear1 = linear(w.sub("linear_1"), config.textWidth(), config.width());
+            linear2 = linear(w.sub("linear_2"), config.width(), config.width());
+        }
+
+        private static Linear linear(Weights w, long in, long out) {
+            return new Linear(w, in, out, true, Init.linear(in));
         }
 
         Tensor forward(Tensor caption) {

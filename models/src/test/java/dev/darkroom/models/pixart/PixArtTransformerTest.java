@@ -101,6 +101,38 @@ class PixArtTransformerTest {
         }
     }
 
+    @Test
+    void aDrawnOneHasTheSpreadsOfPyTorchAndNoOutput() {
+        var wide =
+                new PixArtConfig(
+                        2, 32, 4, 4, 1, 64, false, 48, 2, Activation.GELU, 1e-6, 1.0, false, null);
+        try (var scope = TensorScope.open();
+                var network =
+                        Weights.random(
+                                1,
+                                DType.FLOAT32,
+                                Device.CPU,
+                                w -> new PixArtTransformer(w, wide))) {
+            network.parameters()
+                    .forEach(
+                            (name, each) -> {
+                                Tensor value = each.value().detach();
+                                double found = Math.sqrt(value.square().mean().item());
+                                double inputs = (double) value.elements() / value.size(0);
+                                double std =
+                                        switch (name.substring(name.lastIndexOf('.') + 1)) {
+                                            case "weight" ->
+                                                    name.startsWith("proj_out")
+                                                            ? 0
+                                                            : 1 / Math.sqrt(3 * inputs);
+                                            case "scale_shift_table" -> 1 / Math.sqrt(inputs);
+                                            default -> 0;
+                                        };
+                                assertEquals(std, found, 0.15 * std, name);
+                            });
+        }
+    }
+
     @ParameterizedTest
     @EnumSource(names = {"BFLOAT16", "FLOAT16"})
     void halfTypesAreNearFloat32(DType dtype) throws Exception {

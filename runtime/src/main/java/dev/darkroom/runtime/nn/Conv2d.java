@@ -28,12 +28,21 @@ public final class Conv2d extends Module {
      */
     public Conv2d(
             Weights w, long in, long out, long kernel, long stride, long padding, boolean bias) {
+        this(w, in, out, kernel, stride, padding, bias, Init.fanIn(in * kernel * kernel));
+    }
+
+    /** A convolution whose weight begins in a way of its own. */
+    public Conv2d(
+            Weights w,
+            long in,
+            long out,
+            long kernel,
+            long stride,
+            long padding,
+            boolean bias,
+            Init init) {
         super(w);
-        weight =
-                w.parameter(
-                        "weight",
-                        Shape.of(out, in, kernel, kernel),
-                        Init.fanIn(in * kernel * kernel));
+        weight = w.parameter("weight", Shape.of(out, in, kernel, kernel), init);
         this.bias = bias ? w.parameter("bias", Shape.of(out), Init.ZEROS) : null;
         this.stride = stride;
         this.padding = padding;

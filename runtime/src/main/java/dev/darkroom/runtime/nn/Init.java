@@ -62,6 +62,15 @@ public record Init(double mean, double std, Distribution distribution) {
         return normal(1 / Math.sqrt(inputs));
     }
 
+    /**
+     * Normal with a variance of 1 / (3·inputs), the spread of PyTorch's linear layers and
+     * convolutions. Attention begins almost even, and an optimizer whose steps have one size, such
+     * as Muon, turns small matrices sooner.
+     */
+    public static Init linear(long inputs) {
+        return normal(1 / Math.sqrt(3.0 * inputs));
+    }
+
     /** Uniform with a variance of 2 / (inputs + outputs) (Glorot and Bengio 2010, equation 16). */
     public static Init xavierUniform(long inputs, long outputs) {
         return new Init(0, Math.sqrt(2.0 / (inputs + outputs)), Distribution.UNIFORM);
