@@ -10,6 +10,7 @@ import dev.darkroom.runtime.nn.Embedding;
 import dev.darkroom.runtime.nn.Init;
 import dev.darkroom.runtime.nn.Linear;
 import dev.darkroom.runtime.nn.Module;
+import dev.darkroom.runtime.nn.Parameter;
 import dev.darkroom.runtime.nn.RmsNorm;
 import dev.darkroom.runtime.nn.Weights;
 
@@ -60,6 +61,11 @@ public final class T5Encoder extends Module {
                         encoder.sub("final_layer_norm"),
                         config.dModel(),
                         config.layerNormEpsilon());
+    }
+
+    /** The table of words, {@code [vocabSize,dModel]}. */
+    public Parameter words() {
+        return shared.weight();
     }
 
     /** The options. */

@@ -1,6 +1,7 @@
 package dev.darkroom.models.training.stage;
 
 import dev.darkroom.models.config.ConfigReader;
+import dev.darkroom.models.t5.T5Encoder;
 import dev.darkroom.models.training.run.Learner;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.nn.Checkpointing;
@@ -28,8 +29,11 @@ import java.util.regex.Pattern;
  * How weights are changed.
  *
  * @param learningRate of AdamW
- * @param muonLearningRate of Muon, which then optimises the matrices inside numbered blocks; null
- *     to leave all to AdamW
+ * @param muonLearningRate of Muon, which then optimises the matrices inside numbered blocks, but
+ *     not those of a text encoder: T5 does not scale its scores down, and Muon, which moves all
+ *     directions alike, soon makes every token look at one other; null to leave all to AdamW
+ * @param wordLearningRate of AdamW for a text encoder's table of words, whose entries are seen
+ *     seldom and are large
  * @param weightDecay of matrices
  * @param warmUp steps
  * @param isCosine whether the rate falls to the floor as a half cosine, or stays
@@ -43,6 +47,7 @@ import java.util.regex.Pattern;
 record OptimizerConfig(
         double learningRate,
         @Nullable Double muonLearningRate,
+        double wordLearningRate,
         double weightDecay,
         int warmUp,
         boolean isCosine,
@@ -61,9 +66,11 @@ record OptimizerConfig(
 
     static OptimizerConfig of(ConfigReader json) {
         json.only("schedule", "cosine", "constant");
+        double learningRate = json.number("learningRate", 1e-4);
         return new OptimizerConfig(
-                json.number("learningRate", 1e-4),
+                learningRate,
                 json.numberOrNull("muonLearningRate"),
+                json.number("wordLearningRate", learningRate),
                 json.number("weightDecay", 0),
                 json.integer("warmUp", 100),
                 json.text("schedule", "cosine").equals("cosine"),
@@ -79,6 +86,7 @@ record OptimizerConfig(
         return new OptimizerConfig(
                 learningRate,
                 muonLearningRate,
+                wordLearningRate,
                 weightDecay,
                 warmUp,
                 isCosine,
@@ -99,28 +107,38 @@ record OptimizerConfig(
      * @param networks by the names that their parameters begin with
      */
     Learner learner(Map<String, ? extends Module> networks) {
-        var matrices = new LinkedHashMap<String, Parameter>();
+        return learner(networks.values(), groups(networks));
+    }
+
+    /** What is optimised alike; the first group is Muon's, if there is one. */
+    List<ParameterGroup> groups(Map<String, ? extends Module> networks) {
         var inBlocks = new LinkedHashMap<String, Parameter>();
+        var matrices = new LinkedHashMap<String, Parameter>();
+        var words = new LinkedHashMap<String, Parameter>();
         var others = new LinkedHashMap<String, Parameter>();
         networks.forEach(
                 (prefix, network) -> {
                     ParameterGroups groups = ParameterGroups.of(network);
+                    T5Encoder text = network instanceof T5Encoder encoder ? encoder : null;
                     groups.matrices()
                             .forEach(
-                                    (name, parameter) -> {
-                                        boolean in = IN_A_BLOCK.matcher(name).matches();
-                                        (in ? inBlocks : matrices)
-                                                .put(prefix + "." + name, parameter);
+                                    (name, each) -> {
+                                        boolean in =
+                                                text == null && IN_A_BLOCK.matcher(name).matches();
+                                        (in ? inBlocks : matrices).put(prefix + "." + name, each);
                                     });
-                    groups.others().forEach((name, each) -> others.put(prefix + "." + name, each));
+                    groups.others()
+                            .forEach(
+                                    (name, each) -> {
+                                        boolean in = text != null && each == text.words();
+                                        (in ? words : others).put(prefix + "." + name, each);
+                                    });
                 });
-        return learner(
-                networks.values(),
-                List.of(
-                        new ParameterGroup(
-                                "matrices in blocks", inBlocks, blockRate(), weightDecay),
-                        new ParameterGroup("other matrices", matrices, learningRate, weightDecay),
-                        new ParameterGroup("others", others, learningRate, 0)));
+        return List.of(
+                new ParameterGroup("matrices in blocks", inBlocks, blockRate(), weightDecay),
+                new ParameterGroup("other matrices", matrices, learningRate, weightDecay),
+                new ParameterGroup("words", words, wordLearningRate, 0),
+                new ParameterGroup("others", others, learningRate, 0));
     }
 
     /**
