@@ -2,7 +2,6 @@ package dev.darkroom.models.layers;
 
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.nn.Activation;
-import dev.darkroom.runtime.nn.Init;
 import dev.darkroom.runtime.nn.Linear;
 import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.runtime.nn.Weights;
@@ -19,8 +18,8 @@ public final class FeedForward extends Module {
     public FeedForward(Weights w, long width, Activation activation) {
         super(w);
         this.activation = activation;
-        in = new Linear(w.sub("net.0.proj"), width, 4 * width, true, Init.linear(width));
-        out = new Linear(w.sub("net.2"), 4 * width, width, true, Init.linear(4 * width));
+        in = Linear.asInPyTorch(w.sub("net.0.proj"), width, 4 * width, true);
+        out = Linear.asInPyTorch(w.sub("net.2"), 4 * width, width, true);
     }
 
     /**

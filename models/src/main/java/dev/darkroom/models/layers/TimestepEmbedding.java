@@ -43,13 +43,13 @@ public final class TimestepEmbedding extends Module {
         super(w);
         this.frequencyShift = frequencyShift;
         this.guidanceChannels = guidanceChannels;
-        linear1 = new Linear(w.sub("linear_1"), CHANNELS, width, true, Init.linear(CHANNELS));
+        linear1 = Linear.asInPyTorch(w.sub("linear_1"), CHANNELS, width, true);
         condProj =
                 guidanceChannels == null
                         ? null
                         : new Linear(
                                 w.sub("cond_proj"), guidanceChannels, CHANNELS, false, Init.ZEROS);
-        linear2 = new Linear(w.sub("linear_2"), width, width, true, Init.linear(width));
+        linear2 = Linear.asInPyTorch(w.sub("linear_2"), width, width, true);
     }
 
     /** As {@link #forward(Tensor, Tensor)}, where no guidance is told. */

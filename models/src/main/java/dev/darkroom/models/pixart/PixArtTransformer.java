@@ -238,7 +238,7 @@ public final class PixArtTransformer extends Module {
                 resolutionEmbedder = null;
                 aspectRatioEmbedder = null;
             }
-            linear = new Linear(w.sub("linear"), width, 6 * width, true, Init.linear(width));
+            linear = Linear.asInPyTorch(w.sub("linear"), width, 6 * width, true);
         }
 
         /** {@code [N,D]}. */
@@ -270,12 +270,9 @@ public final class PixArtTransformer extends Module {
 
         CaptionProjection(Weights w, PixArtConfig config) {
             super(w);
-            linear1 = linear(w.sub("linear_1"), config.textWidth(), config.width());
-            linear2 = linear(w.sub("linear_2"), config.width(), config.width());
-        }
-
-        private static Linear linear(Weights w, long in, long out) {
-            return new Linear(w, in, out, true, Init.linear(in));
+            linear1 =
+                    Linear.asInPyTorch(w.sub("linear_1"), config.textWidth(), config.width(), true);
+            linear2 = Linear.asInPyTorch(w.sub("linear_2"), config.width(), config.width(), true);
         }
 
         Tensor forward(Tensor caption) {

@@ -51,14 +51,10 @@ public final class Attention extends Module {
         super(w);
         heads = sizes.heads();
         long inner = sizes.heads() * sizes.headWidth();
-        toQ = linear(w.sub("to_q"), sizes.width(), inner, sizes.bias());
-        toK = linear(w.sub("to_k"), sizes.contextWidth(), inner, sizes.bias());
-        toV = linear(w.sub("to_v"), sizes.contextWidth(), inner, sizes.bias());
-        toOut = linear(w.sub("to_out.0"), inner, sizes.width(), true);
-    }
-
-    private static Linear linear(Weights w, long in, long out, boolean bias) {
-        return new Linear(w, in, out, bias, Init.linear(in));
+        toQ = Linear.asInPyTorch(w.sub("to_q"), sizes.width(), inner, sizes.bias());
+        toK = Linear.asInPyTorch(w.sub("to_k"), sizes.contextWidth(), inner, sizes.bias());
+        toV = Linear.asInPyTorch(w.sub("to_v"), sizes.contextWidth(), inner, sizes.bias());
+        toOut = Linear.asInPyTorch(w.sub("to_out.0"), inner, sizes.width(), true);
     }
 
     /**

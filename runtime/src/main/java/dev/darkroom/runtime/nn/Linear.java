@@ -30,6 +30,11 @@ public final class Linear extends Module {
         this(w, in, out, bias, Init.fanIn(in));
     }
 
+    /** A layer that begins with the spread of PyTorch's, {@link Init#linear}. */
+    public static Linear asInPyTorch(Weights w, long in, long out, boolean bias) {
+        return new Linear(w, in, out, bias, Init.linear(in));
+    }
+
     /**
      * A layer whose weight begins in a way of its own, such as {@link Init#ZEROS} for the last
      * layer of a residual branch.
