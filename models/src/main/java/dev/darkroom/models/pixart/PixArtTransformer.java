@@ -41,7 +41,7 @@ public final class PixArtTransformer extends Module {
     private final Parameter scaleShiftTable;
     private final Linear projOut;
 
-    /** Declares the network. One that is drawn begins with an output of zero. */
+    /** Declares the network. */
     public PixArtTransformer(Weights w, PixArtConfig config) {
         super(w);
         this.config = config;
@@ -63,12 +63,11 @@ public final class PixArtTransformer extends Module {
                 w.list("transformer_blocks", config.numLayers(), each -> new Block(each, config));
         scaleShiftTable = table(w, 2, width);
         projOut =
-                new Linear(
+                Linear.asInPyTorch(
                         w.sub("proj_out"),
                         width,
                         (long) config.patchSize() * config.patchSize() * config.outChannels(),
-                        true,
-                        Init.ZEROS);
+                        true);
     }
 
     private static Parameter table(Weights w, long rows, long width) {

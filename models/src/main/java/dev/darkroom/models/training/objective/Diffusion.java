@@ -19,9 +19,16 @@ import java.util.List;
  * @param weight of each sample
  * @param stratified whether a batch's timesteps are spread evenly, by one random number for all
  *     (Kingma et al. 2021, arXiv:2107.00630, appendix I.1), instead of drawn one by one
+ * @param shift above 1 for more timesteps of much noise, where the condition says most; a share u
+ *     of the way becomes shift·u / (1 + (shift−1)·u) (Esser et al. 2024, arXiv:2403.03206, equation
+ *     23); 1 for all alike
  */
 public record Diffusion(
-        NoiseSchedule schedule, Prediction prediction, LossWeight weight, boolean stratified)
+        NoiseSchedule schedule,
+        Prediction prediction,
+        LossWeight weight,
+        boolean stratified,
+        double shift)
         implements Objective {
     /**
      * What is random in a loss.
@@ -33,6 +40,15 @@ public record Diffusion(
 
     public Diffusion {
         requireSchedule(prediction);
+        if (!(shift > 0 && shift < Double.POSITIVE_INFINITY)) {
+            throw new IllegalArgumentException("shift must be above 0, not " + shift);
+        }
+    }
+
+    /** With timesteps that are all as likely. */
+    public Diffusion(
+            NoiseSchedule schedule, Prediction prediction, LossWeight weight, boolean stratified) {
+        this(schedule, prediction, weight, stratified, 1);
     }
 
     /** With independent timesteps that all count alike. */
@@ -73,6 +89,7 @@ public record Diffusion(
                 double first = u[0];
                 Arrays.setAll(u, i -> (first + (double) i / u.length) % 1);
             }
+            Arrays.setAll(u, i -> shift * u[i] / (1 + (shift - 1) * u[i]));
             Tensor noise = scope.keep(Batches.noise(clean, generator));
             return new Draw(timesteps(schedule, u), noise);
         }

@@ -17,7 +17,9 @@ import java.util.Arrays;
 /** The objective of a network that is sampled by a scheduler. */
 final class Objectives {
     private static final String[] OF_FLOWS = {"times", "timesMean", "timesDeviation", "coupling"};
-    private static final String[] OF_SCHEDULES = {"minSnr", "stratified", "varianceWeight"};
+    private static final String[] OF_SCHEDULES = {
+        "minSnr", "stratified", "shift", "varianceWeight"
+    };
 
     private Objectives() {}
 
@@ -51,7 +53,7 @@ final class Objectives {
         refuse(json, "epsilon, v_prediction and sample", OF_FLOWS);
         Double variance = json.numberOrNull("varianceWeight");
         if (variance != null) {
-            refuse(json, "a learned variance", "minSnr", "stratified");
+            refuse(json, "a learned variance", "minSnr", "stratified", "shift");
             return new LearnedVariance(schedule, prediction, variance);
         }
         Double gamma = json.numberOrNull("minSnr");
@@ -59,7 +61,8 @@ final class Objectives {
                 schedule,
                 prediction,
                 gamma == null ? LossWeight.UNIFORM : LossWeight.minSnr(gamma),
-                json.flag("stratified", true));
+                json.flag("stratified", true),
+                json.number("shift", 1));
     }
 
     private static void refuse(ConfigReader json, String prediction, String... options) {

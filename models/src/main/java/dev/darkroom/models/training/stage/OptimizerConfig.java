@@ -32,6 +32,9 @@ import java.util.regex.Pattern;
  * @param muonLearningRate of Muon, which then optimises the matrices inside numbered blocks, but
  *     not those of a text encoder: T5 does not scale its scores down, and Muon, which moves all
  *     directions alike, soon makes every token look at one other; null to leave all to AdamW
+ * @param textLearningRate of AdamW for a text encoder but its words: its weights begin small, and
+ *     at a rate that suits the network's others its feed-forward layers drown what tells words
+ *     apart
  * @param wordLearningRate of AdamW for a text encoder's table of words, whose entries are seen
  *     seldom and are large
  * @param weightDecay of matrices
@@ -47,6 +50,7 @@ import java.util.regex.Pattern;
 record OptimizerConfig(
         double learningRate,
         @Nullable Double muonLearningRate,
+        double textLearningRate,
         double wordLearningRate,
         double weightDecay,
         int warmUp,
@@ -70,6 +74,7 @@ record OptimizerConfig(
         return new OptimizerConfig(
                 learningRate,
                 json.numberOrNull("muonLearningRate"),
+                json.number("textLearningRate", learningRate),
                 json.number("wordLearningRate", learningRate),
                 json.number("weightDecay", 0),
                 json.integer("warmUp", 100),
@@ -86,6 +91,7 @@ record OptimizerConfig(
         return new OptimizerConfig(
                 learningRate,
                 muonLearningRate,
+                textLearningRate,
                 wordLearningRate,
                 weightDecay,
                 warmUp,
@@ -114,8 +120,10 @@ record OptimizerConfig(
     List<ParameterGroup> groups(Map<String, ? extends Module> networks) {
         var inBlocks = new LinkedHashMap<String, Parameter>();
         var matrices = new LinkedHashMap<String, Parameter>();
-        var words = new LinkedHashMap<String, Parameter>();
         var others = new LinkedHashMap<String, Parameter>();
+        var textMatrices = new LinkedHashMap<String, Parameter>();
+        var textOthers = new LinkedHashMap<String, Parameter>();
+        var words = new LinkedHashMap<String, Parameter>();
         networks.forEach(
                 (prefix, network) -> {
                     ParameterGroups groups = ParameterGroups.of(network);
@@ -123,22 +131,25 @@ record OptimizerConfig(
                     groups.matrices()
                             .forEach(
                                     (name, each) -> {
-                                        boolean in =
-                                                text == null && IN_A_BLOCK.matcher(name).matches();
-                                        (in ? inBlocks : matrices).put(prefix + "." + name, each);
+                                        boolean in = IN_A_BLOCK.matcher(name).matches();
+                                        (text != null ? textMatrices : in ? inBlocks : matrices)
+                                                .put(prefix + "." + name, each);
                                     });
                     groups.others()
                             .forEach(
                                     (name, each) -> {
-                                        boolean in = text != null && each == text.words();
-                                        (in ? words : others).put(prefix + "." + name, each);
+                                        boolean word = text != null && each == text.words();
+                                        (word ? words : text != null ? textOthers : others)
+                                                .put(prefix + "." + name, each);
                                     });
                 });
         return List.of(
                 new ParameterGroup("matrices in blocks", inBlocks, blockRate(), weightDecay),
                 new ParameterGroup("other matrices", matrices, learningRate, weightDecay),
-                new ParameterGroup("words", words, wordLearningRate, 0),
-                new ParameterGroup("others", others, learningRate, 0));
+                new ParameterGroup("others", others, learningRate, 0),
+                new ParameterGroup("text matrices", textMatrices, textLearningRate, weightDecay),
+                new ParameterGroup("text others", textOthers, textLearningRate, 0),
+                new ParameterGroup("words", words, wordLearningRate, 0));
     }
 
     /**

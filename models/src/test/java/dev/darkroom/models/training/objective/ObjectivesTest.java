@@ -253,6 +253,28 @@ class ObjectivesTest {
     }
 
     @Test
+    void shiftedTimestepsHaveMoreNoise() {
+        try (var scope = TensorScope.open();
+                var generator = new Generator(3)) {
+            Tensor clean = Tensor.zeros(DType.FLOAT32, 1000, 1);
+            var shifted =
+                    new Diffusion(SCHEDULE, Prediction.V_PREDICTION, LossWeight.UNIFORM, true, 3);
+            List<Integer> timesteps =
+                    shifted.draw(clean, generator).timesteps().stream().sorted().toList();
+            // A quarter, half and three quarters of the way become 3/6, 3/4 and 9/10 of it.
+            assertEquals(500, timesteps.get(250), 2);
+            assertEquals(750, timesteps.get(500), 2);
+            assertEquals(900, timesteps.get(750), 2);
+            assertTrue(timesteps.getLast() <= 999);
+        }
+        assertThrows(
+                IllegalArgumentException.class,
+                () ->
+                        new Diffusion(
+                                SCHEDULE, Prediction.V_PREDICTION, LossWeight.UNIFORM, true, 0));
+    }
+
+    @Test
     void sameSeedSameLoss() {
         try (var scope = TensorScope.open()) {
             Tensor clean = Tensor.ones(DType.FLOAT32, 16, 2, 2, 2);

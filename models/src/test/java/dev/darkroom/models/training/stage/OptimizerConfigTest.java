@@ -53,15 +53,30 @@ class OptimizerConfigTest {
         assertTrue(names.contains("transformer.transformer_blocks.0.attn2.to_k.weight"));
         assertTrue(names.stream().noneMatch(name -> name.startsWith("text_encoder")), names + "");
         String query = "text_encoder.encoder.block.0.layer.0.SelfAttention.q.weight";
-        assertTrue(groups.get(1).parameters().containsKey(query));
+        assertTrue(groups.get(3).parameters().containsKey(query));
+    }
+
+    @Test
+    void aTextEncoderHasARateOfItsOwn() {
+        List<ParameterGroup> groups = groups("{\"learningRate\": 0.25, \"textLearningRate\": 0.5}");
+        for (ParameterGroup group : groups) {
+            boolean text = group.name().startsWith("text");
+            assertEquals(text ? 0.5 : 0.25, group.learningRate(), group.name());
+            assertTrue(
+                    group.parameters().keySet().stream()
+                            .allMatch(
+                                    name ->
+                                            name.startsWith("text_encoder")
+                                                    == (text || group.name().equals("words"))));
+        }
     }
 
     @Test
     void wordsHaveARateOfTheirOwn() {
-        ParameterGroup words = groups("{\"wordLearningRate\": 0.5}").get(2);
+        ParameterGroup words = groups("{\"wordLearningRate\": 0.5}").getLast();
         assertEquals(Set.of("text_encoder.shared.weight"), words.parameters().keySet());
         assertEquals(0.5, words.learningRate());
         assertEquals(0, words.weightDecay());
-        assertEquals(0.25, groups("{\"learningRate\": 0.25}").get(2).learningRate());
+        assertEquals(0.25, groups("{\"learningRate\": 0.25}").getLast().learningRate());
     }
 }
