@@ -2,6 +2,7 @@ package dev.darkroom.cli;
 
 import dev.darkroom.models.diffusion.SamplerSpec;
 import dev.darkroom.models.pipeline.CancelledException;
+import dev.darkroom.models.pipeline.EmbeddedModel;
 import dev.darkroom.models.pipeline.Picture;
 import dev.darkroom.models.pipeline.Pipeline;
 import dev.darkroom.models.pipeline.PipelineOptions;
@@ -47,7 +48,7 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.LongStream;
 
-/** {@code darkroom sample}: pictures from a checkpoint. */
+/** {@code darkroom sample}: pictures from a checkpoint, or from the model in the box. */
 @Command(
         name = "sample",
         description = "Makes pictures of a text, or of a class.",
@@ -85,8 +86,16 @@ final class SampleCommand implements Callable<Integer> {
     @Option(
             names = "--model",
             paramLabel = "DIR",
-            description = "Checkpoint folder, the one that holds model_index.json.")
+            description =
+                    "Checkpoint folder, the one that holds model_index.json. Without it, the model"
+                            + " that comes with Darkroom: icons of 128×128.")
     private @Nullable Path model;
+
+    @Option(
+            names = "--quality",
+            description =
+                    "Darkroom's own model with 20 guided steps instead of the 4 of its student.")
+    private boolean quality;
 
     @Option(
             names = "--negative",
@@ -249,17 +258,15 @@ final class SampleCommand implements Callable<Integer> {
         PipelineOptions options;
         Targets targets;
         try {
+            if (quality && model != null) {
+                throw new IllegalArgumentException(
+                        "--quality is for Darkroom's own model; leave out --quality or --model");
+            }
             request = request();
             options = new PipelineOptions(dtype, device, threads, true);
             targets = targets(request);
         } catch (IllegalArgumentException e) {
             throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
-        }
-        if (model == null) {
-            throw new ParameterException(
-                    spec.commandLine(),
-                    "no model is named, and none is built in yet. Point --model at a checkpoint"
-                            + " folder, one that holds model_index.json.");
         }
         for (Path file : targets.all()) {
             Output.requireWritable(file);
@@ -270,8 +277,15 @@ final class SampleCommand implements Callable<Integer> {
                         () -> cancelled.set(true),
                         "stopping when this evaluation of the network is done",
                         spec.commandLine().getErr())) {
-            return run(model, options, request, targets, cancelled);
+            return run(folder(), options, request, targets, cancelled);
         }
+    }
+
+    private Path folder() {
+        if (model != null) {
+            return model;
+        }
+        return (quality ? EmbeddedModel.TEACHER : EmbeddedModel.STUDENT).folder();
     }
 
     private SampleRequest request() {

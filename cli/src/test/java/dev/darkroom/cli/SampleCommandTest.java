@@ -10,6 +10,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.json.JsonMapper;
 
+import dev.darkroom.models.pipeline.EmbeddedModel;
 import dev.darkroom.models.pipeline.PipelineException;
 import dev.darkroom.models.pipeline.PipelineOptions;
 import dev.darkroom.models.pipeline.SampleRequest;
@@ -342,11 +343,18 @@ class SampleCommandTest {
     }
 
     @Test
-    void withoutAModelItSaysHowToNameOne() {
-        var run = Run.darkroom("sample", "a");
+    void withoutAModelItTakesItsOwn() {
+        assertEquals(0, pipeline.sample("a", "--out", file("a.png")).exit());
+        assertEquals(EmbeddedModel.STUDENT.folder(), pipeline.folder);
+        assertEquals(0, pipeline.sample("a", "--quality", "--out", file("a.png")).exit());
+        assertEquals(EmbeddedModel.TEACHER.folder(), pipeline.folder);
+    }
+
+    @Test
+    void qualityIsForItsOwnModelOnly() {
+        var run = pipeline.sample("a", "--quality", "--model", "m", "--out", file("a.png"));
         assertEquals(2, run.exit());
-        assertTrue(run.err().contains("--model"), run.err());
-        assertTrue(run.err().contains("model_index.json"), run.err());
+        assertTrue(run.err().contains("leave out --quality or --model"), run.err());
     }
 
     private void assertUsageError(String expected, Object... arguments) throws IOException {

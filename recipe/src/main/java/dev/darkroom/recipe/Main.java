@@ -4,7 +4,9 @@ import dev.darkroom.recipe.data.DataCommand;
 import dev.darkroom.recipe.data.SheetCommand;
 import dev.darkroom.recipe.score.CaptionsCommand;
 import dev.darkroom.recipe.score.CheckCommand;
+import dev.darkroom.recipe.score.DrawCommand;
 import dev.darkroom.recipe.score.EvaluateCommand;
+import dev.darkroom.recipe.score.ReferenceCommand;
 
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -22,7 +24,10 @@ import picocli.CommandLine.Spec;
             SheetCommand.class,
             CheckCommand.class,
             CaptionsCommand.class,
-            EvaluateCommand.class
+            EvaluateCommand.class,
+            DrawCommand.class,
+            ReferenceCommand.class,
+            PackageCommand.class
         })
 public final class Main implements Runnable {
     @Spec private CommandSpec spec;

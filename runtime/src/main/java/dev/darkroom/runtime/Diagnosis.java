@@ -82,8 +82,7 @@ public record Diagnosis(
         } catch (LibtorchNotFoundException e) {
             problem = e.getMessage();
         }
-        return new Diagnosis(
-                Platform.name(), Platform.cache(), List.copyOf(sources), loaded, problem);
+        return new Diagnosis(Platform.name(), Cache.root(), List.copyOf(sources), loaded, problem);
     }
 
     /**

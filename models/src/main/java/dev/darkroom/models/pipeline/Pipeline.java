@@ -14,7 +14,7 @@ import java.util.Map;
  * come, so that memory is bounded by one request and the pictures are those of a sequential run.
  *
  * <pre>{@code
- * try (var pipeline = Pipeline.load(folder, PipelineOptions.defaults())) {
+ * try (var pipeline = Pipeline.embedded()) {
  *     var result = pipeline.sample(SampleRequest.of("a red heart on a blue background"));
  *     ImageIO.write(result.pictures().getFirst().toBufferedImage(), "png", file);
  * }
@@ -31,6 +31,17 @@ public interface Pipeline extends AutoCloseable {
      */
     static Pipeline load(Path folder, PipelineOptions options) {
         return PipelineLoader.load(folder, options);
+    }
+
+    /**
+     * The model that comes with Darkroom: its student, in float32 on the CPU. For its teacher or
+     * other options, {@link #load} the {@linkplain EmbeddedModel#folder folder} of an {@link
+     * EmbeddedModel}.
+     *
+     * @throws PipelineException if it can't be unpacked or does not fit in memory
+     */
+    static Pipeline embedded() {
+        return load(EmbeddedModel.STUDENT.folder(), PipelineOptions.defaults());
     }
 
     /** Samples without watching. See {@link #sample(SampleRequest, SampleMonitor, Tensor)}. */

@@ -13,6 +13,7 @@ import dev.darkroom.recipe.score.Evaluation.Result;
 import org.jspecify.annotations.Nullable;
 
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -33,12 +34,7 @@ import javax.imageio.ImageIO;
 public final class EvaluateCommand implements Callable<Integer> {
     @Spec private CommandSpec spec;
 
-    @Option(
-            names = "--model",
-            required = true,
-            paramLabel = "FOLDER",
-            description = "A checkpoint: the folder that holds model_index.json.")
-    private Path model = Path.of("");
+    @Mixin private final ModelOption model = new ModelOption();
 
     @Option(
             names = "--data",
@@ -107,7 +103,8 @@ public final class EvaluateCommand implements Callable<Integer> {
         List<Prompt> prompts =
                 (isShort ? Prompts.SHORT : Prompts.FULL).draw(scorer.rows(), held, captionsSeed);
         var evaluation = new Evaluation(scorer, prompts, seed, each);
-        try (var pipeline = Pipeline.load(model, PipelineOptions.defaults().withThreads(threads))) {
+        var options = PipelineOptions.defaults().withThreads(threads);
+        try (var pipeline = Pipeline.load(model.folder(), options)) {
             for (int count : steps) {
                 for (double weight : guidance) {
                     evaluate(evaluation, pipeline, count, weight);
@@ -138,7 +135,7 @@ public final class EvaluateCommand implements Callable<Integer> {
                                         .map(Picture::toBufferedImage)
                                         .toList());
         ObjectNode json = new JsonMapper().createObjectNode();
-        json.put("model", String.valueOf(model.getFileName()));
+        json.put("model", model.name());
         json.put("sampler", sampler == null ? "checkpoint's" : sampler);
         json.put("steps", count).put("guidance", weight);
         json.put("captions_seed", captionsSeed).put("seed", seed);

@@ -7,6 +7,9 @@ import dev.darkroom.recipe.data.EmojiSet;
 import dev.darkroom.recipe.data.Row;
 import dev.darkroom.recipe.score.Prompt.Kind;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.EnumSet;
@@ -17,6 +20,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
+import java.util.stream.Stream;
 
 /**
  * The captions that a model is judged by: 200 in the wordings of training, 40 of them on white, 80
@@ -131,6 +135,31 @@ record Prompts(int white, int seen, int heldOut, int swapped) {
                                 scenes.contains(scene)));
             }
         }
+    }
+
+    /** Writes captions of pairs as a table. */
+    static void write(Path file, List<Prompt> prompts) throws IOException {
+        var text = new StringBuilder();
+        for (Prompt each : prompts) {
+            text.append(each.kind()).append('\t').append(each.text()).append('\t');
+            text.append(each.emoji()).append('\t').append(each.background().word()).append('\n');
+        }
+        Files.writeString(file, text);
+    }
+
+    /** Reads captions from the lines of a table that {@link #write} wrote. */
+    static List<Prompt> read(Stream<String> lines) {
+        return lines.map(line -> line.split("\t"))
+                .map(
+                        cells ->
+                                new Prompt(
+                                        Kind.valueOf(cells[0]),
+                                        cells[1],
+                                        cells[2],
+                                        Colour.ofWord(cells[3]),
+                                        null,
+                                        !cells[0].equals(Kind.HELD_OUT.name())))
+                .toList();
     }
 
     private static Emoji find(Map<String, Emoji> emoji, String character) {

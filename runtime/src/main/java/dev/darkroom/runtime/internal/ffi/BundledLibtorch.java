@@ -1,5 +1,6 @@
 package dev.darkroom.runtime.internal.ffi;
 
+import dev.darkroom.runtime.Cache;
 import dev.darkroom.runtime.LibtorchNotFoundException;
 
 import org.jspecify.annotations.Nullable;
@@ -29,18 +30,17 @@ final class BundledLibtorch {
             return null;
         }
         String torchVersion = version("pytorch");
-        Path folder =
-                Platform.cache()
-                        .resolve("libtorch")
-                        .resolve(torchVersion + "-" + version("openblas") + "-" + Platform.name());
+        Path name =
+                Path.of(
+                        "libtorch",
+                        torchVersion + "-" + version("openblas") + "-" + Platform.name());
+        Path folder;
         try {
-            if (!Files.isDirectory(folder)) {
-                unpack(torch, BLAS + Platform.name() + "/", folder);
-            }
+            folder = Cache.folder(name, to -> unpack(torch, BLAS + Platform.name() + "/", to));
         } catch (IOException e) {
             throw new LibtorchNotFoundException(
                     "libtorch could not be unpacked into "
-                            + folder
+                            + Cache.root().resolve(name)
                             + " ("
                             + e
                             + "); free about 400 MB there or choose another folder with"
@@ -52,18 +52,16 @@ final class BundledLibtorch {
     }
 
     private static void unpack(String torch, String blas, Path folder) throws IOException {
-        Path partial = Unpacking.temporaryBeside(folder);
         for (String prefix : List.of(torch, blas)) {
             for (String name : FILES) {
                 URL resource = Platform.resourceUrl(prefix + name);
                 if (resource != null) {
                     try (InputStream in = resource.openStream()) {
-                        Files.copy(in, partial.resolve(name));
+                        Files.copy(in, folder.resolve(name));
                     }
                 }
             }
         }
-        Unpacking.publish(partial, folder);
     }
 
     /** The plain libraries among the JNI ones. */

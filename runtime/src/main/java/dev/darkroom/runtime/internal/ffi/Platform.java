@@ -5,11 +5,9 @@ import org.jspecify.annotations.Nullable;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.URL;
-import java.nio.file.Path;
 import java.util.Locale;
-import java.util.Optional;
 
-/** The machine, in the names that natives' folders use, and where Darkroom may keep files. */
+/** The machine, in the names that natives' folders use, and files on the class path. */
 public final class Platform {
     private Platform() {}
 
@@ -30,21 +28,6 @@ public final class Platform {
             case "aarch64", "arm64" -> "arm64";
             default -> arch;
         };
-    }
-
-    /** {@code -Ddarkroom.cache}, or Darkroom's folder in the user's cache folder. */
-    public static Path cache() {
-        String set = System.getProperty("darkroom.cache");
-        if (set != null) {
-            return Path.of(set);
-        }
-        String home = System.getProperty("user.home");
-        Path base =
-                Optional.ofNullable(System.getenv("XDG_CACHE_HOME"))
-                        .filter(text -> !text.isBlank())
-                        .map(Path::of)
-                        .orElse(Path.of(home, ".cache"));
-        return base.resolve("darkroom");
     }
 
     /**

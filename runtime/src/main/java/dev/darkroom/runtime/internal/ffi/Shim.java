@@ -1,5 +1,6 @@
 package dev.darkroom.runtime.internal.ffi;
 
+import dev.darkroom.runtime.Cache;
 import dev.darkroom.runtime.LibtorchNotFoundException;
 
 import java.io.IOException;
@@ -48,17 +49,14 @@ final class Shim {
                                 + HOW_TO_BUILD);
             }
             byte[] bytes = in.readAllBytes();
-            Path folder = Platform.cache().resolve("shim").resolve(digest(bytes));
-            if (!Files.isDirectory(folder)) {
-                Path partial = Unpacking.temporaryBeside(folder);
-                Files.write(partial.resolve(file), bytes);
-                Unpacking.publish(partial, folder);
-            }
-            return folder.resolve(file);
+            return Cache.folder(
+                            Path.of("shim", digest(bytes)),
+                            folder -> Files.write(folder.resolve(file), bytes))
+                    .resolve(file);
         } catch (IOException e) {
             throw new LibtorchNotFoundException(
                     "the shim could not be copied into "
-                            + Platform.cache()
+                            + Cache.root()
                             + " ("
                             + e
                             + "); choose another folder with -Ddarkroom.cache",
