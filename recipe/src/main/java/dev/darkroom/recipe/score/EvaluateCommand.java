@@ -7,7 +7,6 @@ import dev.darkroom.models.pipeline.Picture;
 import dev.darkroom.models.pipeline.Pipeline;
 import dev.darkroom.models.pipeline.PipelineOptions;
 import dev.darkroom.models.pipeline.SampleRequest;
-import dev.darkroom.recipe.data.Row;
 import dev.darkroom.recipe.score.Evaluation.Result;
 
 import org.jspecify.annotations.Nullable;
@@ -36,12 +35,7 @@ public final class EvaluateCommand implements Callable<Integer> {
 
     @Mixin private final ModelOption model = new ModelOption();
 
-    @Option(
-            names = "--data",
-            required = true,
-            paramLabel = "FOLDER",
-            description = "The training pictures.")
-    private Path data = Path.of("");
+    @Mixin private final CaptionsOption captions = new CaptionsOption();
 
     @Option(
             names = "--out",
@@ -81,12 +75,6 @@ public final class EvaluateCommand implements Callable<Integer> {
     private int each = 1;
 
     @Option(
-            names = "--captions-seed",
-            paramLabel = "N",
-            description = "Decides the captions. Default: ${DEFAULT-VALUE}.")
-    private long captionsSeed = 2026;
-
-    @Option(
             names = "--seed",
             paramLabel = "N",
             description = "Of the first picture. Default: ${DEFAULT-VALUE}.")
@@ -98,10 +86,8 @@ public final class EvaluateCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException, InterruptedException {
         Files.createDirectories(out);
-        Scorer scorer = Scorer.read(data, threads);
-        List<Row> held = Row.read(data.resolve(Row.HELD_OUT));
-        List<Prompt> prompts =
-                (isShort ? Prompts.SHORT : Prompts.FULL).draw(scorer.rows(), held, captionsSeed);
+        Scorer scorer = Scorer.read(captions.data(), threads);
+        List<Prompt> prompts = captions.draw(isShort ? Prompts.SHORT : Prompts.FULL, scorer.rows());
         var evaluation = new Evaluation(scorer, prompts, seed, each);
         var options = PipelineOptions.defaults().withThreads(threads);
         try (var pipeline = Pipeline.load(model.folder(), options)) {
@@ -138,7 +124,7 @@ public final class EvaluateCommand implements Callable<Integer> {
         json.put("model", model.name());
         json.put("sampler", sampler == null ? "checkpoint's" : sampler);
         json.put("steps", count).put("guidance", weight);
-        json.put("captions_seed", captionsSeed).put("seed", seed);
+        json.put("captions_seed", captions.seed()).put("seed", seed);
         json.setAll(result.report().json());
         String name = (sampler == null ? "default" : sampler) + "-" + count + "-" + weight;
         Files.writeString(out.resolve(name + ".json"), json.toPrettyString() + "\n");
