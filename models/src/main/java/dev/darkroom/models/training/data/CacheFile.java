@@ -16,6 +16,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 
@@ -42,28 +43,33 @@ final class CacheFile implements AutoCloseable {
     }
 
     /**
-     * Opens a cache, or makes it if it is missing or has another key.
+     * Opens a cache, or makes it where none of the files has the right key.
      *
+     * @param files where it may lie; it is made as the first
      * @param kind of cache, such as latents
      * @param parts that make up the key, in order
-     * @throws DataException if the file is something else: it is not replaced
+     * @throws DataException if a file is something else: it is not replaced
      */
-    static CacheFile openOrMake(Path file, String kind, Maker maker, String... parts)
+    static CacheFile openOrMake(List<Path> files, String kind, Maker maker, String... parts)
             throws IOException {
         var digest = Hashes.sha256();
         Hashes.update(digest, parts);
         String key = Hashes.hex(digest);
-        if (!Files.exists(file) || !key.equals(key(file, kind))) {
-            Path folder = file.toAbsolutePath().getParent();
-            if (folder != null) {
-                Files.createDirectories(folder);
-            }
-            try (var scope = TensorScope.open();
-                    var mode = Mode.NO_GRAD.enter()) {
-                SafetensorsWriter.write(file, maker.make(), Map.of(KIND, kind, KEY, key));
+        for (Path file : files) {
+            if (Files.exists(file) && key.equals(key(file, kind))) {
+                return new CacheFile(map(file));
             }
         }
-        return new CacheFile(map(file));
+        Path made = files.getFirst();
+        Path folder = made.toAbsolutePath().getParent();
+        if (folder != null) {
+            Files.createDirectories(folder);
+        }
+        try (var scope = TensorScope.open();
+                var mode = Mode.NO_GRAD.enter()) {
+            SafetensorsWriter.write(made, maker.make(), Map.of(KIND, kind, KEY, key));
+        }
+        return new CacheFile(map(made));
     }
 
     private static String key(Path file, String kind) throws IOException {

@@ -56,17 +56,17 @@ public final class LatentCache implements AutoCloseable {
     }
 
     /**
-     * Opens a cache, or makes it if it is missing or was made from something else: another picture
-     * or caption, autoencoder, augmentation, seed or number of variants.
+     * Opens a cache, or makes it where none of the files was made from the same: pictures and
+     * captions, autoencoder, augmentation, seed and number of variants.
      *
-     * @param file where it lies or shall lie
+     * @param files where it may lie; it is made as the first
      * @param augmentation must bring all pictures to one size
      * @param autoencoder used again for scaling; its weights are not needed then
-     * @throws DataException if a picture can't be read, or the file is no such cache
+     * @throws DataException if a picture can't be read, or a file is no such cache
      * @throws dev.darkroom.models.pipeline.CancelledException if the listener asked for it
      */
     public static LatentCache openOrMake(
-            Path file,
+            List<Path> files,
             PictureFolder pictures,
             Augmentation augmentation,
             AutoencoderKl autoencoder,
@@ -76,7 +76,7 @@ public final class LatentCache implements AutoCloseable {
         List<Example> examples = pictures.examples();
         CacheFile cache =
                 CacheFile.openOrMake(
-                        file,
+                        files,
                         "latents",
                         () ->
                                 Map.of(

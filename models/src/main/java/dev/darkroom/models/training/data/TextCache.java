@@ -77,7 +77,7 @@ public final class TextCache implements AutoCloseable {
         }
         CacheFile cache =
                 CacheFile.openOrMake(
-                        file,
+                        List.of(file),
                         "text states",
                         () -> encode(tokens, encoder, length, listener),
                         Hashes.hex(digest),

@@ -15,8 +15,8 @@ import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.safetensors.WeightFiles;
 
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 
 /** The latents of a data set, encoded once, in the order of a run. */
@@ -72,7 +72,8 @@ final class LatentData implements AutoCloseable {
     }
 
     /**
-     * Encodes the pictures, unless an earlier run did.
+     * Encodes the pictures, unless an earlier run did: this one, or the one whose result the
+     * autoencoder lies in.
      *
      * @param out the folder of the run, where the latents are kept
      */
@@ -94,7 +95,9 @@ final class LatentData implements AutoCloseable {
         try (autoencoder) {
             var latents =
                     LatentCache.openOrMake(
-                            cache(out, "latents"),
+                            List.of(
+                                    cache(out, "latents"),
+                                    cache(config.autoencoder.resolveSibling(""), "latents")),
                             folder,
                             Augmentation.fit(config.size).then(Augmentation.flip(config.flip)),
                             autoencoder,
@@ -105,8 +108,8 @@ final class LatentData implements AutoCloseable {
     }
 
     /** Where what frozen networks made is kept. */
-    static Path cache(Path out, String name) throws IOException {
-        return Files.createDirectories(out.resolve("training")).resolve(name + ".safetensors");
+    static Path cache(Path run, String name) {
+        return run.resolve("training").resolve(name + ".safetensors");
     }
 
     /** Lets a run's listener watch over a cache. */

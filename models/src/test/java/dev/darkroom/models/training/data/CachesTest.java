@@ -121,7 +121,7 @@ class CachesTest {
             CacheListener listener)
             throws IOException {
         return LatentCache.openOrMake(
-                folder.resolve("cache/latents.safetensors"),
+                List.of(folder.resolve("cache/latents.safetensors")),
                 pictures,
                 augmentation,
                 autoencoder,
@@ -187,7 +187,12 @@ class CachesTest {
             var others = new LatentCache.Options(3, 1, 4);
             try (var other =
                     LatentCache.openOrMake(
-                            again, pictures, crop, autoencoder, others, CacheListener.NONE)) {
+                            List.of(again),
+                            pictures,
+                            crop,
+                            autoencoder,
+                            others,
+                            CacheListener.NONE)) {
                 assertArrayEquals(first, other.mean(new int[] {0}).toFloatArray());
             }
             assertArrayEquals(
@@ -212,6 +217,30 @@ class CachesTest {
             TestPictures.write(
                     folder.resolve("pictures/004.png"), TestPictures.picture(77, 16, 16));
             assertEquals(5, batches(pictures, FIT, other, new LatentCache.Options(2, 2, 4)));
+        }
+    }
+
+    @Test
+    void latentsOfAnEarlierRunServe() throws IOException {
+        var pictures = pictures();
+        Path own = folder.resolve("own.safetensors");
+        try (var autoencoder = autoencoder(1, DType.FLOAT32);
+                var other = autoencoder(2, DType.FLOAT32)) {
+            latents(pictures, FIT, autoencoder, ONCE, counting()).close();
+            Path earlier = folder.resolve("cache/latents.safetensors");
+            byte[] bytes = Files.readAllBytes(earlier);
+            var count = counting();
+            var files = List.of(own, earlier);
+            try (var cache =
+                    LatentCache.openOrMake(files, pictures, FIT, autoencoder, ONCE, count)) {
+                assertEquals(10, cache.rows());
+            }
+            assertEquals(0, count.batches);
+            assertFalse(Files.exists(own));
+            LatentCache.openOrMake(files, pictures, FIT, other, ONCE, count).close();
+            assertEquals(3, count.batches);
+            assertTrue(Files.exists(own));
+            assertArrayEquals(bytes, Files.readAllBytes(earlier));
         }
     }
 

@@ -2,6 +2,7 @@ package dev.darkroom.models.training.stage;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -149,6 +150,8 @@ class StageTest {
         assertSamples(student, SampleRequest.of("a red square on blue"));
         String scheduler = Files.readString(student.resolve("scheduler/scheduler_config.json"));
         assertTrue(scheduler.contains("LCMScheduler") && scheduler.contains("v_prediction"));
+        // The teacher's serve.
+        assertFalse(Files.exists(student.resolve("training/latents.safetensors")));
     }
 
     @Test
