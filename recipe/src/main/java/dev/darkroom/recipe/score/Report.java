@@ -79,6 +79,7 @@ record Report(List<Judged> judged, double seconds) {
         ObjectNode node = json.putObject("nearest_training_picture");
         putQuantiles(node, "rms_levels", Verdict::copied);
         putQuantiles(node, "features", Verdict::apart);
+        putQuantiles(json, "sharpness", Verdict::sharpness);
     }
 
     private void putQuantiles(ObjectNode node, String name, ToDoubleFunction<Verdict> distance) {
@@ -116,6 +117,7 @@ record Report(List<Judged> judged, double seconds) {
                 Objects.toString(verdict.object(), "none").toLowerCase(Locale.ROOT));
         json.put("nearest", verdict.nearest());
         json.put("features", rounded(verdict.apart()));
+        json.put("sharpness", rounded(verdict.sharpness()));
         json.put("rms_levels", rounded(verdict.copied()));
         return json;
     }

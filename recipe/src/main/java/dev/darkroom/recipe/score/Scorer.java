@@ -36,11 +36,13 @@ public final class Scorer {
     private final List<Row> rows;
     private final float[][] features;
     private final byte[][] thumbnails;
+    private final double[] edges;
 
-    private Scorer(List<Row> rows, float[][] features, byte[][] thumbnails) {
+    private Scorer(List<Row> rows, float[][] features, byte[][] thumbnails, double[] edges) {
         this.rows = rows;
         this.features = features;
         this.thumbnails = thumbnails;
+        this.edges = edges;
     }
 
     /** Reads all training pictures of a data folder. */
@@ -57,6 +59,7 @@ public final class Scorer {
             throws IOException, InterruptedException {
         var features = new float[rows.size()][];
         var thumbnails = new byte[rows.size()][];
+        var edges = new double[rows.size()];
         try (var workers = Executors.newFixedThreadPool(threads)) {
             List<Future<?>> running = new ArrayList<>();
             for (int i = 0; i < features.length; i++) {
@@ -67,6 +70,7 @@ public final class Scorer {
                                     BufferedImage picture = pictures.apply(rows.get(at));
                                     features[at] = Features.of(Cutout.of(picture));
                                     thumbnails[at] = thumbnail(picture);
+                                    edges[at] = edges(picture);
                                 }));
             }
             for (Future<?> each : running) {
@@ -75,7 +79,7 @@ public final class Scorer {
         } catch (ExecutionException e) {
             throw new IOException(e.getCause());
         }
-        return new Scorer(rows, features, thumbnails);
+        return new Scorer(rows, features, thumbnails, edges);
     }
 
     /**
@@ -130,7 +134,7 @@ public final class Scorer {
                     vector[i] = data.readByte() * largest / 127;
                 }
             }
-            return new Scorer(rows, features, new byte[0][]);
+            return new Scorer(rows, features, new byte[0][], new double[0]);
         }
     }
 
@@ -160,7 +164,7 @@ public final class Scorer {
         float[] sought = Features.of(cutout);
         double copied = copied(picture);
         if (IntStream.range(0, sought.length).allMatch(i -> sought[i] == 0)) {
-            return new Verdict(null, cutout.background(), null, null, 4, copied);
+            return new Verdict(null, cutout.background(), null, null, 4, copied, 0);
         }
         int best = -1;
         float least = Float.MAX_VALUE;
@@ -177,7 +181,8 @@ public final class Scorer {
                 cutout.object(),
                 rows.get(best).file(),
                 least,
-                copied);
+                copied,
+                edges.length == 0 ? Double.NaN : edges(picture) / edges[best]);
     }
 
     /** The squared distance, or anything larger than {@code limit} if it is larger. */
@@ -204,6 +209,28 @@ public final class Scorer {
             least = Math.min(least, sum);
         }
         return Math.sqrt((double) least / sought.length);
+    }
+
+    /**
+     * The root mean square gradient of luma (Rec. 601): the same edge, blurred, counts for less.
+     */
+    private static double edges(BufferedImage picture) {
+        int side = picture.getWidth();
+        int[] rgb = picture.getRGB(0, 0, side, side, null, 0, side);
+        double sum = 0;
+        for (int y = 0; y < side - 1; y++) {
+            for (int x = 0; x < side - 1; x++) {
+                double here = luma(rgb[y * side + x]);
+                double across = luma(rgb[y * side + x + 1]) - here;
+                double down = luma(rgb[(y + 1) * side + x]) - here;
+                sum += across * across + down * down;
+            }
+        }
+        return Math.sqrt(sum / ((side - 1) * (side - 1)));
+    }
+
+    private static double luma(int rgb) {
+        return 0.299 * (rgb >> 16 & 0xff) + 0.587 * (rgb >> 8 & 0xff) + 0.114 * (rgb & 0xff);
     }
 
     /** The means of square cells, red, green and blue of each. */

@@ -15,6 +15,8 @@ import org.jspecify.annotations.Nullable;
  * @param apart squared distance of the features to that picture's, 0 to about 4
  * @param copied root mean square difference, in levels of 0 to 255, to the training picture with
  *     the most similar pixels
+ * @param sharpness strength of the edges, as a share of that in the training picture whose object
+ *     looks most like it; NaN if the scorer does not know them one by one, 0 if there is no object
  */
 record Verdict(
         @Nullable String emoji,
@@ -22,4 +24,5 @@ record Verdict(
         @Nullable Colour object,
         @Nullable String nearest,
         double apart,
-        double copied) {}
+        double copied,
+        double sharpness) {}

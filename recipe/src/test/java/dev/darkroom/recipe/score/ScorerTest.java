@@ -13,7 +13,10 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
 import java.awt.image.BufferedImage;
+import java.awt.image.ConvolveOp;
+import java.awt.image.Kernel;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
@@ -76,6 +79,21 @@ class ScorerTest {
     }
 
     @Test
+    void blurredPicturesAreLessSharp() {
+        var ninths = new float[9];
+        Arrays.fill(ninths, 1 / 9f);
+        var blur = new ConvolveOp(new Kernel(3, 3, ninths), ConvolveOp.EDGE_NO_OP, null);
+        FixturePictures.of(7, 1, 0)
+                .forEach(
+                        (row, picture) -> {
+                            BufferedImage soft = blur.filter(picture, null);
+                            double once = scorer.judge(soft).sharpness();
+                            double twice = scorer.judge(blur.filter(soft, null)).sharpness();
+                            assertTrue(twice < once && once < 0.9, once + " " + twice);
+                        });
+    }
+
+    @Test
     void aTrainingPictureIsItsOwnNearest() {
         Map<Row, BufferedImage> training = FixturePictures.of(7, 12, 12);
         Row row = List.copyOf(training.keySet()).get(20);
@@ -83,5 +101,6 @@ class ScorerTest {
         assertEquals(row.file(), verdict.nearest());
         assertEquals(0, verdict.apart());
         assertEquals(0, verdict.copied());
+        assertEquals(1, verdict.sharpness());
     }
 }
