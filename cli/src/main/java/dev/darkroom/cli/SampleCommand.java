@@ -277,15 +277,14 @@ final class SampleCommand implements Callable<Integer> {
                         () -> cancelled.set(true),
                         "stopping when this evaluation of the network is done",
                         spec.commandLine().getErr())) {
-            return run(folder(), options, request, targets, cancelled);
+            Path folder = model == null ? own().folder() : model;
+            return run(folder, options, request, targets, cancelled);
         }
     }
 
-    private Path folder() {
-        if (model != null) {
-            return model;
-        }
-        return (quality ? EmbeddedModel.TEACHER : EmbeddedModel.STUDENT).folder();
+    /** What is sampled without {@code --model}. */
+    private EmbeddedModel own() {
+        return quality ? EmbeddedModel.TEACHER : EmbeddedModel.STUDENT;
     }
 
     private SampleRequest request() {
@@ -305,12 +304,13 @@ final class SampleCommand implements Callable<Integer> {
         if (first < 0 || first > Long.MAX_VALUE - pictures) {
             throw new IllegalArgumentException("a seed is a number from 0, not " + first);
         }
+        boolean ownGuidance = model == null && guidance == null;
         return SampleRequest.builder()
                 .prompt(prompt)
                 .negativePrompt(negative)
                 .classes(classes)
                 .steps(steps)
-                .guidanceScale(guidance)
+                .guidanceScale(ownGuidance ? Double.valueOf(own().guidanceScale()) : guidance)
                 .sampler(sampler)
                 .seed(first)
                 .width(width)

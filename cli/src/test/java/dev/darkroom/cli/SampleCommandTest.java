@@ -346,8 +346,12 @@ class SampleCommandTest {
     void withoutAModelItTakesItsOwn() {
         assertEquals(0, pipeline.sample("a", "--out", file("a.png")).exit());
         assertEquals(EmbeddedModel.STUDENT.folder(), pipeline.folder);
+        assertEquals(1, requireRequest().guidanceScale());
         assertEquals(0, pipeline.sample("a", "--quality", "--out", file("a.png")).exit());
         assertEquals(EmbeddedModel.TEACHER.folder(), pipeline.folder);
+        assertEquals(EmbeddedModel.TEACHER.guidanceScale(), requireRequest().guidanceScale());
+        pipeline.sample("a", "--quality", "--guidance", 5, "--out", file("a.png"));
+        assertEquals(5, requireRequest().guidanceScale());
     }
 
     @Test

@@ -21,14 +21,28 @@ import java.util.stream.Stream;
  */
 public enum EmbeddedModel {
     /** Distilled by latent consistency: 4 steps without guidance, and still usable with 2 or 1. */
-    STUDENT,
+    STUDENT(1),
     /** What the student was distilled from: 20 steps with classifier-free guidance. */
-    TEACHER;
+    TEACHER(2);
 
     private static final String RESOURCES = "/dev/darkroom/models/embedded/";
 
     /** Lines of {@code sha256sum}: of each file, below a folder for each model. */
     private static final String FILES = "SHA256SUMS";
+
+    private final double guidanceScale;
+
+    EmbeddedModel(double guidanceScale) {
+        this.guidanceScale = guidanceScale;
+    }
+
+    /**
+     * The weight of classifier-free guidance with which its pictures are best, 1 for none. The
+     * teacher's is less than {@link Pipeline} takes by itself for PixArt.
+     */
+    public double guidanceScale() {
+        return guidanceScale;
+    }
 
     /**
      * The checkpoint's folder in hub layout, for {@link Pipeline#load}. The models are unpacked

@@ -54,7 +54,16 @@ class EmbeddedModelTest {
         try (var pipeline = Pipeline.load(model.folder(), PipelineOptions.defaults())) {
             ObjectNode json =
                     evaluation
-                            .of((caption, seed, count) -> pictures(pipeline, caption, seed, count))
+                            .of(
+                                    (caption, seed, count) ->
+                                            pictures(
+                                                    pipeline,
+                                                    SampleRequest.builder()
+                                                            .prompt(caption)
+                                                            .guidanceScale(model.guidanceScale())
+                                                            .seed(seed)
+                                                            .batch(count)
+                                                            .build()))
                             .report()
                             .json();
             double emoji = json.path("emoji").path("all").asDouble();
@@ -65,13 +74,7 @@ class EmbeddedModelTest {
         }
     }
 
-    private static List<BufferedImage> pictures(
-            Pipeline pipeline, String caption, long seed, int count) {
-        return pipeline
-                .sample(SampleRequest.builder().prompt(caption).seed(seed).batch(count).build())
-                .pictures()
-                .stream()
-                .map(Picture::toBufferedImage)
-                .toList();
+    private static List<BufferedImage> pictures(Pipeline pipeline, SampleRequest request) {
+        return pipeline.sample(request).pictures().stream().map(Picture::toBufferedImage).toList();
     }
 }
