@@ -47,8 +47,11 @@ final class LatentData implements AutoCloseable {
         }
     }
 
-    /** Pictures that are encoded together. */
-    private static final int BATCH = 16;
+    /**
+     * Pictures that are encoded together. Few: a tensor above 32 MiB, which 32 channels of 16
+     * pictures of 128×128 are, is memory that glibc gives back and the system clears each time.
+     */
+    private static final int BATCH = 8;
 
     private final Config config;
     private final TrainingConfig training;
