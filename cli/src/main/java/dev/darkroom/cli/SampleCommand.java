@@ -287,6 +287,14 @@ final class SampleCommand implements Callable<Integer> {
         return quality ? EmbeddedModel.TEACHER : EmbeddedModel.STUDENT;
     }
 
+    /** What is asked for, or what suits its own model; null leaves it to a checkpoint. */
+    private @Nullable Double guidanceScale() {
+        if (guidance != null || model != null) {
+            return guidance;
+        }
+        return own().guidanceScale();
+    }
+
     private SampleRequest request() {
         if (!classes.isEmpty() && prompt != null) {
             throw new IllegalArgumentException("name a prompt or a class, not both");
@@ -304,13 +312,12 @@ final class SampleCommand implements Callable<Integer> {
         if (first < 0 || first > Long.MAX_VALUE - pictures) {
             throw new IllegalArgumentException("a seed is a number from 0, not " + first);
         }
-        boolean ownGuidance = model == null && guidance == null;
         return SampleRequest.builder()
                 .prompt(prompt)
                 .negativePrompt(negative)
                 .classes(classes)
                 .steps(steps)
-                .guidanceScale(ownGuidance ? Double.valueOf(own().guidanceScale()) : guidance)
+                .guidanceScale(guidanceScale())
                 .sampler(sampler)
                 .seed(first)
                 .width(width)

@@ -54,6 +54,7 @@ record Report(List<Judged> judged, double seconds) {
         }
         putBinding(json);
         putDistances(json);
+        putQuantiles(json, "sharpness", Verdict::sharpness);
         var pictures = json.putArray("each");
         judged.forEach(each -> pictures.add(json(each)));
         return json;
@@ -79,12 +80,11 @@ record Report(List<Judged> judged, double seconds) {
         ObjectNode node = json.putObject("nearest_training_picture");
         putQuantiles(node, "rms_levels", Verdict::copied);
         putQuantiles(node, "features", Verdict::apart);
-        putQuantiles(json, "sharpness", Verdict::sharpness);
     }
 
-    private void putQuantiles(ObjectNode node, String name, ToDoubleFunction<Verdict> distance) {
+    private void putQuantiles(ObjectNode node, String name, ToDoubleFunction<Verdict> value) {
         double[] sorted =
-                judged.stream().map(Judged::verdict).mapToDouble(distance).sorted().toArray();
+                judged.stream().map(Judged::verdict).mapToDouble(value).sorted().toArray();
         ObjectNode quantiles = node.putObject(name);
         for (double share : new double[] {0.05, 0.5, 0.95}) {
             int at = (int) Math.min(sorted.length - 1.0, share * sorted.length);

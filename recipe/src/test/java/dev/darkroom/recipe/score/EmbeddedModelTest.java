@@ -51,6 +51,7 @@ class EmbeddedModelTest {
         var evaluation =
                 new Evaluation(
                         Scorer.readAverages(resource(ReferenceCommand.EMOJI)), prompts, 1, 1);
+        var request = SampleRequest.builder().guidanceScale(model.guidanceScale());
         try (var pipeline = Pipeline.load(model.folder(), PipelineOptions.defaults())) {
             ObjectNode json =
                     evaluation
@@ -58,9 +59,7 @@ class EmbeddedModelTest {
                                     (caption, seed, count) ->
                                             pictures(
                                                     pipeline,
-                                                    SampleRequest.builder()
-                                                            .prompt(caption)
-                                                            .guidanceScale(model.guidanceScale())
+                                                    request.prompt(caption)
                                                             .seed(seed)
                                                             .batch(count)
                                                             .build()))
