@@ -263,7 +263,7 @@ final class SampleCommand implements Callable<Integer> {
                         "--quality is for Darkroom's own model; leave out --quality or --model");
             }
             request = request();
-            options = new PipelineOptions(dtype, device, threads, true);
+            options = options();
             targets = targets(request);
         } catch (IllegalArgumentException e) {
             throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
@@ -293,6 +293,10 @@ final class SampleCommand implements Callable<Integer> {
             return guidance;
         }
         return own().guidanceScale();
+    }
+
+    private PipelineOptions options() {
+        return PipelineOptions.defaults().withDtype(dtype).withDevice(device).withThreads(threads);
     }
 
     private SampleRequest request() {

@@ -96,7 +96,11 @@ class SampleCommandTest {
         assertEquals(0, run.exit());
         assertEquals(Path.of("some/model"), pipeline.folder);
         assertEquals(
-                new PipelineOptions(DType.BFLOAT16, Device.cuda(1), 3, true), pipeline.options);
+                PipelineOptions.defaults()
+                        .withDtype(DType.BFLOAT16)
+                        .withDevice(Device.cuda(1))
+                        .withThreads(3),
+                pipeline.options);
         assertEquals(
                 new SampleRequest(
                         "a heart", "blue", List.of(), 4, 3.5, "euler", 7, 64, 32, 2, 24, false),
