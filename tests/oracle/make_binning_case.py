@@ -3,11 +3,11 @@
     python make_binning_case.py tests/cases/pixart_lcm tests/cases/pixart_binning
 
 The network is that of the case it starts from, with a `sample_size` that diffusers knows sizes for (its position
-table is computed, so no weight changes). A request of 40 x 72 pixels is sampled at the nearest trained size, and
+table is computed, so no weight changes): its other files are links to that case's. A request of 40 x 72 pixels is sampled at the nearest trained size, and
 the picture scaled and cropped back.
 """
 import json
-import shutil
+import os
 import sys
 
 import numpy as np
@@ -17,10 +17,15 @@ from safetensors.torch import save_file
 
 source, out = sys.argv[1:]
 torch.set_grad_enabled(False)
-shutil.copytree(f"{source}/model", f"{out}/model")
+for folder, _, files in os.walk(f"{source}/model"):
+    copy = os.path.join(out, os.path.relpath(folder, source))
+    os.makedirs(copy)
+    for file in files:
+        os.symlink(os.path.relpath(os.path.realpath(f"{folder}/{file}"), copy), f"{copy}/{file}")
 path = f"{out}/model/transformer/config.json"
 config = json.load(open(path))
 config["sample_size"] = 32
+os.remove(path)
 json.dump(config, open(path, "w"), indent=2)
 
 pipe = PixArtAlphaPipeline.from_pretrained(f"{out}/model")

@@ -27,6 +27,7 @@ import dev.darkroom.runtime.safetensors.WeightFiles;
 
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.api.io.TempDir;
 
 import java.io.IOException;
 import java.nio.file.Path;
@@ -60,13 +61,13 @@ class ConformanceTest {
                     "DiTPipeline", ConformanceTest::dit);
 
     @TestFactory
-    Stream<DynamicTest> equalsDiffusers() throws IOException {
+    Stream<DynamicTest> equalsDiffusers(@TempDir Path unpacked) throws IOException {
         List<DynamicTest> tests = new ArrayList<>();
         List<String> unknown = new ArrayList<>();
         for (Path folder : Cases.all()) {
             String name = folder.getFileName().toString();
             if (name.equals("tokenizers")) {
-                tests.add(DynamicTest.dynamicTest(name, () -> tokenizers(folder)));
+                tests.add(DynamicTest.dynamicTest(name, () -> tokenizers(folder, unpacked)));
                 continue;
             }
             JsonNode call = JSON.readTree(folder.resolve("case.json").toFile());
@@ -160,7 +161,8 @@ class ConformanceTest {
         }
     }
 
-    private static void tokenizers(Path folder) throws IOException {
+    private static void tokenizers(Path packed, Path folder) throws IOException {
+        Cases.unpack(packed, folder);
         Tokenizer clip = Tokenizers.load(folder.resolve("clip"), null);
         Tokenizer t5 = Tokenizers.load(folder.resolve("t5"), null);
         JsonNode rows = JSON.readTree(folder.resolve("expected.json").toFile());

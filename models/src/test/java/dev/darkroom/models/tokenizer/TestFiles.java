@@ -10,22 +10,46 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.stream.Stream;
 import java.util.zip.GZIPInputStream;
 
 /** The files that the tokenizers' tests share. */
 final class TestFiles {
     static final ObjectMapper JSON = new ObjectMapper();
 
+    private static final Path CASES = unpacked();
+
     private TestFiles() {}
 
-    /** The reference cases of the tokenizers. */
+    /** The reference cases of the tokenizers, whose large files are gzipped in the project. */
     static Path cases() {
-        return Path.of(System.getProperty("darkroom.cases", "../tests/cases"), "tokenizers");
+        return CASES;
+    }
+
+    private static Path unpacked() {
+        Path packed = Path.of(System.getProperty("darkroom.cases", "../tests/cases"), "tokenizers");
+        Path to = Path.of("target", "tokenizers");
+        try (Stream<Path> files = Files.walk(packed)) {
+            for (Path file : files.filter(Files::isRegularFile).toList()) {
+                String name = packed.relativize(file).toString();
+                Path copy = to.resolve(name.replaceFirst("\\.gz$", ""));
+                Files.createDirectories(copy.getParent());
+                try (var in = Files.newInputStream(file);
+                        var whole = name.endsWith(".gz") ? new GZIPInputStream(in) : in) {
+                    Files.copy(whole, copy, StandardCopyOption.REPLACE_EXISTING);
+                }
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        return to;
     }
 
     static InputStream resource(String name) throws IOException {

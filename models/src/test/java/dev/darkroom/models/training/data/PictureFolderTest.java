@@ -91,7 +91,8 @@ class PictureFolderTest {
                 "{\"file_name\": \"a.txt\", \"text\": \"a\"}          | a.txt is no png, jpg",
                 "{\"file_name\": \"../a.png\", \"text\": \"a\"}       | ../a.png is not inside",
                 "{\"file_name\": \"x/../a.png\", \"text\": \"a\"}     | x/../a.png is not inside",
-                "{\"file_name\": \"/tmp/a.png\", \"text\": \"a\"}     | /tmp/a.png is not inside",
+                "{\"file_name\": \"/other/a.png\", \"text\": \"a\"}     | /other/a.png is not"
+                        + " inside",
                 "{\"file_name\": \"a\\u0000.png\", \"text\": \"a\"}   | can't be that of a file",
                 "{\"file_name\": \"./b.png\", \"text\": \"a\"}        | ./b.png is given twice",
             })
