@@ -46,6 +46,7 @@ if(NOT configured STREQUAL "${options}")
 endif()
 
 if(TESTS)
+  message(STATUS "Compiling and running the native tests")
   run("Compiling the native tests" "${CMAKE_COMMAND}" --build "${build}" --parallel)
   run("Testing the native part" "${CMAKE_CTEST_COMMAND}" --test-dir "${build}" --output-on-failure)
 elseif(BENCH)

@@ -97,8 +97,10 @@ function(darkroom_fetch_headers version result)
   string(RANDOM LENGTH 8 unique)
   set(work "${cache}/.${version}-${unique}")
   message(STATUS "Fetching the headers of libtorch ${version} (a wheel of about 80 MB, once)")
+  file(MAKE_DIRECTORY "${work}")
   execute_process(
-    COMMAND "${DARKROOM_PYTHON}" -m pip download --quiet --disable-pip-version-check --no-deps
+    COMMAND "${CMAKE_COMMAND}" -E env "TMPDIR=${work}"
+            "${DARKROOM_PYTHON}" -m pip download --quiet --disable-pip-version-check --no-deps
             --only-binary=:all: --platform macosx_11_0_arm64 --python-version 3.11
             --dest "${work}" "torch==${version}"
     RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
@@ -120,4 +122,5 @@ function(darkroom_fetch_headers version result)
   if(NOT IS_DIRECTORY "${headers}")
     message(FATAL_ERROR "The headers could not be kept in ${headers}: ${renamed}.")
   endif()
+  message(STATUS "Fetched the headers of libtorch ${version} into ${headers}")
 endfunction()

@@ -16,6 +16,8 @@ import java.util.stream.Stream;
  * deleted while nothing runs.
  */
 public final class Cache {
+    private static final System.Logger LOG = System.getLogger("dev.darkroom.cache");
+
     private Cache() {}
 
     /** Writes the files of a folder. */
@@ -43,7 +45,8 @@ public final class Cache {
     }
 
     /**
-     * A folder of the cache, which is written if it is not there.
+     * A folder of the cache, which is written if it is not there. That is logged, since it takes
+     * some seconds for the natives.
      *
      * @param name a path below {@link #root}; another content has another name
      * @throws IOException if it can't be written; nothing is left then
@@ -53,6 +56,7 @@ public final class Cache {
         if (!Files.isDirectory(folder)) {
             Path parent = Objects.requireNonNull(folder.getParent());
             Files.createDirectories(parent);
+            LOG.log(System.Logger.Level.INFO, "unpacking {0}, once on this machine", folder);
             Path partial = Files.createTempDirectory(parent, ".unpacking-");
             try {
                 content.writeTo(partial);
