@@ -27,6 +27,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.BooleanSupplier;
 import java.util.stream.LongStream;
@@ -90,6 +91,8 @@ abstract class LatentPipeline implements Pipeline {
     @Override
     public final SampleResult sample(
             SampleRequest request, SampleMonitor monitor, @Nullable Tensor latents) {
+        Objects.requireNonNull(request, "request");
+        Objects.requireNonNull(monitor, "monitor; SampleMonitor.NONE watches nothing");
         var interrupted = new AtomicBoolean();
         return worker.run(() -> run(request, monitor, latents, interrupted), interrupted);
     }

@@ -33,6 +33,11 @@ public interface Pipeline extends AutoCloseable {
         return PipelineLoader.load(folder, options);
     }
 
+    /** Loads a checkpoint in float32 on the CPU. See {@link #load(Path, PipelineOptions)}. */
+    static Pipeline load(Path folder) {
+        return load(folder, PipelineOptions.defaults());
+    }
+
     /**
      * The model that comes with Darkroom: its student, in float32 on the CPU. For its teacher or
      * other options, {@link #load} the {@linkplain EmbeddedModel#folder folder} of an {@link
@@ -41,12 +46,17 @@ public interface Pipeline extends AutoCloseable {
      * @throws PipelineException if it can't be unpacked or does not fit in memory
      */
     static Pipeline embedded() {
-        return load(EmbeddedModel.STUDENT.folder(), PipelineOptions.defaults());
+        return load(EmbeddedModel.STUDENT.folder());
     }
 
     /** Samples without watching. See {@link #sample(SampleRequest, SampleMonitor, Tensor)}. */
     default SampleResult sample(SampleRequest request) {
-        return sample(request, SampleMonitor.NONE, null);
+        return sample(request, SampleMonitor.NONE);
+    }
+
+    /** Samples from noise. See {@link #sample(SampleRequest, SampleMonitor, Tensor)}. */
+    default SampleResult sample(SampleRequest request, SampleMonitor monitor) {
+        return sample(request, monitor, null);
     }
 
     /**

@@ -3,6 +3,7 @@ package dev.darkroom.models.pipeline;
 import org.jspecify.annotations.Nullable;
 
 import java.util.List;
+import java.util.Objects;
 
 /**
  * What to sample. Values left out are the checkpoint's own. Immutable; a value without tensors, so
@@ -40,6 +41,7 @@ public record SampleRequest(
         boolean binning) {
     /** Checks what can be checked without a checkpoint. */
     public SampleRequest {
+        Objects.requireNonNull(negativePrompt, "negativePrompt; empty for none");
         classes = List.copyOf(classes);
         if (batch == 1 && classes.size() > 1) {
             batch = classes.size();
@@ -121,6 +123,10 @@ public record SampleRequest(
         public Builder guidanceScale(@Nullable Double guidanceScale) {
             this.guidanceScale = guidanceScale;
             return this;
+        }
+
+        public Builder guidanceScale(double guidanceScale) {
+            return guidanceScale(Double.valueOf(guidanceScale));
         }
 
         public Builder sampler(@Nullable String sampler) {

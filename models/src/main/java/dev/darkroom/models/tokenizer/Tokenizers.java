@@ -15,6 +15,13 @@ public final class Tokenizers {
     private Tokenizers() {}
 
     /**
+     * Reads a tokenizer folder as the class that it names itself. See {@link #load(Path, String)}.
+     */
+    public static Tokenizer load(Path folder) throws IOException {
+        return load(folder, null);
+    }
+
+    /**
      * Reads a tokenizer folder as transformers would for the class that {@code model_index.json}
      * names.
      *
