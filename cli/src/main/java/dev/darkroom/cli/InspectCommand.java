@@ -18,6 +18,7 @@ import picocli.CommandLine.Spec;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
@@ -63,19 +64,25 @@ final class InspectCommand implements Callable<Integer> {
                         .toList();
         int names = width(tensors.stream().map(tensor -> printable(tensor.name())));
         int shapes = width(tensors.stream().map(tensor -> tensor.shape().toString()));
-        var row = "  %%-%ds  %%-11s  %%-%ds  %%10s%%n".formatted(names, shapes);
+        var row = String.format(Locale.ROOT, "  %%-%ds  %%-11s  %%-%ds  %%10s%%n", names, shapes);
         for (var part : inspection.parts()) {
             for (var file : part.files()) {
                 out.printf(
+                        Locale.ROOT,
                         "%s: %s%n",
-                        name(inspection, file), summary(file.tensors().size(), file.tensorBytes()));
+                        name(inspection, file),
+                        summary(file.tensors().size(), file.tensorBytes()));
                 file.metadata()
                         .forEach(
                                 (key, value) ->
                                         out.printf(
-                                                "  # %s: %s%n", printable(key), printable(value)));
+                                                Locale.ROOT,
+                                                "  # %s: %s%n",
+                                                printable(key),
+                                                printable(value)));
                 for (var tensor : file.tensors().values()) {
                     out.printf(
+                            Locale.ROOT,
                             row,
                             printable(tensor.name()),
                             tensor.dtype(),
@@ -88,12 +95,14 @@ final class InspectCommand implements Callable<Integer> {
         if (inspection.parts().size() > 1) {
             for (var part : inspection.parts()) {
                 out.printf(
+                        Locale.ROOT,
                         "%s: %s%n",
                         part.name().isEmpty() ? "." : printable(part.name()),
                         summary(part.tensorCount(), part.tensorBytes()));
             }
         }
         out.printf(
+                Locale.ROOT,
                 "total: %s%s%n",
                 summary(inspection.tensorCount(), inspection.tensorBytes()),
                 inspection.bytesByDType().entrySet().stream()
@@ -107,8 +116,12 @@ final class InspectCommand implements Callable<Integer> {
     }
 
     private static String summary(int tensors, long bytes) {
-        return "%d %s, %s"
-                .formatted(tensors, tensors == 1 ? "tensor" : "tensors", ByteSize.format(bytes));
+        return String.format(
+                Locale.ROOT,
+                "%d %s, %s",
+                tensors,
+                tensors == 1 ? "tensor" : "tensors",
+                ByteSize.format(bytes));
     }
 
     /** The file as seen from the folder that was asked for. */

@@ -15,6 +15,7 @@ import java.nio.file.FileSystemException;
 import java.nio.file.FileSystemLoopException;
 import java.nio.file.NoSuchFileException;
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.function.Supplier;
 
@@ -54,6 +55,8 @@ public final class Main implements Runnable {
      * @param args the command line
      */
     public static void main(String[] args) {
+        // Our own text is the same in every locale; so is what picocli and the progress bar format.
+        Locale.setDefault(Locale.Category.FORMAT, Locale.ROOT);
         System.exit(run(writer(System.out), writer(System.err), args));
     }
 

@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
@@ -61,7 +62,7 @@ final class PackageCommand implements Callable<Integer> {
             bytes += Files.size(file);
         }
         Files.writeString(out.resolve("SHA256SUMS"), sums);
-        spec.commandLine().getOut().printf("%s%d bytes%n", sums, bytes);
+        spec.commandLine().getOut().printf(Locale.ROOT, "%s%d bytes%n", sums, bytes);
         spec.commandLine().getOut().flush();
         return 0;
     }

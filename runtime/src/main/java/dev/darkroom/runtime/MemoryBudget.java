@@ -5,6 +5,7 @@ import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalLong;
 
@@ -50,13 +51,15 @@ public record MemoryBudget(long available, String source) {
     public void require(long bytes, String what) {
         if (bytes > available) {
             throw new InsufficientMemoryException(
-                    "%s needs %s, but only %s are available (%s). Free some memory, or raise the limit with -D%s=SIZE."
-                            .formatted(
-                                    what,
-                                    ByteSize.format(bytes),
-                                    ByteSize.format(available),
-                                    source,
-                                    PROPERTY),
+                    String.format(
+                            Locale.ROOT,
+                            "%s needs %s, but only %s are available (%s). Free some memory, or"
+                                    + " raise the limit with -D%s=SIZE.",
+                            what,
+                            ByteSize.format(bytes),
+                            ByteSize.format(available),
+                            source,
+                            PROPERTY),
                     bytes,
                     available);
         }

@@ -5,6 +5,8 @@ import dev.darkroom.runtime.nn.Activation;
 
 import org.jspecify.annotations.Nullable;
 
+import java.util.Locale;
+
 /**
  * Options that diffusers' patch transformers share, in the old class {@code Transformer2DModel}
  * too.
@@ -56,19 +58,32 @@ public final class TransformerOptions {
             int heads, int headWidth, int channels, int layers, int sampleSize, int patchSize) {
         if (heads < 1 || headWidth < 1 || channels < 1 || layers < 1 || patchSize < 1) {
             throw new IllegalArgumentException(
-                    ("sizes must be at least 1: num_attention_heads %d, attention_head_dim %d,"
-                                    + " channels %d, num_layers %d, patch_size %d")
-                            .formatted(heads, headWidth, channels, layers, patchSize));
+                    String.format(
+                            Locale.ROOT,
+                            "sizes must be at least 1: num_attention_heads %d, attention_head_dim"
+                                    + " %d, channels %d, num_layers %d, patch_size %d",
+                            heads,
+                            headWidth,
+                            channels,
+                            layers,
+                            patchSize));
         }
         if ((long) heads * headWidth % 4 != 0) {
             throw new IllegalArgumentException(
-                    "num_attention_heads %d · attention_head_dim %d must be a multiple of 4"
-                            .formatted(heads, headWidth));
+                    String.format(
+                            Locale.ROOT,
+                            "num_attention_heads %d · attention_head_dim %d must be a multiple of"
+                                    + " 4",
+                            heads,
+                            headWidth));
         }
         if (sampleSize < patchSize) {
             throw new IllegalArgumentException(
-                    "sample_size %d must be at least patch_size %d"
-                            .formatted(sampleSize, patchSize));
+                    String.format(
+                            Locale.ROOT,
+                            "sample_size %d must be at least patch_size %d",
+                            sampleSize,
+                            patchSize));
         }
     }
 }

@@ -4,6 +4,7 @@ import dev.darkroom.models.config.ConfigReader;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Locale;
 
 /**
  * The shape of a T5 encoder.
@@ -37,9 +38,16 @@ public record T5Config(
     public T5Config {
         if (vocabSize < 1 || dModel < 1 || dKv < 1 || dFf < 1 || numLayers < 1 || numHeads < 1) {
             throw new IllegalArgumentException(
-                    ("T5 needs sizes of at least 1, not vocab_size %d, d_model %d, d_kv %d, d_ff"
-                                    + " %d, num_layers %d, num_heads %d")
-                            .formatted(vocabSize, dModel, dKv, dFf, numLayers, numHeads));
+                    String.format(
+                            Locale.ROOT,
+                            "T5 needs sizes of at least 1, not vocab_size %d, d_model %d, d_kv %d,"
+                                    + " d_ff %d, num_layers %d, num_heads %d",
+                            vocabSize,
+                            dModel,
+                            dKv,
+                            dFf,
+                            numLayers,
+                            numHeads));
         }
         if (relativeAttentionNumBuckets < 4 || relativeAttentionNumBuckets % 2 != 0) {
             throw new IllegalArgumentException(

@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * The parts of a {@code spiece.model} file that encoding and decoding need, as declared in
@@ -69,7 +70,7 @@ record SentencePieceModel(
     }
 
     static String bytePiece(int b) {
-        return "<0x%02X>".formatted(b);
+        return String.format(Locale.ROOT, "<0x%02X>", b);
     }
 
     /** Field numbers below are those of the .proto file; so are the defaults. */

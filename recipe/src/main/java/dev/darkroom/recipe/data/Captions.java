@@ -4,6 +4,7 @@ import dev.darkroom.recipe.data.Emoji.Name;
 
 import org.jspecify.annotations.Nullable;
 
+import java.util.Locale;
 import java.util.Set;
 import java.util.random.RandomGenerator;
 
@@ -73,6 +74,7 @@ public final class Captions {
             String wording, Name name, @Nullable Colour object, Colour background) {
         String bare = object == null ? name.words() : object.word() + " " + name.words();
         return String.format(
+                Locale.ROOT,
                 wording,
                 name.counted() ? withArticle(bare) : bare,
                 bare,

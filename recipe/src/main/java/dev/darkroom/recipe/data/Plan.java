@@ -8,6 +8,7 @@ import org.jspecify.annotations.Nullable;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Random;
 
@@ -133,7 +134,8 @@ record Plan(long seed, int variants, int recoloured) {
     private static Shot shot(Look look, Row row, Random random, int number) {
         Row named =
                 new Row(
-                        String.format("%05x-%03d.png", row.emoji().codePointAt(0), number),
+                        String.format(
+                                Locale.ROOT, "%05x-%03d.png", row.emoji().codePointAt(0), number),
                         row.text(),
                         row.emoji(),
                         row.name(),

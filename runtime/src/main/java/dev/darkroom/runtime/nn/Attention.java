@@ -8,6 +8,8 @@ import dev.darkroom.runtime.TensorScope;
 
 import org.jspecify.annotations.Nullable;
 
+import java.util.Locale;
+
 /**
  * Multi-head attention (Vaswani et al. 2017, "Attention Is All You Need") with diffusers' keys:
  * {@code to_q}, {@code to_k}, {@code to_v}, {@code to_out.0}.
@@ -35,8 +37,14 @@ public final class Attention extends Module {
         public Sizes {
             if (width < 1 || contextWidth < 1 || heads < 1 || headWidth < 1) {
                 throw new IllegalArgumentException(
-                        "attention needs sizes of at least 1, not width %d over %d, %d heads of %d"
-                                .formatted(width, contextWidth, heads, headWidth));
+                        String.format(
+                                Locale.ROOT,
+                                "attention needs sizes of at least 1, not width %d over %d, %d"
+                                        + " heads of %d",
+                                width,
+                                contextWidth,
+                                heads,
+                                headWidth));
             }
         }
 

@@ -6,6 +6,7 @@ import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.nn.WeightSource;
 
 import java.io.IOException;
+import java.util.Locale;
 import java.util.NoSuchElementException;
 import java.util.Set;
 
@@ -33,8 +34,13 @@ record CheckpointWeights(Safetensors checkpoint) implements WeightSource {
                 .orElseThrow(
                         () ->
                                 new UnsupportedOperationException(
-                                        "%s: libtorch has no tensors of %s, the dtype of %s"
-                                                .formatted(name(), dtype, Names.quote(key))));
+                                        String.format(
+                                                Locale.ROOT,
+                                                "%s: libtorch has no tensors of %s, the dtype of"
+                                                        + " %s",
+                                                name(),
+                                                dtype,
+                                                Names.quote(key))));
     }
 
     @Override

@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 
 /** The JSON of a header: every rule that holds for a tensor by itself. */
@@ -73,8 +74,12 @@ final class HeaderParser {
             if (token != JsonToken.VALUE_STRING) {
                 throw json.error(
                         Kind.NON_STRING_METADATA,
-                        "%s has %s under the key %s, but only strings are allowed"
-                                .formatted(METADATA, StrictJson.describe(token), Names.quote(key)));
+                        String.format(
+                                Locale.ROOT,
+                                "%s has %s under the key %s, but only strings are allowed",
+                                METADATA,
+                                StrictJson.describe(token),
+                                Names.quote(key)));
             }
             metadata.put(key, json.text());
         }
@@ -113,7 +118,8 @@ final class HeaderParser {
         if (offsets.size() < 2) {
             throw json.error(
                     Kind.OFFSET_COUNT,
-                    "data_offsets has %d numbers, not 2".formatted(offsets.size()));
+                    String.format(
+                            Locale.ROOT, "data_offsets has %d numbers, not 2", offsets.size()));
         }
         var sizes = Shape.of(shape.stream().mapToLong(Long::longValue).toArray());
         return checked(new Entry(dtype, sizes, offsets.get(0), offsets.get(1)));
@@ -141,7 +147,9 @@ final class HeaderParser {
         var numbers = new ArrayList<Long>();
         for (JsonToken token; (token = json.next()) != JsonToken.END_ARRAY; ) {
             if (numbers.size() == most) {
-                throw json.error(tooMany, "%s has more than %d numbers".formatted(field, most));
+                throw json.error(
+                        tooMany,
+                        String.format(Locale.ROOT, "%s has more than %d numbers", field, most));
             }
             numbers.add(json.number(token, field));
         }
@@ -153,7 +161,11 @@ final class HeaderParser {
         if (bytes < 0) {
             throw json.error(
                     Kind.BEGIN_AFTER_END,
-                    "its bytes begin at %d and end at %d".formatted(entry.begin(), entry.end()));
+                    String.format(
+                            Locale.ROOT,
+                            "its bytes begin at %d and end at %d",
+                            entry.begin(),
+                            entry.end()));
         }
         long bits;
         try {
@@ -161,19 +173,31 @@ final class HeaderParser {
         } catch (ArithmeticException e) {
             throw json.error(
                     Kind.SIZE_OVERFLOW,
-                    "the shape %s has more elements than can be counted".formatted(entry.shape()));
+                    String.format(
+                            Locale.ROOT,
+                            "the shape %s has more elements than can be counted",
+                            entry.shape()));
         }
         if (bits % 8 != 0) {
             throw json.error(
                     Kind.PARTIAL_BYTE,
-                    "%s of shape %s takes %d bits, which are not whole bytes"
-                            .formatted(entry.dtype(), entry.shape(), bits));
+                    String.format(
+                            Locale.ROOT,
+                            "%s of shape %s takes %d bits, which are not whole bytes",
+                            entry.dtype(),
+                            entry.shape(),
+                            bits));
         }
         if (bits / 8 != bytes) {
             throw json.error(
                     Kind.SIZE_MISMATCH,
-                    "%s of shape %s takes %d bytes, but data_offsets span %d"
-                            .formatted(entry.dtype(), entry.shape(), bits / 8, bytes));
+                    String.format(
+                            Locale.ROOT,
+                            "%s of shape %s takes %d bytes, but data_offsets span %d",
+                            entry.dtype(),
+                            entry.shape(),
+                            bits / 8,
+                            bytes));
         }
         return entry;
     }

@@ -1,6 +1,7 @@
 package dev.darkroom.runtime.safetensors;
 
 import java.util.Collection;
+import java.util.Locale;
 import java.util.stream.Collectors;
 
 /** Names out of files in messages: they may be anything, so they are quoted, escaped and cut. */
@@ -23,7 +24,7 @@ final class Names {
                                         Character.SURROGATE,
                                         Character.LINE_SEPARATOR,
                                         Character.PARAGRAPH_SEPARATOR ->
-                                        text.append(String.format("\\u%04x", c));
+                                        text.append(String.format(Locale.ROOT, "\\u%04x", c));
                                 default -> text.appendCodePoint(c);
                             }
                         });

@@ -12,6 +12,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
@@ -52,10 +53,11 @@ public final class Safetensors implements AutoCloseable {
                             Kind.DUPLICATE_ACROSS_SHARDS,
                             path,
                             tensor.name(),
-                            "it is in the shard %s and in the shard %s"
-                                    .formatted(
-                                            other.tensor.file().getFileName(),
-                                            tensor.file().getFileName()));
+                            String.format(
+                                    Locale.ROOT,
+                                    "it is in the shard %s and in the shard %s",
+                                    other.tensor.file().getFileName(),
+                                    tensor.file().getFileName()));
                 }
             }
         }
@@ -154,10 +156,12 @@ public final class Safetensors implements AutoCloseable {
         if (index.totalSize().orElse(bytes) != bytes) {
             LOG.log(
                     System.Logger.Level.WARNING,
-                    "{0}: total_size is {1}, but the shards hold {2} bytes of tensors",
-                    index.file(),
-                    index.totalSize().getAsLong(),
-                    bytes);
+                    String.format(
+                            Locale.ROOT,
+                            "%s: total_size is %d, but the shards hold %d bytes of tensors",
+                            index.file(),
+                            index.totalSize().getAsLong(),
+                            bytes));
         }
     }
 

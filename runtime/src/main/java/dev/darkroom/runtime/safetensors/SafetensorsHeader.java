@@ -14,6 +14,7 @@ import java.util.Collections;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 
 /**
@@ -101,12 +102,20 @@ public record SafetensorsHeader(
             what = "the header's length is 2^63 or more";
         } else if (length > MAX_BYTES) {
             kind = Kind.HEADER_TOO_LARGE;
-            what = "the header's length is %d, more than %d".formatted(length, MAX_BYTES);
+            what =
+                    String.format(
+                            Locale.ROOT,
+                            "the header's length is %d, more than %d",
+                            length,
+                            MAX_BYTES);
         } else if (LENGTH_BYTES + length > fileBytes) {
             kind = Kind.HEADER_BEYOND_FILE;
             what =
-                    "the header's length is %d, but only %d bytes follow it"
-                            .formatted(length, fileBytes - LENGTH_BYTES);
+                    String.format(
+                            Locale.ROOT,
+                            "the header's length is %d, but only %d bytes follow it",
+                            length,
+                            fileBytes - LENGTH_BYTES);
         } else {
             requireHeap(file, length);
             return;
@@ -124,11 +133,12 @@ public record SafetensorsHeader(
                     Kind.NOT_ENOUGH_MEMORY,
                     file,
                     null,
-                    "reading %s of JSON may take %s of Java heap, which has %s"
-                            .formatted(
-                                    ByteSize.format(length),
-                                    ByteSize.format(length * HEAP_PER_BYTE),
-                                    ByteSize.format(heap)));
+                    String.format(
+                            Locale.ROOT,
+                            "reading %s of JSON may take %s of Java heap, which has %s",
+                            ByteSize.format(length),
+                            ByteSize.format(length * HEAP_PER_BYTE),
+                            ByteSize.format(heap)));
         }
     }
 
@@ -151,16 +161,21 @@ public record SafetensorsHeader(
                         Kind.HOLE,
                         file,
                         name,
-                        "the %d bytes before it belong to no tensor"
-                                .formatted(entry.begin() - end));
+                        String.format(
+                                Locale.ROOT,
+                                "the %d bytes before it belong to no tensor",
+                                entry.begin() - end));
             }
             if (entry.begin() < end) {
                 throw new SafetensorsException(
                         Kind.OVERLAP,
                         file,
                         name,
-                        "it begins at %d, but the tensor before it ends at %d"
-                                .formatted(entry.begin(), end));
+                        String.format(
+                                Locale.ROOT,
+                                "it begins at %d, but the tensor before it ends at %d",
+                                entry.begin(),
+                                end));
             }
             end = entry.end();
             if (end > available) {
@@ -168,8 +183,11 @@ public record SafetensorsHeader(
                         Kind.BYTES_MISSING,
                         file,
                         name,
-                        "it ends at byte %d of the data, but the file has only %d"
-                                .formatted(end, available));
+                        String.format(
+                                Locale.ROOT,
+                                "it ends at byte %d of the data, but the file has only %d",
+                                end,
+                                available));
             }
             tensors.put(
                     name,
@@ -186,7 +204,10 @@ public record SafetensorsHeader(
                     Kind.BYTES_LEFT_OVER,
                     file,
                     null,
-                    "%d bytes behind the last tensor belong to none".formatted(available - end));
+                    String.format(
+                            Locale.ROOT,
+                            "%d bytes behind the last tensor belong to none",
+                            available - end));
         }
         return tensors;
     }

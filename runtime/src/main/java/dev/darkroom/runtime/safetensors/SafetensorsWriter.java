@@ -20,6 +20,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.UUID;
@@ -102,10 +103,13 @@ public final class SafetensorsWriter {
                                     .orElseThrow(
                                             () ->
                                                     new IllegalArgumentException(
-                                                            "tensor %s is %s, which safetensors files don't have; convert it first"
-                                                                    .formatted(
-                                                                            Names.quote(name),
-                                                                            tensor.dtype())));
+                                                            String.format(
+                                                                    Locale.ROOT,
+                                                                    "tensor %s is %s, which"
+                                                                        + " safetensors files don't"
+                                                                        + " have; convert it first",
+                                                                    Names.quote(name),
+                                                                    tensor.dtype())));
                     entries.add(new Entry(name, dtype, tensor));
                 });
         entries.sort(
@@ -139,7 +143,7 @@ public final class SafetensorsWriter {
                     .append(entry.dtype)
                     .append("\",\"shape\":")
                     .append(entry.tensor.shape().toString().replace(" ", ""))
-                    .append(",\"data_offsets\":[%d,%d]},".formatted(begin, end));
+                    .append(String.format(Locale.ROOT, ",\"data_offsets\":[%d,%d]},", begin, end));
             begin = end;
         }
         if (json.length() > 1) {
@@ -149,11 +153,13 @@ public final class SafetensorsWriter {
         int padded = Math.ceilDiv(bytes.length, ALIGNMENT) * ALIGNMENT;
         if (padded > SafetensorsHeader.MAX_BYTES) {
             throw new IllegalArgumentException(
-                    "the names of %d tensors make a header of %s, but readers accept no more than %d bytes"
-                            .formatted(
-                                    entries.size(),
-                                    ByteSize.format(padded),
-                                    SafetensorsHeader.MAX_BYTES));
+                    String.format(
+                            Locale.ROOT,
+                            "the names of %d tensors make a header of %s, but readers accept no"
+                                    + " more than %d bytes",
+                            entries.size(),
+                            ByteSize.format(padded),
+                            SafetensorsHeader.MAX_BYTES));
         }
         byte[] header = Arrays.copyOf(bytes, padded);
         Arrays.fill(header, bytes.length, padded, (byte) ' ');
@@ -182,7 +188,7 @@ public final class SafetensorsWriter {
                                 case '\t' -> json.append("\\t");
                                 default -> {
                                     if (c < 0x20) {
-                                        json.append("\\u%04x".formatted(c));
+                                        json.append(String.format(Locale.ROOT, "\\u%04x", c));
                                     } else {
                                         json.appendCodePoint(c);
                                     }
@@ -205,8 +211,12 @@ public final class SafetensorsWriter {
         long free = Files.getFileStore(folder).getUsableSpace();
         if (bytes > free) {
             throw new IOException(
-                    "%s needs %s on disk, but only %s are free in its folder"
-                            .formatted(file, ByteSize.format(bytes), ByteSize.format(free)));
+                    String.format(
+                            Locale.ROOT,
+                            "%s needs %s on disk, but only %s are free in its folder",
+                            file,
+                            ByteSize.format(bytes),
+                            ByteSize.format(free)));
         }
         return folder;
     }

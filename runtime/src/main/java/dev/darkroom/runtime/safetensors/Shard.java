@@ -21,6 +21,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileTime;
+import java.util.Locale;
 
 /** One opened file of a checkpoint. */
 final class Shard implements Closeable {
@@ -167,11 +168,12 @@ final class Shard implements Closeable {
             throw refusal(
                     Kind.NOT_ENOUGH_MEMORY,
                     stored,
-                    "reading it takes %s, but only %s are available (%s)"
-                            .formatted(
-                                    ByteSize.format(stored.bytes()),
-                                    ByteSize.format(budget.available()),
-                                    budget.source()));
+                    String.format(
+                            Locale.ROOT,
+                            "reading it takes %s, but only %s are available (%s)",
+                            ByteSize.format(stored.bytes()),
+                            ByteSize.format(budget.available()),
+                            budget.source()));
         }
     }
 

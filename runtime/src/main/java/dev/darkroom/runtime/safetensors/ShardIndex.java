@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
+import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalLong;
 import java.util.Set;
@@ -46,7 +47,8 @@ record ShardIndex(Path file, Map<String, String> weightMap, OptionalLong totalSi
                     Kind.HEADER_TOO_LARGE,
                     file,
                     null,
-                    "the index has %d bytes, more than %d".formatted(size, MAX_BYTES));
+                    String.format(
+                            Locale.ROOT, "the index has %d bytes, more than %d", size, MAX_BYTES));
         }
         SafetensorsHeader.requireHeap(file, 2 * size); // entries are smaller than a header's
         try (var json = new StrictJson(file, Files.readAllBytes(file), DEPTH)) {

@@ -19,6 +19,7 @@ import java.nio.CharBuffer;
 import java.nio.charset.CodingErrorAction;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.Locale;
 
 /**
  * One JSON document, token by token, under stricter rules than JSON's own: valid UTF-8 without a
@@ -177,10 +178,11 @@ final class StrictJson implements Closeable {
         var reason = e instanceof JsonProcessingException json ? json.getOriginalMessage() : "" + e;
         return error(
                 Kind.MALFORMED_JSON,
-                "the JSON is malformed at character %d (%s)"
-                        .formatted(
-                                parser.currentLocation().getCharOffset(),
-                                reason.lines().findFirst().orElse("")));
+                String.format(
+                        Locale.ROOT,
+                        "the JSON is malformed at character %d (%s)",
+                        parser.currentLocation().getCharOffset(),
+                        reason.lines().findFirst().orElse("")));
     }
 
     private void checkUtf8(byte[] text) throws SafetensorsException {
@@ -219,8 +221,10 @@ final class StrictJson implements Closeable {
             if (open != (unit >= 0 && Character.isLowSurrogate((char) unit))) {
                 throw error(
                         Kind.LONE_SURROGATE,
-                        "an escape at byte %d of the JSON is half a surrogate pair"
-                                .formatted(open ? i - 6 : i));
+                        String.format(
+                                Locale.ROOT,
+                                "an escape at byte %d of the JSON is half a surrogate pair",
+                                open ? i - 6 : i));
             }
             open = unit >= 0 && Character.isHighSurrogate((char) unit);
             if (escape) {

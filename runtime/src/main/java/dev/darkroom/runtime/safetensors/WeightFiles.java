@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * The weights of one part of a model, such as its transformer, as hubs lay them out.
@@ -77,8 +78,11 @@ public record WeightFiles(Path path, boolean isVariant) {
                 Kind.MISSING_FILE,
                 folder,
                 null,
-                "the folder has neither %s.safetensors nor %s.safetensors.index.json"
-                        .formatted(stem, stem));
+                String.format(
+                        Locale.ROOT,
+                        "the folder has neither %s.safetensors nor %s.safetensors.index.json",
+                        stem,
+                        stem));
     }
 
     private static void requireBareName(String name) {

@@ -2,6 +2,7 @@ package dev.darkroom.models.training.data;
 
 import dev.darkroom.models.pipeline.Picture;
 
+import java.util.Locale;
 import java.util.random.RandomGenerator;
 
 /**
@@ -88,8 +89,14 @@ public record Augmentation(String description, Change change) {
                 (picture, random) -> {
                     if (picture.width() < size || picture.height() < size) {
                         throw new IllegalArgumentException(
-                                "a picture of %d×%d pixels is too small for a crop of %d×%d"
-                                        .formatted(picture.width(), picture.height(), size, size));
+                                String.format(
+                                        Locale.ROOT,
+                                        "a picture of %d×%d pixels is too small for a crop of"
+                                                + " %d×%d",
+                                        picture.width(),
+                                        picture.height(),
+                                        size,
+                                        size));
                     }
                     int left = random.nextInt(picture.width() - size + 1);
                     int top = random.nextInt(picture.height() - size + 1);
@@ -117,8 +124,13 @@ public record Augmentation(String description, Change change) {
     public static Augmentation randomScaleShift(double smallest, double largest, double shift) {
         if (!(smallest > 0) || !(largest >= smallest) || !(shift >= 0) || !(shift < 1)) {
             throw new IllegalArgumentException(
-                    "randomScaleShift takes 0 < smallest ≤ largest and 0 ≤ shift < 1, not %s, %s, %s"
-                            .formatted(smallest, largest, shift));
+                    String.format(
+                            Locale.ROOT,
+                            "randomScaleShift takes 0 < smallest ≤ largest and 0 ≤ shift < 1, not"
+                                    + " %s, %s, %s",
+                            smallest,
+                            largest,
+                            shift));
         }
         return new Augmentation(
                 "randomScaleShift(" + smallest + "," + largest + "," + shift + ")",

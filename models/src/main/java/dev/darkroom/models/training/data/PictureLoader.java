@@ -10,6 +10,7 @@ import java.io.InterruptedIOException;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.concurrent.ConcurrentHashMap;
@@ -198,13 +199,14 @@ public final class PictureLoader implements AutoCloseable {
             Example example, Picture picture, Example other, Picture otherPicture) {
         return new DataException(
                 other.file(),
-                "%d×%d pixels, but %s of the same batch has %d×%d; bring them to one size"
-                        .formatted(
-                                otherPicture.width(),
-                                otherPicture.height(),
-                                example.file(),
-                                picture.width(),
-                                picture.height()),
+                String.format(
+                        Locale.ROOT,
+                        "%d×%d pixels, but %s of the same batch has %d×%d; bring them to one size",
+                        otherPicture.width(),
+                        otherPicture.height(),
+                        example.file(),
+                        picture.width(),
+                        picture.height()),
                 null);
     }
 

@@ -22,6 +22,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.NoSuchElementException;
 import java.util.stream.LongStream;
@@ -116,7 +117,7 @@ final class AutoencoderTask implements Task {
                         sheet.addAll(pictures(images));
                         sheet.addAll(pictures(back));
                     }
-                    Path png = folder.resolve("step-%06d.png".formatted(step));
+                    Path png = folder.resolve(String.format(Locale.ROOT, "step-%06d.png", step));
                     Sheets.write(sheet, sheet.size() / 2, png);
                 });
     }

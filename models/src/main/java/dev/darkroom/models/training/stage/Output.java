@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 
@@ -92,6 +93,6 @@ record Output(
                         .withThreads(Threads.count())
                         .withMapped(false),
                 conditioning instanceof ClassConditioning,
-                pictures.resolve("step-%06d.png".formatted(step)));
+                pictures.resolve(String.format(Locale.ROOT, "step-%06d.png", step)));
     }
 }
