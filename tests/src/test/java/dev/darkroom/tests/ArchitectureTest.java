@@ -5,6 +5,7 @@ import static com.tngtech.archunit.base.DescribedPredicate.not;
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.belongToAnyOf;
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage;
+import static com.tngtech.archunit.lang.conditions.ArchConditions.accessTargetWhere;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noMethods;
@@ -124,6 +125,16 @@ class ArchitectureTest {
                                         type ->
                                                 type.getPackage()
                                                         .isAnnotatedWith(NullMarked.class))))
+                .check(darkroom);
+    }
+
+    /** In Egypt {@code String.format("%d", 12)} is ١٢, in Turkey "ID".toLowerCase() is ıd. */
+    @Test
+    void nothingDependsOnTheLocale() {
+        noClasses()
+                .that()
+                .resideOutsideOfPackage(BINDINGS)
+                .should(accessTargetWhere(LocaleDependence.IN_A_CALL))
                 .check(darkroom);
     }
 
