@@ -27,7 +27,7 @@ class LauncherTest {
     private static final String BUILD =
             """
             #!/bin/sh
-            say() { printf '%s\\n' "$@"; sleep 1.3; }
+            say() { printf '%s\\n' "$@"; sleep 0.3; }
             say '[INFO] Scanning for projects...'
             say 'Downloading from central: https://example.org/org/apache/maven/plugins/a.jar'
             say 'Downloading from central: https://example.org/org/bytedeco/pytorch.jar'
@@ -38,6 +38,7 @@ class LauncherTest {
             say "-- Compiling Darkroom's native part for libtorch 2.10.0"
             say '[INFO] --- compiler:3.14.1:compile (default-compile) @ darkroom-runtime ---'
             say 'Downloading from central: https://example.org/org/apache/maven/plugins/b.jar'
+            sleep 4
             """;
 
     private static final String DONE =
