@@ -1,7 +1,10 @@
 /** Networks, tokenizers, samplers and pipelines of text-to-image latent diffusion. */
 module dev.darkroom.models {
     requires transitive dev.darkroom.runtime;
+    requires com.drew.metadata;
     requires com.fasterxml.jackson.databind;
+    requires image.webp.decoder;
+    requires java.xml;
     requires transitive java.desktop;
     requires static transitive org.jspecify;
 

@@ -9,14 +9,23 @@ import java.nio.file.Path;
 public final class DataException extends IOException {
     private static final long serialVersionUID = 1L;
 
-    DataException(Path file, String problem, @Nullable Exception cause) {
+    /**
+     * A problem of a file or folder.
+     *
+     * @param problem and, where it is not obvious, what helps
+     */
+    public DataException(Path file, String problem) {
+        this(file, problem, null);
+    }
+
+    DataException(Path file, String problem, @Nullable Throwable cause) {
         super(file + ": " + problem, cause);
     }
 
     /**
      * @param line from 1
      */
-    DataException(Path file, int line, String problem, @Nullable Exception cause) {
+    DataException(Path file, int line, String problem, @Nullable Throwable cause) {
         super(file + ", line " + line + ": " + problem, cause);
     }
 }

@@ -2,97 +2,151 @@ package dev.darkroom.models.training.data;
 
 import dev.darkroom.models.pipeline.Picture;
 
-import java.awt.color.ColorSpace;
-import java.awt.image.BufferedImage;
-import java.awt.image.Raster;
+import org.w3c.dom.NamedNodeMap;
+import org.w3c.dom.Node;
+
 import java.io.ByteArrayInputStream;
+import java.io.EOFException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.regex.Pattern;
 
-import javax.imageio.ImageIO;
+import javax.imageio.IIOException;
+import javax.imageio.ImageReader;
+import javax.imageio.metadata.IIOMetadata;
 import javax.imageio.stream.MemoryCacheImageInputStream;
 
-/** Decodes pictures, onto white where they are transparent. */
+/**
+ * Decodes pictures: upright, as their EXIF or XMP orientation says, and onto white where they are
+ * transparent. The pixels count as sRGB whatever colour profile a file holds, as they do for
+ * Pillow's {@code convert("RGB")}. What is cut off, damaged or unclear is refused.
+ */
 final class PictureFile {
-    private static final int WHITE = 255;
+    /** Pillow refuses larger ones too. */
+    private static final long MAX_PIXELS = 178_956_970;
+
+    /** Warnings after which decoders go on with grey pixels in place of what is lost. */
+    private static final Pattern DAMAGE = Pattern.compile("Corrupt JPEG data(?!: \\d+ extraneous)");
 
     private PictureFile() {}
 
     /**
      * Decodes a file.
      *
-     * @throws IOException that names the file, if it is missing or broken
+     * @throws DataException that names the file and says why it can't be read
      */
-    static Picture read(Path file) throws IOException {
-        byte[] bytes = bytes(file);
-        BufferedImage image;
+    static Picture read(Path file) throws DataException {
         try {
-            // A stream in memory: there is nothing to close if the decoder fails to.
-            image = ImageIO.read(new MemoryCacheImageInputStream(new ByteArrayInputStream(bytes)));
-        } catch (IOException | RuntimeException e) {
-            // The JDK's decoders meet broken files with any exception.
-            throw new DataException(file, "the picture is broken (" + e.getMessage() + ")", e);
-        }
-        if (image == null) {
-            throw new DataException(file, "this is no picture that can be read", null);
-        }
-        return image.getColorModel().getColorSpace().getType() == ColorSpace.TYPE_GRAY
-                ? grey(image)
-                : coloured(image);
-    }
-
-    private static byte[] bytes(Path file) throws IOException {
-        try {
-            return Files.readAllBytes(file);
+            byte[] bytes = Files.readAllBytes(file);
+            return decode(bytes, PictureFormat.of(bytes));
         } catch (NoSuchFileException e) {
             throw new DataException(file, "the picture is missing", e);
+        } catch (IOException | RuntimeException e) {
+            // Decoders meet broken files with any exception.
+            throw new DataException(file, "the picture can't be read: " + reason(e), e);
+        } catch (OutOfMemoryError e) {
+            throw new DataException(
+                    file, "the picture does not fit into Java's memory: raise -Xmx", e);
         }
     }
 
-    private static Picture coloured(BufferedImage image) {
-        int width = image.getWidth();
-        int height = image.getHeight();
-        var rgb = new byte[3 * width * height];
-        var row = new int[width];
-        for (int y = 0, at = 0; y < height; y++) {
-            image.getRGB(0, y, width, 1, row, 0, width);
-            for (int argb : row) {
-                int alpha = argb >>> 24;
-                rgb[at++] = onWhite(argb >> 16 & 0xff, alpha);
-                rgb[at++] = onWhite(argb >> 8 & 0xff, alpha);
-                rgb[at++] = onWhite(argb & 0xff, alpha);
+    private static String reason(Exception e) {
+        if (e instanceof EOFException || e.getCause() instanceof EOFException) {
+            return "it is cut off";
+        }
+        return e.getMessage() == null ? e.toString() : e.getMessage();
+    }
+
+    private static Picture decode(byte[] bytes, PictureFormat format) throws IOException {
+        Picture stored =
+                switch (format) {
+                    case JPEG -> jpeg(JpegFile.of(bytes));
+                    case PNG -> {
+                        PngFile.check(bytes);
+                        yield decode(format, bytes, reader -> Pixels.of(reader.read(0)));
+                    }
+                    case WEBP -> WebpFile.decode(bytes);
+                    case GIF -> decode(format, bytes, PictureFile::onScreen);
+                    case BMP -> decode(format, bytes, reader -> Pixels.of(reader.read(0)));
+                };
+        return Orientation.of(bytes, format).upright(stored);
+    }
+
+    private static Picture jpeg(JpegFile file) throws IOException {
+        return decode(
+                PictureFormat.JPEG,
+                file.plain(),
+                reader ->
+                        file.components() == 4
+                                ? Pixels.ofCmyk(reader.readRaster(0, null), file.isYcck())
+                                : Pixels.of(reader.read(0)));
+    }
+
+    /** The first frame of a GIF, where it lies on the screen. */
+    private static Picture onScreen(ImageReader reader) throws IOException {
+        NamedNodeMap screen = attributes(reader.getStreamMetadata(), "LogicalScreenDescriptor");
+        NamedNodeMap frame = attributes(reader.getImageMetadata(0), "ImageDescriptor");
+        int width = number(screen, "logicalScreenWidth");
+        int height = number(screen, "logicalScreenHeight");
+        requireSize(width, height);
+        return Pixels.onWhite(
+                Pixels.of(reader.read(0)),
+                width,
+                height,
+                number(frame, "imageLeftPosition"),
+                number(frame, "imageTopPosition"));
+    }
+
+    private static NamedNodeMap attributes(IIOMetadata metadata, String name) {
+        Node root = metadata.getAsTree(metadata.getNativeMetadataFormatName());
+        Node child = root.getFirstChild();
+        while (!child.getNodeName().equals(name)) {
+            child = child.getNextSibling();
+        }
+        return child.getAttributes();
+    }
+
+    private static int number(NamedNodeMap attributes, String name) {
+        return Integer.parseInt(attributes.getNamedItem(name).getNodeValue());
+    }
+
+    private interface Decoding {
+        Picture read(ImageReader reader) throws IOException;
+    }
+
+    private static Picture decode(PictureFormat format, byte[] bytes, Decoding decoding)
+            throws IOException {
+        ImageReader reader = format.reader();
+        try {
+            List<String> warnings = new ArrayList<>();
+            reader.addIIOReadWarningListener((source, warning) -> warnings.add(warning));
+            // A stream in memory: there is nothing to close, and no file of a cache
+            reader.setInput(new MemoryCacheImageInputStream(new ByteArrayInputStream(bytes)));
+            requireSize(reader.getWidth(0), reader.getHeight(0));
+            Picture picture = decoding.read(reader);
+            for (String warning : warnings) {
+                if (DAMAGE.matcher(warning).find()) {
+                    throw new IIOException("it is damaged: " + warning);
+                }
             }
+            return picture;
+        } finally {
+            reader.dispose();
         }
-        return new Picture(width, height, rgb);
     }
 
-    /** Java takes greys for linear light and would brighten them; files mean what sRGB means. */
-    private static Picture grey(BufferedImage image) {
-        int width = image.getWidth();
-        int height = image.getHeight();
-        Raster raster = image.getRaster();
-        int largest = (1 << image.getColorModel().getComponentSize(0)) - 1;
-        boolean transparent = raster.getNumBands() > 1;
-        var rgb = new byte[3 * width * height];
-        for (int y = 0, at = 0; y < height; y++) {
-            for (int x = 0; x < width; x++) {
-                int alpha = transparent ? eightBit(raster.getSample(x, y, 1), largest) : WHITE;
-                byte grey = onWhite(eightBit(raster.getSample(x, y, 0), largest), alpha);
-                rgb[at++] = grey;
-                rgb[at++] = grey;
-                rgb[at++] = grey;
-            }
+    static IIOException cutOff(byte[] file) {
+        return new IIOException("it is cut off after " + file.length + " bytes");
+    }
+
+    static void requireSize(int width, int height) throws IIOException {
+        if ((long) width * height > MAX_PIXELS) {
+            throw new IIOException(
+                    "it has " + width + "×" + height + " pixels, more than " + MAX_PIXELS);
         }
-        return new Picture(width, height, rgb);
-    }
-
-    private static int eightBit(int value, int largest) {
-        return (255 * value + largest / 2) / largest;
-    }
-
-    private static byte onWhite(int value, int alpha) {
-        return (byte) ((value * alpha + WHITE * (255 - alpha) + 127) / 255);
     }
 }

@@ -9,12 +9,7 @@ import dev.darkroom.models.pipeline.Picture;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
 
-import java.awt.image.BufferedImage;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashSet;
@@ -183,54 +178,5 @@ class AugmentationTest {
         assertThrows(
                 IllegalArgumentException.class, () -> Augmentation.randomScaleShift(1, 0.9, 0));
         assertThrows(IllegalArgumentException.class, () -> Augmentation.randomScaleShift(1, 1, 1));
-    }
-
-    // ---- Decoding ----
-
-    @ParameterizedTest
-    @CsvSource({
-        "255, 100, 100", // opaque
-        "0, 100, 255", // nothing but white
-        "51, 100, 224", // a fifth of it
-    })
-    void transparencyIsOnWhite(int alpha, int value, int expected) throws IOException {
-        var image = new BufferedImage(2, 1, BufferedImage.TYPE_INT_ARGB);
-        image.setRGB(1, 0, alpha << 24 | value << 16 | value << 8 | value);
-        TestPictures.write(folder.resolve("a.png"), image);
-        Picture read = PictureFile.read(folder.resolve("a.png"));
-        assertEquals(255, at(read, 0, 0, 0));
-        assertEquals(expected, at(read, 1, 0, 1));
-    }
-
-    @ParameterizedTest
-    @CsvSource({"TYPE_BYTE_GRAY, 1", "TYPE_USHORT_GRAY, 257"})
-    void greysKeepTheirValues(String type, int times) throws Exception {
-        var image = new BufferedImage(256, 1, BufferedImage.class.getField(type).getInt(null));
-        for (int x = 0; x < 256; x++) {
-            image.getRaster().setSample(x, 0, 0, times * x);
-        }
-        TestPictures.write(folder.resolve("a.png"), image);
-        Picture read = PictureFile.read(folder.resolve("a.png"));
-        for (int x = 0; x < 256; x++) {
-            assertEquals(x, at(read, x, 0, 2));
-        }
-    }
-
-    @Test
-    void aBrokenPictureIsNamed() throws IOException {
-        Path file = folder.resolve("a.png");
-        TestPictures.write(file, TestPictures.picture(1, 50, 50));
-        byte[] whole = Files.readAllBytes(file);
-        Files.write(file, Arrays.copyOf(whole, whole.length / 2));
-        assertBroken(file, "a.png: the picture is broken");
-        Files.write(file, new byte[10]);
-        assertBroken(file, "a.png: this is no picture that can be read");
-        Files.delete(file);
-        assertBroken(file, "a.png: the picture is missing");
-    }
-
-    private static void assertBroken(Path file, String problem) {
-        var refusal = assertThrows(DataException.class, () -> PictureFile.read(file));
-        assertTrue(refusal.getMessage().contains(problem), refusal.getMessage());
     }
 }
