@@ -3,7 +3,7 @@ package dev.darkroom.models.tokenizer;
 import java.util.function.IntPredicate;
 
 /** The two notions of white space that the references have. */
-final class Whitespace {
+public final class Whitespace {
     private Whitespace() {}
 
     /** Unicode's property White_Space: the {@code \s} of their regular expressions, and Rust's. */
@@ -22,7 +22,7 @@ final class Whitespace {
     }
 
     /** Python's {@code str.isspace}: the information separators too. */
-    static boolean isPython(int c) {
+    public static boolean isPython(int c) {
         return isUnicode(c) || (c >= 0x1C && c <= 0x1F);
     }
 
@@ -42,7 +42,8 @@ final class Whitespace {
         return text.substring(0, to);
     }
 
-    static String strip(String text, IntPredicate space) {
+    /** A text without the characters at its ends that are white. */
+    public static String strip(String text, IntPredicate space) {
         return stripTrailing(stripLeading(text, space), space);
     }
 }

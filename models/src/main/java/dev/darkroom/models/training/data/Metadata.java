@@ -11,8 +11,6 @@ import dev.darkroom.models.config.ConfigReader;
 
 import org.jspecify.annotations.Nullable;
 
-import java.io.IOException;
-import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
@@ -41,54 +39,52 @@ final class Metadata {
 
     private int line;
 
-    private Metadata(Path folder) {
-        this.folder = folder;
-        file = folder.resolve(NAME);
+    private Metadata(Path file) {
+        this.file = file;
+        folder = file.resolveSibling("");
     }
 
     /**
      * Reads all lines but blank ones.
      *
-     * @return by name within the folder, sorted
+     * @return by name within the file's folder, sorted
      */
-    static Map<String, Example> read(Path folder) throws IOException {
-        var metadata = new Metadata(folder);
-        for (String line : utf8(metadata.file).lines().toList()) {
+    static Map<String, Example> read(Path file, Problems problems) throws DataException {
+        var metadata = new Metadata(file);
+        boolean isEmpty = true;
+        for (String line : TextFile.read(file).lines().toList()) {
             metadata.line++;
             if (!line.isBlank()) {
-                metadata.add(line);
+                isEmpty = false;
+                try {
+                    metadata.add(line);
+                } catch (DataException e) {
+                    problems.add(e);
+                }
             }
         }
-        if (metadata.examples.isEmpty()) {
-            throw new DataException(metadata.file, "the file is empty", null);
+        if (isEmpty) {
+            problems.add(new DataException(file, "the file is empty"));
         }
         return metadata.examples;
     }
 
-    /** The text of a file. */
-    static String utf8(Path file) throws IOException {
-        try {
-            return Files.readString(file);
-        } catch (CharacterCodingException e) {
-            throw new DataException(file, "this is not text in UTF-8", e);
-        }
-    }
-
-    private void add(String text) throws DataException {
-        ObjectNode object = parse(text);
+    private void add(String line) throws DataException {
+        ObjectNode object = parse(line);
         String name = string(object, FILE_NAME);
-        String caption = string(object, TEXT);
+        String caption = stripped(TEXT, string(object, TEXT));
         var fields = new LinkedHashMap<String, String>();
         for (var each : object.properties()) {
             JsonNode value = each.getValue();
             if (!OWN.contains(each.getKey()) && !value.isNull()) {
-                fields.put(each.getKey(), value.isValueNode() ? value.asText() : value.toString());
+                String text = value.isValueNode() ? value.asText() : value.toString();
+                fields.put(each.getKey(), stripped(each.getKey(), text));
             }
         }
         Path place = inside(name);
         Path picture = folder.resolve(place);
         if (!PictureFolder.isPicture(picture)) {
-            throw error(name + " is no png, jpg, jpeg, bmp or gif", null);
+            throw error(name + " is no " + PictureFormat.NAMES, null);
         }
         if (!Files.isRegularFile(picture)) {
             throw error("there is no picture " + name, null);
@@ -118,10 +114,18 @@ final class Metadata {
         if (!value.isTextual()) {
             throw error(field + " must be a string, not " + value, null);
         }
-        if (value.textValue().isBlank()) {
+        return value.textValue();
+    }
+
+    private String stripped(String field, String text) throws DataException {
+        String stripped = TextFile.strip(text);
+        if (stripped.isEmpty()) {
             throw error(field + " is blank", null);
         }
-        return value.textValue();
+        if (!TextFile.isWellFormed(stripped)) {
+            throw error(field + " holds half of a character (a lone surrogate)", null);
+        }
+        return stripped;
     }
 
     /** The path of a name, from the folder, which does not leave it. */

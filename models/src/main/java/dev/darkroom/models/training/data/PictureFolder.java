@@ -2,6 +2,8 @@ package dev.darkroom.models.training.data;
 
 import dev.darkroom.models.training.run.Hashes;
 
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -20,20 +22,26 @@ import java.util.stream.Stream;
  *       the folder or a folder inside, {@code text} its caption; other fields are kept. Pictures
  *       that it does not name are left out.
  *   <li>beside each picture {@code NAME.png} its caption in {@code NAME.txt}, without white space
- *       around it; no folders inside.
+ *       around it; no folders inside. Small and capital letters count as the same where no name is
+ *       exactly that.
  * </ul>
  *
- * Pictures are PNG, JPEG, BMP or GIF (of which the first frame counts). They are not opened yet.
+ * Texts are UTF-8, or UTF-16 with a byte order mark. Pictures are PNG, JPEG, WebP, BMP or GIF (of
+ * which the first frame counts). They are not opened yet. Hidden files, such as {@code ._cat.png},
+ * are ignored.
  */
 public final class PictureFolder {
-    private static final Set<String> FORMATS = Set.of("png", "jpg", "jpeg", "bmp", "gif");
+    /** How pictures are decoded: another number where the same file gives other pixels. */
+    private static final String DECODING = "2";
 
     private final Path folder;
     private final Map<String, Example> examples;
+    private final List<Path> leftOut;
 
-    private PictureFolder(Path folder, Map<String, Example> examples) {
+    private PictureFolder(Path folder, Map<String, Example> examples, List<Path> leftOut) {
         this.folder = folder;
         this.examples = examples;
+        this.leftOut = leftOut;
     }
 
     /**
@@ -44,97 +52,123 @@ public final class PictureFolder {
      * @throws IOException if something can't be read
      */
     public static PictureFolder open(Path folder) throws IOException {
+        return open(folder, Problems.THROW);
+    }
+
+    /** Lists a folder; what is wrong with one picture or caption leaves out that one. */
+    static PictureFolder open(Path folder, Problems problems) throws IOException {
         if (!Files.isDirectory(folder)) {
             throw new DataException(
                     folder,
-                    Files.exists(folder) ? "this is not a folder" : "there is no such folder",
-                    null);
+                    Files.exists(folder) ? "this is not a folder" : "there is no such folder");
         }
-        List<Path> pictures = pictures(folder);
+        List<Path> files = files(folder);
+        List<Path> pictures = files.stream().filter(PictureFolder::isPicture).toList();
+        var texts = new CaptionFiles(files);
+        Path metadata = metadata(files);
+        Map<String, Example> examples =
+                metadata == null
+                        ? fromTexts(folder, pictures, texts, problems)
+                        : fromMetadata(metadata, pictures, texts, problems);
+        Set<Path> used = texts.used();
+        if (metadata == null) {
+            used.addAll(pictures);
+        } else {
+            examples.values().forEach(example -> used.add(example.file()));
+        }
         return new PictureFolder(
                 folder,
-                Files.exists(folder.resolve(Metadata.NAME))
-                        ? fromMetadata(folder, pictures)
-                        : fromTexts(folder, pictures));
+                examples,
+                files.stream()
+                        .filter(file -> !used.contains(file) && !file.equals(metadata))
+                        .toList());
     }
 
-    private static List<Path> pictures(Path folder) throws IOException {
+    /** The files of a folder but those that systems leave in any folder, sorted. */
+    private static List<Path> files(Path folder) throws IOException {
         try (Stream<Path> files = Files.list(folder)) {
-            return files.filter(PictureFolder::isPicture).sorted().toList();
+            return files.filter(file -> !Files.isDirectory(file) && !isOfSystem(file))
+                    .sorted()
+                    .toList();
         }
+    }
+
+    /** macOS's {@code ._cat.png} and {@code .DS_Store}, and Windows' {@code Thumbs.db}. */
+    private static boolean isOfSystem(Path file) {
+        String name = file.getFileName().toString().toLowerCase(Locale.ROOT);
+        return name.startsWith(".") || name.equals("thumbs.db") || name.equals("desktop.ini");
     }
 
     static boolean isPicture(Path file) {
         String name = file.getFileName().toString();
         int dot = name.lastIndexOf('.');
-        return dot > 0 && FORMATS.contains(name.substring(dot + 1).toLowerCase(Locale.ROOT));
+        return !isOfSystem(file)
+                && dot > 0
+                && PictureFormat.EXTENSIONS.contains(
+                        name.substring(dot + 1).toLowerCase(Locale.ROOT));
     }
 
-    private static Map<String, Example> fromMetadata(Path folder, List<Path> pictures)
-            throws IOException {
+    private static @Nullable Path metadata(List<Path> files) throws DataException {
+        List<Path> named =
+                files.stream()
+                        .filter(
+                                file ->
+                                        file.getFileName()
+                                                .toString()
+                                                .equalsIgnoreCase(Metadata.NAME))
+                        .toList();
+        if (named.size() > 1) {
+            throw new DataException(
+                    named.getFirst(),
+                    "there is also " + named.get(1).getFileName() + "; delete one of them");
+        }
+        return named.isEmpty() ? null : named.getFirst();
+    }
+
+    private static Map<String, Example> fromMetadata(
+            Path metadata, List<Path> pictures, CaptionFiles texts, Problems problems)
+            throws DataException {
         for (Path picture : pictures) {
-            if (Files.exists(text(picture))) {
+            if (texts.has(picture)) {
                 throw new DataException(
-                        folder.resolve(Metadata.NAME),
+                        metadata,
                         "there is also "
-                                + text(picture).getFileName()
-                                + ": captions come from one or the other; delete one of them",
-                        null);
+                                + texts.take(picture).getFileName()
+                                + ": captions come from one or the other; delete one of them");
             }
         }
-        return Metadata.read(folder);
+        return Metadata.read(metadata, problems);
     }
 
-    private static Map<String, Example> fromTexts(Path folder, List<Path> pictures)
-            throws IOException {
+    private static Map<String, Example> fromTexts(
+            Path folder, List<Path> pictures, CaptionFiles texts, Problems problems)
+            throws DataException {
         if (pictures.isEmpty()) {
             throw new DataException(
                     folder,
                     "there is neither a "
                             + Metadata.NAME
-                            + " nor a picture (png, jpg, jpeg, bmp or gif) with its caption in a"
-                            + " .txt file beside it",
-                    null);
+                            + " nor a picture ("
+                            + PictureFormat.NAMES
+                            + ") with its caption in a .txt file beside it");
         }
         var examples = new TreeMap<String, Example>();
-        var texts = new TreeMap<Path, Path>();
         for (Path picture : pictures) {
-            Path text = text(picture);
-            if (!Files.exists(text)) {
-                throw new DataException(
-                        picture,
-                        "its caption is missing: there is neither a "
-                                + text.getFileName()
-                                + " nor a "
-                                + Metadata.NAME,
-                        null);
+            try {
+                String caption = caption(texts.take(picture));
+                examples.put(
+                        picture.getFileName().toString(), new Example(picture, caption, Map.of()));
+            } catch (DataException e) {
+                problems.add(e);
             }
-            Path other = texts.put(text, picture);
-            if (other != null) {
-                throw new DataException(
-                        picture,
-                        "its caption, "
-                                + text.getFileName()
-                                + ", is already that of "
-                                + other.getFileName(),
-                        null);
-            }
-            examples.put(
-                    picture.getFileName().toString(),
-                    new Example(picture, caption(text), Map.of()));
         }
         return examples;
     }
 
-    private static Path text(Path picture) {
-        String name = picture.getFileName().toString();
-        return picture.resolveSibling(name.substring(0, name.lastIndexOf('.')) + ".txt");
-    }
-
-    private static String caption(Path text) throws IOException {
-        String caption = Metadata.utf8(text).strip();
+    private static String caption(Path text) throws DataException {
+        String caption = TextFile.strip(TextFile.read(text));
         if (caption.isEmpty()) {
-            throw new DataException(text, "the caption is empty", null);
+            throw new DataException(text, "the caption is empty");
         }
         return caption;
     }
@@ -147,6 +181,11 @@ public final class PictureFolder {
     /** All pictures, sorted by their names within the folder. */
     public List<Example> examples() {
         return List.copyOf(examples.values());
+    }
+
+    /** Files beside the pictures that nothing is made of, sorted. */
+    public List<Path> leftOut() {
+        return leftOut;
     }
 
     /** The distinct captions, sorted. */
@@ -162,6 +201,7 @@ public final class PictureFolder {
      */
     public String fingerprint() throws IOException {
         var digest = Hashes.sha256();
+        Hashes.update(digest, DECODING);
         for (var each : examples.entrySet()) {
             Example example = each.getValue();
             Hashes.update(digest, each.getKey(), example.caption());

@@ -1,5 +1,6 @@
 package dev.darkroom.models.training.stage;
 
+import dev.darkroom.models.tokenizer.Whitespace;
 import dev.darkroom.models.training.data.PictureFolder;
 import dev.darkroom.models.training.data.TextCache.Texts;
 import dev.darkroom.runtime.DType;
@@ -33,9 +34,12 @@ interface Captions extends AutoCloseable {
      * The captions of a data set's examples, in their order, as PixArt's pipelines read prompts.
      */
     static List<String> of(PictureFolder data) {
-        return data.examples().stream()
-                .map(example -> example.caption().toLowerCase(Locale.ROOT).strip())
-                .toList();
+        return data.examples().stream().map(example -> prepared(example.caption())).toList();
+    }
+
+    /** A caption as PixArt's pipelines read prompts. */
+    static String prepared(String caption) {
+        return Whitespace.strip(caption.toLowerCase(Locale.ROOT), Whitespace::isPython);
     }
 
     @Override
