@@ -2,7 +2,9 @@ package dev.darkroom.cli;
 
 import dev.darkroom.cli.TrainProgress.Display;
 import dev.darkroom.models.pipeline.CancelledException;
+import dev.darkroom.models.training.data.CacheListener;
 import dev.darkroom.models.training.run.Trainer;
+import dev.darkroom.models.training.stage.DryRun;
 import dev.darkroom.models.training.stage.Stage;
 import dev.darkroom.runtime.Threads;
 
@@ -69,6 +71,13 @@ final class TrainCommand implements Callable<Integer> {
     private @Nullable Path out;
 
     @Option(
+            names = "--dry-run",
+            description =
+                    "Read all pictures and captions, print what there is and what is broken, and"
+                            + " train nothing. Exits with 1 if anything is broken.")
+    private boolean dryRun;
+
+    @Option(
             names = "--threads",
             paramLabel = "N",
             description = "Native threads; without it, libtorch's choice.")
@@ -85,6 +94,9 @@ final class TrainCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         Path folder = out == null ? besideConfig() : out;
         Stage described = Stage.read(stage, config, data);
+        if (dryRun) {
+            return report(described);
+        }
         if (threads > 0) {
             Threads.set(threads);
         }
@@ -96,6 +108,32 @@ final class TrainCommand implements Callable<Integer> {
             }
         }
         return ExitCode.OK;
+    }
+
+    private int report(Stage described) throws IOException {
+        PrintWriter out = spec.commandLine().getOut();
+        PrintWriter err = spec.commandLine().getErr();
+        DryRun read;
+        try (var bar = new Progress("reading", err)) {
+            boolean isShown = Display.of(quiet) == Display.BAR;
+            read =
+                    described.dryRun(
+                            new CacheListener() {
+                                @Override
+                                public void encoded(long done, long total) {
+                                    if (isShown) {
+                                        bar.show(done, total);
+                                    }
+                                }
+                            });
+        }
+        if (!quiet) {
+            DryRunReport.found(read).forEach(out::println);
+            out.flush();
+        }
+        DryRunReport.problems(read).forEach(err::println);
+        err.flush();
+        return read.problems().isEmpty() ? ExitCode.OK : ExitCode.SOFTWARE;
     }
 
     private static Trainer.End run(Stage stage, Path folder, TrainProgress progress)

@@ -12,6 +12,9 @@ import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
 
 import javax.imageio.ImageIO;
 
@@ -104,6 +107,78 @@ class TrainCommandTest {
                 "vae",
                 "--config",
                 fine,
+                "--data",
+                data);
+    }
+
+    private Run dryRun(String stage, Path config, Object... more) {
+        List<Object> arguments =
+                new ArrayList<>(
+                        List.of("train", stage, "--config", config, "--data", data, "--dry-run"));
+        arguments.addAll(List.of(more));
+        return Run.darkroom(arguments.toArray());
+    }
+
+    @Test
+    void aDryRunReadsEverythingAndWritesNothing() throws IOException {
+        Path config = config("vae.json", VAE);
+        ImageIO.write(
+                new BufferedImage(20, 9, BufferedImage.TYPE_INT_RGB),
+                "png",
+                data.resolve("bird.png").toFile());
+        Files.writeString(data.resolve("bird.txt"), "\ufeffa bird\n of  night ");
+        Files.writeString(data.resolve("notes.md"), "why");
+        Run run = dryRun("vae", config);
+        assertEquals("", run.err());
+        assertEquals(
+                """
+                pictures: 3, from 8×8 to 20×9, most often 8×8 (2)
+                captions: 3 different
+                  bird.png: a bird of night
+                  cat.png: a cat in the dark
+                  dog.png: a dog in the dark
+                left out: 1 file, such as notes.md
+                """,
+                run.out());
+        assertEquals(0, run.exit());
+        assertFalse(Files.exists(folder.resolve("vae")));
+        assertEquals("", dryRun("vae", config, "--quiet").out());
+    }
+
+    @Test
+    void aDryRunNamesTheFirstTenProblemsAndCountsAll() throws IOException {
+        for (int i = 10; i < 22; i++) {
+            Files.write(data.resolve("p" + i + ".jpg"), new byte[] {(byte) 0xff, (byte) 0xd8, -1});
+            Files.writeString(data.resolve("p" + i + ".txt"), "broken");
+        }
+        Files.delete(data.resolve("cat.txt"));
+        Path config = config("words.json", "{\"vocabularySize\": 30}");
+        Run run = dryRun("tokenizer", config);
+        assertEquals(1, run.exit());
+        String err = run.err();
+        assertTrue(err.startsWith("can't be trained on: 13 files\n"), err);
+        assertTrue(err.contains("cat.png: its caption is missing"), err);
+        assertTrue(
+                err.contains("p18.jpg: the picture can't be read: it is cut off after 3 bytes"),
+                err);
+        assertFalse(err.contains("p19.jpg"), err);
+        assertTrue(err.endsWith("  and 3 more\n"), err);
+        assertTrue(run.out().startsWith("pictures: 1, of 8×8\n"), run.out());
+        assertFalse(Files.exists(folder.resolve("words")));
+    }
+
+    @Test
+    void aPictureThatIsFoundBrokenInTheMiddleIsNamed() throws IOException {
+        Path config = config("vae.json", VAE);
+        byte[] png = Files.readAllBytes(data.resolve("dog.png"));
+        Files.write(data.resolve("dog.png"), Arrays.copyOf(png, png.length / 2));
+        assertRefused(
+                1,
+                "dog.png: the picture can't be read: it is cut off after " + png.length / 2,
+                "train",
+                "vae",
+                "--config",
+                config,
                 "--data",
                 data);
     }

@@ -12,16 +12,34 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Base64;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 
 /** Tests run on the class path; here Darkroom runs as modules, with natives on the class path. */
 class ModulePathTest {
     private static final List<String> MODULES =
-            List.of("jackson-", "picocli", "progressbar", "jline", "xchart", "jspecify");
+            List.of(
+                    "jackson-",
+                    "picocli",
+                    "progressbar",
+                    "jline",
+                    "xchart",
+                    "jspecify",
+                    "image-webp-decoder",
+                    "metadata-extractor",
+                    "xmpcore");
 
-    @Test
-    void theDoctorFindsLibtorchFromNamedModules(@TempDir Path folder) throws Exception {
+    /** Lossy, of 3×2 pixels, to be turned by a quarter. */
+    private static final String WEBP =
+            "UklGRmwAAABXRUJQVlA4WAoAAAAIAAAAAgAAAQAAVlA4ICwAAACQAQCdASoDAAIAAsBMJaACdLoAA5gA/uwmX6FG"
+                + "yiVS/+k2f8TZ/xNnzaAAAEVYSUYaAAAATU0AKgAAAAgAAQESAAMAAAABAAYAAAAAAAA=";
+
+    @TempDir private Path folder;
+
+    private record Run(int exit, String out, String err) {}
+
+    private Run darkroom(String... arguments) throws Exception {
         List<String> modules = new ArrayList<>();
         List<String> natives = new ArrayList<>();
         for (String entry : System.getProperty("java.class.path").split(File.pathSeparator)) {
@@ -35,8 +53,9 @@ class ModulePathTest {
         }
         Path out = folder.resolve("out");
         Path err = folder.resolve("err");
-        Process java =
-                new ProcessBuilder(
+        List<String> command =
+                new ArrayList<>(
+                        List.of(
                                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                                 "--enable-native-access=dev.darkroom.runtime,dev.darkroom.bindings",
                                 "--module-path",
@@ -44,17 +63,45 @@ class ModulePathTest {
                                 "--class-path",
                                 String.join(File.pathSeparator, natives),
                                 "--module",
-                                "dev.darkroom.cli/dev.darkroom.cli.Main",
-                                "doctor")
+                                "dev.darkroom.cli/dev.darkroom.cli.Main"));
+        command.addAll(List.of(arguments));
+        Process java =
+                new ProcessBuilder(command)
                         .redirectOutput(out.toFile())
                         .redirectError(err.toFile())
                         .start();
         java.getOutputStream().close();
         assertTrue(java.waitFor(120, TimeUnit.SECONDS));
+        return new Run(java.exitValue(), text(out), text(err));
+    }
 
-        assertEquals("", text(err));
-        assertEquals(0, java.exitValue(), text(out));
-        assertTrue(text(out).contains("Darkroom can run here."), text(out));
+    @Test
+    void theDoctorFindsLibtorchFromNamedModules() throws Exception {
+        Run run = darkroom("doctor");
+        assertEquals("", run.err());
+        assertEquals(0, run.exit(), run.out());
+        assertTrue(run.out().contains("Darkroom can run here."), run.out());
+    }
+
+    /** Their reader and that of their metadata are libraries without module descriptors. */
+    @Test
+    void picturesAreReadFromNamedModules() throws Exception {
+        Path data = Files.createDirectories(folder.resolve("data"));
+        Files.write(data.resolve("red.webp"), Base64.getDecoder().decode(WEBP));
+        Files.writeString(data.resolve("red.txt"), "red");
+        Path config = Files.writeString(folder.resolve("words.json"), "{\"vocabularySize\": 30}");
+        Run run =
+                darkroom(
+                        "train",
+                        "tokenizer",
+                        "--config",
+                        config.toString(),
+                        "--data",
+                        data.toString(),
+                        "--dry-run");
+        assertEquals("", run.err());
+        assertEquals(0, run.exit());
+        assertTrue(run.out().startsWith("pictures: 1, of 2×3\n"), run.out());
     }
 
     private static boolean isModule(Path path) {

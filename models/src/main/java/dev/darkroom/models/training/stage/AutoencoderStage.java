@@ -1,6 +1,7 @@
 package dev.darkroom.models.training.stage;
 
 import dev.darkroom.models.config.ConfigReader;
+import dev.darkroom.models.training.data.CacheListener;
 import dev.darkroom.models.training.data.PictureFolder;
 import dev.darkroom.models.training.objective.AutoencoderLoss;
 import dev.darkroom.models.training.run.RunListener;
@@ -112,5 +113,10 @@ record AutoencoderStage(
                             listener)
                     .run(task);
         }
+    }
+
+    @Override
+    public DryRun dryRun(CacheListener listener) throws IOException {
+        return DryRun.of(data, listener);
     }
 }

@@ -8,7 +8,7 @@ import dev.darkroom.models.t5.T5Config;
 import dev.darkroom.models.t5.T5Encoder;
 import dev.darkroom.models.tokenizer.Tokenizer;
 import dev.darkroom.models.tokenizer.Tokenizers;
-import dev.darkroom.models.training.data.Example;
+import dev.darkroom.models.training.data.CacheListener;
 import dev.darkroom.models.training.data.PictureFolder;
 import dev.darkroom.models.training.objective.Objective;
 import dev.darkroom.models.training.run.RunListener;
@@ -23,6 +23,7 @@ import org.jspecify.annotations.Nullable;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 
 /**
@@ -126,6 +127,13 @@ record DiffusionStage(
         }
     }
 
+    @Override
+    public DryRun dryRun(CacheListener listener) throws IOException {
+        return text == null
+                ? DryRun.ofClasses(latents.folder(), new ClassLabels(classField), listener)
+                : DryRun.ofCaptions(latents.folder(), text.tokenizer(), text.places(), listener);
+    }
+
     private DenoisingTask task(LatentData data, Conditioning conditioning, Module network) {
         network.train();
         Map<String, Module> trained = new LinkedHashMap<>();
@@ -150,7 +158,7 @@ record DiffusionStage(
         fill(json, "out_channels", channels);
         fill(json, "sample_size", data.latentSize());
         if (text == null) {
-            var labels = folder.examples().stream().map(this::label).toList();
+            List<String> labels = new ClassLabels(classField).of(folder.examples());
             return new ClassConditioning(json, labels, config.device());
         }
         ObjectNode encoder = HubFolder.object(text.encoder());
@@ -180,18 +188,6 @@ record DiffusionStage(
                         drawn,
                         Captions.of(folder),
                         text.places()));
-    }
-
-    private String label(Example example) {
-        if (classField == null) {
-            return example.caption();
-        }
-        String label = example.fields().get(classField);
-        if (label == null) {
-            throw new IllegalArgumentException(
-                    example.file() + " has no field " + classField + ", which names its class");
-        }
-        return label;
     }
 
     private static void fill(ObjectNode json, String key, int value) {

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 
 import dev.darkroom.models.config.ConfigReader;
 import dev.darkroom.models.diffusion.SamplerSpec;
+import dev.darkroom.models.training.data.CacheListener;
 import dev.darkroom.models.training.data.PictureFolder;
 import dev.darkroom.models.training.lora.Lora;
 import dev.darkroom.models.training.lora.LoraConfig;
@@ -157,6 +158,11 @@ record DistillationStage(
             return new Trainer(out, config.identity(identity), config.runOptions(), listener)
                     .run(task);
         }
+    }
+
+    @Override
+    public DryRun dryRun(CacheListener listener) throws IOException {
+        return teacher.dryRun(latents.folder(), listener);
     }
 
     /** A student that begins as its teacher: what only it has is drawn, as zero. */

@@ -1,6 +1,7 @@
 package dev.darkroom.models.training.stage;
 
 import dev.darkroom.models.config.ConfigReader;
+import dev.darkroom.models.training.data.CacheListener;
 import dev.darkroom.models.training.data.PictureFolder;
 import dev.darkroom.models.training.lora.Lora;
 import dev.darkroom.models.training.lora.LoraConfig;
@@ -66,6 +67,11 @@ record LoraStage(
             return new Trainer(out, config.identity(identity), config.runOptions(), listener)
                     .run(task);
         }
+    }
+
+    @Override
+    public DryRun dryRun(CacheListener listener) throws IOException {
+        return base.dryRun(latents.folder(), listener);
     }
 
     private DenoisingTask task(

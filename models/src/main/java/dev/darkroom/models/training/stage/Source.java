@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 
 import dev.darkroom.models.config.ConfigReader;
 import dev.darkroom.models.diffusion.SamplerSpec;
+import dev.darkroom.models.training.data.CacheListener;
 import dev.darkroom.models.training.data.PictureFolder;
 import dev.darkroom.models.training.run.RunListener;
 import dev.darkroom.runtime.DType;
@@ -73,6 +74,11 @@ record Source(Path folder, ObjectNode index, SamplerSpec sampler, int places) {
                             + " is needed");
         }
         return new CaptionConditioning(json, FrozenCaptions.read(this, data, cache, listener));
+    }
+
+    /** Reads what its text encoder would be given. */
+    DryRun dryRun(Path data, CacheListener listener) throws IOException {
+        return DryRun.ofCaptions(data, part("tokenizer"), places, listener);
     }
 
     /** Its network, in memory of its own. */

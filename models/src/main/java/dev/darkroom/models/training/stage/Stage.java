@@ -1,6 +1,7 @@
 package dev.darkroom.models.training.stage;
 
 import dev.darkroom.models.config.ConfigReader;
+import dev.darkroom.models.training.data.CacheListener;
 import dev.darkroom.models.training.run.RunListener;
 import dev.darkroom.models.training.run.Trainer.End;
 
@@ -91,4 +92,13 @@ public interface Stage {
      * @throws IOException if data can't be read or results can't be written
      */
     End run(Path out, RunListener listener) throws IOException;
+
+    /**
+     * Reads all pictures and captions as a run would, and neither trains nor writes.
+     *
+     * @param listener is told how many pictures are read
+     * @throws dev.darkroom.models.pipeline.CancelledException if the listener asked for it
+     * @throws IOException if there is no data at all, or a tokenizer can't be read
+     */
+    DryRun dryRun(CacheListener listener) throws IOException;
 }

@@ -2,6 +2,7 @@ package dev.darkroom.models.training.stage;
 
 import dev.darkroom.models.config.ConfigReader;
 import dev.darkroom.models.tokenizer.UnigramTrainer;
+import dev.darkroom.models.training.data.CacheListener;
 import dev.darkroom.models.training.data.PictureFolder;
 import dev.darkroom.models.training.run.RunListener;
 import dev.darkroom.models.training.run.Trainer.End;
@@ -35,5 +36,10 @@ record TokenizerStage(Path data, UnigramTrainer.Options options) implements Stag
                 .train(PictureFolder.open(data).captions())
                 .save(out.resolve(PART));
         return End.FINISHED;
+    }
+
+    @Override
+    public DryRun dryRun(CacheListener listener) throws IOException {
+        return DryRun.of(data, listener);
     }
 }

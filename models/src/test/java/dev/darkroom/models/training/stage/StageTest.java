@@ -3,12 +3,14 @@ package dev.darkroom.models.training.stage;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.darkroom.models.pipeline.Pipeline;
 import dev.darkroom.models.pipeline.PipelineOptions;
 import dev.darkroom.models.pipeline.SampleRequest;
+import dev.darkroom.models.training.data.CacheListener;
 import dev.darkroom.models.training.lora.LoraConfig;
 import dev.darkroom.models.training.run.RunListener;
 import dev.darkroom.models.training.run.StepReport;
@@ -30,6 +32,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 
 import javax.imageio.ImageIO;
@@ -127,6 +130,55 @@ class StageTest {
             assertEquals(16, picture.width());
             assertEquals(16, picture.height());
         }
+    }
+
+    private static DryRun dryRun(Stage.Kind kind, String config) throws IOException {
+        long live = Memory.liveTensors();
+        DryRun read = stage(kind, "dry", config).dryRun(CacheListener.NONE);
+        assertEquals(live, Memory.liveTensors());
+        assertFalse(Files.exists(root.resolve("dry")));
+        assertEquals(List.of(), read.problems());
+        assertEquals(9, read.data().examples().size());
+        assertEquals(9, read.captions());
+        return read;
+    }
+
+    @Test
+    void everyStageHasADryRun() throws IOException {
+        for (Stage.Kind kind : Stage.Kind.values()) {
+            DryRun read =
+                    switch (kind) {
+                        case TOKENIZER -> dryRun(kind, "{'vocabularySize': 60}");
+                        case VAE -> dryRun(kind, autoencoder());
+                        case DIFFUSION -> dryRun(kind, diffusion(6));
+                        case DISTILL -> dryRun(kind, "{'teacher': 'teacher', 'captionTokens': 4}");
+                        case LORA -> dryRun(kind, "{'base': 'teacher', 'captionTokens': 100}");
+                    };
+            DryRun.Tokens tokens = read.tokens();
+            switch (kind) {
+                case TOKENIZER, VAE -> assertNull(tokens);
+                case DIFFUSION -> assertEquals(8, Objects.requireNonNull(tokens).limit());
+                case DISTILL -> {
+                    assertTrue(Objects.requireNonNull(tokens).longest() > 4);
+                    assertEquals(9, tokens.cut());
+                }
+                case LORA -> assertEquals(0, Objects.requireNonNull(tokens).cut());
+            }
+        }
+    }
+
+    @Test
+    void aDryRunCountsClasses() throws IOException {
+        String transformer = "PixArtTransformer2DModel";
+        String dit = diffusion(6).replace(transformer, "DiTTransformer2DModel");
+        dit = dit.replaceAll("(?s)'text_encoder': \\{.*?},", "");
+        dit = dit.replaceAll("'tokenizer': '[^']*', ", "").replace("'captionTokens': 8,", "");
+        assertEquals(9, dryRun(Stage.Kind.DIFFUSION, dit).classes());
+        String fields = dit.replaceFirst("\\{", "{'classField': 'kind', ");
+        DryRun none = stage(Stage.Kind.DIFFUSION, "dry", fields).dryRun(CacheListener.NONE);
+        assertEquals(9, none.problems().size());
+        String problem = String.valueOf(none.problems().getFirst().getMessage());
+        assertTrue(problem.endsWith(".png: it has no field kind, which names its class"), problem);
     }
 
     @Test
