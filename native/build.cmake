@@ -1,5 +1,5 @@
 # Builds the shim the way the Maven build does:
-#   cmake -DOUTPUT=DIR -DNATIVES=DIR -DVERSION=2.10.0 [-DTESTS=ON | -DBENCH=ON] -P build.cmake
+#   cmake -DOUTPUT=DIR -DNATIVES=DIR -DVERSION=2.13.0 [-DTESTS=ON | -DBENCH=ON] -P build.cmake
 # NATIVES are the libraries from Maven Central, of libtorch VERSION; the environment variable LIBTORCH
 # names another libtorch, which goes first. The library is installed below OUTPUT/classes; each
 # libtorch version has a build folder of its own. Prints little unless something fails.

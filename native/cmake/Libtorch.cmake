@@ -68,7 +68,7 @@ function(darkroom_header_version include result)
 endfunction()
 
 # The headers of a version from its smallest wheel, the one for macOS: they are the same on all
-# systems as far as the shim goes.
+# systems as far as the shim goes. The wheels up to 2.10 are tagged for macOS 11, those of 2.13 for 14.
 function(darkroom_fetch_headers version result)
   if(DEFINED ENV{XDG_CACHE_HOME})
     set(cache "$ENV{XDG_CACHE_HOME}/darkroom/headers")
@@ -96,13 +96,13 @@ function(darkroom_fetch_headers version result)
 
   string(RANDOM LENGTH 8 unique)
   set(work "${cache}/.${version}-${unique}")
-  message(STATUS "Fetching the headers of libtorch ${version} (a wheel of about 80 MB, once)")
+  message(STATUS "Fetching the headers of libtorch ${version} (a wheel of about 110 MB, once)")
   file(MAKE_DIRECTORY "${work}")
   execute_process(
     COMMAND "${CMAKE_COMMAND}" -E env "TMPDIR=${work}"
             "${DARKROOM_PYTHON}" -m pip download --quiet --disable-pip-version-check --no-deps
-            --only-binary=:all: --platform macosx_11_0_arm64 --python-version 3.11
-            --dest "${work}" "torch==${version}"
+            --only-binary=:all: --platform macosx_14_0_arm64 --platform macosx_11_0_arm64
+            --python-version 3.11 --dest "${work}" "torch==${version}"
     RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
   file(GLOB wheel "${work}/*.whl")
   if(NOT status EQUAL 0 OR NOT wheel)

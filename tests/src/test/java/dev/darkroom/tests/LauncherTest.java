@@ -34,8 +34,8 @@ class LauncherTest {
             printf 'Progress (1): 40/110 MB\\rProgress (2): 90/110 MB | 2/20 MB\\r'
             say 'Downloaded from central: https://example.org/org/bytedeco/pytorch.jar'
             say '[INFO] --- dependency:3.9.0:unpack-dependencies (unpack-libtorch) @ native ---'
-            say '-- Fetching the headers of libtorch 2.10.0 (a wheel of about 80 MB, once)'
-            say "-- Compiling Darkroom's native part for libtorch 2.10.0"
+            say '-- Fetching the headers of libtorch 2.13.0 (a wheel of about 110 MB, once)'
+            say "-- Compiling Darkroom's native part for libtorch 2.13.0"
             say '[INFO] --- compiler:3.14.1:compile (default-compile) @ darkroom-runtime ---'
             say 'Downloading from central: https://example.org/org/apache/maven/plugins/b.jar'
             sleep 4
@@ -102,7 +102,7 @@ class LauncherTest {
         assertEquals(
                 List.of(
                         "darkroom: building; the first time takes 2 to 5 minutes and fetches about"
-                                + " 300 MB",
+                                + " 330 MB",
                         "darkroom: using the JDK in "
                                 + folder.resolve("jdk")
                                 + "; what the build says goes to "
@@ -110,7 +110,7 @@ class LauncherTest {
                         "darkroom: fetching Maven plugins and Java libraries …",
                         "darkroom: fetching libtorch (about 110 MB, once) …",
                         "darkroom: unpacking libtorch …",
-                        "darkroom: fetching the headers of libtorch (about 80 MB, once) …",
+                        "darkroom: fetching the headers of libtorch (about 110 MB, once) …",
                         "darkroom: compiling the native part …",
                         "darkroom: compiling darkroom-runtime …"),
                 first.err.subList(0, first.err.size() - 1));
