@@ -1,12 +1,12 @@
 package dev.darkroom.models.training.data;
 
-/** Watches a cache being made, on the thread that makes it, and can end that. */
+/** Watches data being read or a cache being made, on the caller's thread, and can end that. */
 public interface CacheListener {
     /** Neither watches nor ends. */
     CacheListener NONE = new CacheListener() {};
 
     /**
-     * A batch is encoded.
+     * A batch is encoded, or read.
      *
      * @param done pictures or texts so far
      * @param total of them
