@@ -208,6 +208,28 @@ class PipelineTest {
                 List.copyOf(result.seconds().keySet()));
     }
 
+    /** The ends are Python's white space, which Java's U+0085 is not. */
+    @Test
+    void aPromptIsStrippedAsPythonDoes() {
+        int expected = hash(pixart.sample(small("red heart").build()));
+        assertEquals(expected, hash(pixart.sample(small("\u0085red heart").build())));
+        assertEquals(expected, hash(pixart.sample(small("\u001CRed Heart\u00A0").build())));
+        assertNotEquals(expected, hash(pixart.sample(small("\u200Bred heart").build())));
+    }
+
+    @Test
+    void moreTokensThanTheModelWasTrainedOnAreWarnedOf() {
+        String longText = "a red heart on a blue background " + "and a cat ".repeat(10);
+        try (var embedded = Pipeline.embedded()) {
+            assertEquals(List.of(), embedded.sample(SampleRequest.of("a red heart")).warnings());
+            var result = embedded.sample(SampleRequest.of(longText));
+            assertEquals(120, result.used().get("maxTokens"));
+            assertEquals(1, result.warnings().size(), result::toString);
+            String warning = result.warnings().getFirst();
+            assertTrue(warning.matches("the prompt has \\d+ tokens, more than the 16 .*"), warning);
+        }
+    }
+
     @Test
     void halfTypesGiveNearlyThePicture() {
         double[] difference = new double[1];

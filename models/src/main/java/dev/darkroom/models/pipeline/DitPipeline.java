@@ -3,6 +3,7 @@ package dev.darkroom.models.pipeline;
 import dev.darkroom.models.diffusion.Network;
 import dev.darkroom.models.dit.DitConfig;
 import dev.darkroom.models.dit.DitTransformer;
+import dev.darkroom.models.tokenizer.Prompts;
 import dev.darkroom.models.vae.AutoencoderKl;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Shape;
@@ -16,7 +17,6 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 
@@ -74,7 +74,7 @@ final class DitPipeline extends LatentPipeline {
                                                 + config.numEmbedsAdaNorm());
                             }
                             for (String name : names.split(",", -1)) {
-                                numbers.put(name.strip().toLowerCase(Locale.ROOT), id);
+                                numbers.put(Prompts.prepare(name), id);
                             }
                         });
         return numbers;
@@ -152,7 +152,7 @@ final class DitPipeline extends LatentPipeline {
         var ids = new int[request.batch()];
         for (int i = 0; i < ids.length; i++) {
             String name = request.classes().get(request.classes().size() == 1 ? 0 : i);
-            Integer labelled = labels.get(name.strip().toLowerCase(Locale.ROOT));
+            Integer labelled = labels.get(Prompts.prepare(name));
             ids[i] = labelled != null ? labelled : number(name, transformer.config());
             if (ids[i] < 0) {
                 throw new PipelineException(

@@ -7,6 +7,7 @@ import dev.darkroom.models.pixart.PixArtText;
 import dev.darkroom.models.pixart.PixArtTransformer;
 import dev.darkroom.models.t5.T5Config;
 import dev.darkroom.models.t5.T5Encoder;
+import dev.darkroom.models.tokenizer.Prompts;
 import dev.darkroom.models.tokenizer.Tokenizer;
 import dev.darkroom.models.tokenizer.Tokenizers;
 import dev.darkroom.models.vae.AutoencoderKl;
@@ -21,7 +22,6 @@ import dev.darkroom.runtime.safetensors.WeightFiles;
 import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
-import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
 
@@ -217,17 +217,8 @@ final class PixArtPipeline extends LatentPipeline {
     }
 
     private Text encode(String name, String text, int places, Trace trace, Notes notes) {
-        Tokenizer.Tokens tokens = tokenizer.encode(text.toLowerCase(Locale.ROOT).strip(), places);
-        if (tokens.unpaddedLength() > places) {
-            notes.warn(
-                    "the "
-                            + (name.equals("prompt") ? "prompt" : "negative prompt")
-                            + " has "
-                            + tokens.unpaddedLength()
-                            + " tokens; only the first "
-                            + places
-                            + " were used");
-        }
+        Tokenizer.Tokens tokens = tokenizer.encode(Prompts.prepare(text), places);
+        warnOfLength(name, tokens.unpaddedLength(), places, notes);
         Tensor ids = Tensor.copyOf(tokens.ids(), 1, places).to(DType.INT64);
         Tensor mask = Tensor.copyOf(tokens.mask(), 1, places).to(DType.INT64);
         try (var scope = TensorScope.open()) {
@@ -236,6 +227,27 @@ final class PixArtPipeline extends LatentPipeline {
             trace.named(name + "_embeds", embeds);
             trace.named(name + "_mask", mask);
             return new Text(embeds, onDevice);
+        }
+    }
+
+    /**
+     * Says what was cut, and what the model was not trained on: as in diffusers, the text length
+     * does not depend on the tokenizer's {@code model_max_length}.
+     */
+    private void warnOfLength(String name, int length, int places, Notes notes) {
+        String text =
+                (name.equals("prompt") ? "the prompt has " : "the negative prompt has ") + length;
+        if (length > places) {
+            notes.warn(text + " tokens; only the first " + places + " were used");
+        }
+        int trained = tokenizer.maxLength();
+        if (trained < Math.min(length, places)) {
+            notes.warn(
+                    text
+                            + " tokens, more than the "
+                            + trained
+                            + " that the model was trained on; a shorter text gives a better"
+                            + " picture");
         }
     }
 

@@ -193,7 +193,7 @@ final class AddedTokens {
         }
 
         private static boolean isWord(int c) {
-            return WORD.matcher(Character.toString(c)).matches();
+            return UnicodeVersion.V16.matcher(WORD, Character.toString(c)).matches();
         }
     }
 }

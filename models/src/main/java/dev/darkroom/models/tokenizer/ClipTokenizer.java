@@ -105,9 +105,9 @@ final class ClipTokenizer extends BaseTokenizer {
     private void words(String text, Ids ids) {
         var clean = SPACES.matcher(TextRepair.repair(text)).replaceAll(" ");
         clean = Lowercase.full(Whitespace.strip(clean, Whitespace::isPython));
-        var words = WORDS.matcher(clean);
+        var words = UnicodeVersion.V18.matcher(WORDS, clean);
         while (words.find()) {
-            var word = words.group();
+            var word = clean.substring(words.start(), words.end());
             if (word.equals("<|startoftext|>") || word.equals("<|endoftext|>")) {
                 ids.add(id(word)); // appears here if it was written in capitals, say
             } else {

@@ -51,7 +51,7 @@ final class Conversion {
         }
         var space = String.valueOf(SentencePiece.SPACE);
         normalizers.add(Normalizers.strip(false, true));
-        normalizers.add(Normalizers.replace(Pattern.compile(" {2,}"), space));
+        normalizers.add(Normalizers.replace(UnicodeVersion.V16, Pattern.compile(" {2,}"), space));
         var prepend =
                 Boolean.FALSE.equals(settings.addPrefixSpace())
                         ? PreTokenizer.Prepend.NEVER
@@ -99,7 +99,7 @@ final class Conversion {
                 Normalizers.sequence(
                         List.of(
                                 Normalizers.form(Form.NFC),
-                                Normalizers.replace(ClipTokenizer.SPACES, " "),
+                                Normalizers.replace(UnicodeVersion.V16, ClipTokenizer.SPACES, " "),
                                 Lowercase::simple)),
                 PreTokenizer.sequence(
                         List.of(

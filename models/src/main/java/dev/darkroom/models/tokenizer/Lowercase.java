@@ -18,15 +18,15 @@ final class Lowercase {
 
     /** Each character on its own, as the tokenizers library does. */
     static String simple(String text) {
-        return lower(text, at -> false);
+        return lower(text, UnicodeVersion.V16, at -> false);
     }
 
     /** With Unicode's rule for the final sigma (table 3-17), as Python's {@code str.lower} does. */
     static String full(String text) {
-        return lower(text, at -> isFinalSigma(text, at));
+        return lower(text, UnicodeVersion.V14, at -> isFinalSigma(text, at));
     }
 
-    private static String lower(String text, IntPredicate isFinalSigma) {
+    private static String lower(String text, UnicodeVersion version, IntPredicate isFinalSigma) {
         var out = new StringBuilder(text.length());
         for (int i = 0; i < text.length(); ) {
             int c = text.codePointAt(i);
@@ -35,7 +35,7 @@ final class Lowercase {
             } else if (c == CAPITAL_SIGMA && isFinalSigma.test(i)) {
                 out.append('\u03C2');
             } else {
-                out.appendCodePoint(Character.toLowerCase(c));
+                out.appendCodePoint(version.toLowerCase(c));
             }
             i += Character.charCount(c);
         }
@@ -58,11 +58,14 @@ final class Lowercase {
     }
 
     private static boolean isCased(int c) {
-        return Character.isLowerCase(c) || Character.isUpperCase(c) || Character.isTitleCase(c);
+        return UnicodeVersion.V14.knows(c)
+                && (Character.isLowerCase(c)
+                        || Character.isUpperCase(c)
+                        || Character.isTitleCase(c));
     }
 
     private static boolean isIgnored(int c) {
-        return switch (Character.getType(c)) {
+        return switch (UnicodeVersion.V14.type(c)) {
             case Character.NON_SPACING_MARK,
                     Character.ENCLOSING_MARK,
                     Character.FORMAT,

@@ -152,7 +152,8 @@ final class Mojibake {
     }
 
     private static String fixOnce(String text) {
-        if (text.chars().allMatch(c -> c < 0x80) || !SUSPECT.matcher(text).find()) {
+        if (text.chars().allMatch(c -> c < 0x80)
+                || !UnicodeVersion.V14.matcher(SUSPECT, text).find()) {
             return text;
         }
         for (var encoding : ENCODINGS) {
@@ -222,7 +223,9 @@ final class Mojibake {
                 continue;
             }
             var part = text.substring(i, end);
-            boolean fix = part.length() < text.length() && SUSPECT.matcher(part).find();
+            boolean fix =
+                    part.length() < text.length()
+                            && UnicodeVersion.V14.matcher(SUSPECT, part).find();
             out.append(fix ? fix(part) : part);
             i = end;
         }

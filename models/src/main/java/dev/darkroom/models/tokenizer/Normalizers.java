@@ -10,7 +10,6 @@ import java.util.ArrayList;
 import java.util.Base64;
 import java.util.Locale;
 import java.util.function.UnaryOperator;
-import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 
@@ -19,6 +18,12 @@ final class Normalizers {
     private static final String SUPPORTED =
             "Sequence, Precompiled, NFC, NFD, NFKC, NFKD, Nmt, Lowercase, Strip, StripAccents, "
                     + "Replace, Prepend and ByteLevel";
+
+    /** Marks that start graphemes (UAX #29, table 2), which Java has not heard of. */
+    private static final Pattern AHOM_VOWELS = Pattern.compile("[\\x{11720}\\x{11721}]");
+
+    /** A letter as long as they are. */
+    private static final String OF_ITS_OWN = Character.toString(0x10000);
 
     private Normalizers() {}
 
@@ -47,8 +52,9 @@ final class Normalizers {
                     strip(
                             json.bool(node, "strip_left", true),
                             json.bool(node, "strip_right", true));
-            case "StripAccents" -> replace(Pattern.compile("\\p{M}"), "");
-            case "Replace" -> replace(pattern(json, node), json.string(node, "content"));
+            case "StripAccents" -> replace(UnicodeVersion.V9, Pattern.compile("\\p{M}"), "");
+            case "Replace" ->
+                    replace(UnicodeVersion.V16, pattern(json, node), json.string(node, "content"));
             case "Prepend" -> {
                 var prefix = json.string(node, "prepend");
                 yield text -> text.isEmpty() ? text : prefix + text;
@@ -82,7 +88,8 @@ final class Normalizers {
             var utf8 = Utf8.bytes(text);
             var out = new StringBuilder(text.length() + 16);
             var graphemes = BreakIterator.getCharacterInstance(Locale.ROOT);
-            graphemes.setText(text);
+            graphemes.setText(
+                    AHOM_VOWELS.matcher(UnicodeVersion.V16.view(text)).replaceAll(OF_ITS_OWN));
             int at = 0; // in utf8
             int start = graphemes.first();
             for (int end = graphemes.next(); end != BreakIterator.DONE; end = graphemes.next()) {
@@ -125,13 +132,12 @@ final class Normalizers {
         };
     }
 
-    static UnaryOperator<String> replace(Pattern pattern, String content) {
-        var replacement = Matcher.quoteReplacement(content);
-        return text -> pattern.matcher(text).replaceAll(replacement);
+    static UnaryOperator<String> replace(UnicodeVersion version, Pattern pattern, String content) {
+        return text -> version.replaceAll(pattern, text, content);
     }
 
     static UnaryOperator<String> form(Form form) {
-        return text -> java.text.Normalizer.normalize(text, form);
+        return text -> UnicodeVersion.V9.normalize(text, form);
     }
 
     /** The clean-up of Google's NMT: drops controls, makes other odd characters spaces. */

@@ -143,7 +143,7 @@ interface PreTokenizer {
             Piece piece, Pattern pattern, boolean dropMatches, boolean dropOthers) {
         var pieces = new ArrayList<Piece>();
         var text = piece.text;
-        var matcher = pattern.matcher(text);
+        var matcher = UnicodeVersion.V16.matcher(pattern, text);
         int last = 0;
         while (matcher.find()) {
             if (!dropOthers && last < matcher.start()) {

@@ -57,9 +57,9 @@ final class TextRepair {
             }
             line = Mojibake.fix(line);
             line = replaceCharacters(line);
-            line = TERMINAL_ESCAPE.matcher(line).replaceAll("");
+            line = UnicodeVersion.V14.replaceAll(TERMINAL_ESCAPE, line, "");
             line = removeControls(line);
-            line = Normalizer.normalize(line, Normalizer.Form.NFC);
+            line = UnicodeVersion.V14.normalize(line, Normalizer.Form.NFC);
             if (line.equals(before)) {
                 break;
             }

@@ -262,8 +262,17 @@ public final class UnigramTrainer {
     }
 
     private static int kind(int c) {
-        boolean isMark = Character.getType(c) == Character.NON_SPACING_MARK;
-        return Character.isLetter(c) || isMark ? 0 : Character.isDigit(c) ? 1 : 2;
+        return switch (UnicodeVersion.V16.type(c)) {
+            case Character.UPPERCASE_LETTER,
+                    Character.LOWERCASE_LETTER,
+                    Character.TITLECASE_LETTER,
+                    Character.MODIFIER_LETTER,
+                    Character.OTHER_LETTER,
+                    Character.NON_SPACING_MARK ->
+                    0;
+            case Character.DECIMAL_DIGIT_NUMBER -> 1;
+            default -> 2;
+        };
     }
 
     private static final Comparator<Piece> BEST_FIRST =

@@ -1,6 +1,6 @@
 package dev.darkroom.models.training.stage;
 
-import dev.darkroom.models.tokenizer.Whitespace;
+import dev.darkroom.models.tokenizer.Prompts;
 import dev.darkroom.models.training.data.PictureFolder;
 import dev.darkroom.models.training.data.TextCache.Texts;
 import dev.darkroom.runtime.DType;
@@ -8,7 +8,6 @@ import dev.darkroom.runtime.nn.Module;
 
 import java.io.IOException;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 
 /** The captions of a data set, and what reads them. */
@@ -34,12 +33,7 @@ interface Captions extends AutoCloseable {
      * The captions of a data set's examples, in their order, as PixArt's pipelines read prompts.
      */
     static List<String> of(PictureFolder data) {
-        return data.examples().stream().map(example -> prepared(example.caption())).toList();
-    }
-
-    /** A caption as PixArt's pipelines read prompts. */
-    static String prepared(String caption) {
-        return Whitespace.strip(caption.toLowerCase(Locale.ROOT), Whitespace::isPython);
+        return data.examples().stream().map(example -> Prompts.prepare(example.caption())).toList();
     }
 
     @Override

@@ -1,5 +1,6 @@
 package dev.darkroom.models.training.stage;
 
+import dev.darkroom.models.tokenizer.Prompts;
 import dev.darkroom.models.tokenizer.Tokenizer;
 import dev.darkroom.models.tokenizer.Tokenizers;
 import dev.darkroom.models.training.data.CacheListener;
@@ -46,7 +47,7 @@ public record DryRun(
             for (Example example : examples) {
                 int tokens =
                         tokenizer
-                                .encode(Captions.prepared(example.caption()), limit)
+                                .encode(Prompts.prepare(example.caption()), limit)
                                 .unpaddedLength();
                 longest = Math.max(longest, tokens);
                 cut += tokens > limit ? 1 : 0;

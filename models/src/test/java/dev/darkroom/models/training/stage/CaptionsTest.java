@@ -26,4 +26,12 @@ class CaptionsTest {
                 List.of("red", "a blue one", "red", "a blue one"),
                 Captions.of(PictureFolder.open(folder)));
     }
+
+    /** As sampling prepares prompts: by Python's rules. */
+    @Test
+    void areReadAsPromptsAre() throws IOException {
+        Files.createFile(folder.resolve("a.png"));
+        Files.writeString(folder.resolve("a.txt"), "\u0085RED \u0391\u03A3.\u0391\u001C");
+        assertEquals(List.of("red \u03B1\u03C3.\u03B1"), Captions.of(PictureFolder.open(folder)));
+    }
 }
