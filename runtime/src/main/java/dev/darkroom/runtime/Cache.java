@@ -56,7 +56,7 @@ public final class Cache {
         if (!Files.isDirectory(folder)) {
             Path parent = Objects.requireNonNull(folder.getParent());
             Files.createDirectories(parent);
-            LOG.log(System.Logger.Level.INFO, "unpacking {0}, once on this machine", folder);
+            LOG.log(System.Logger.Level.INFO, "unpacking " + folder + ", once on this machine");
             Path partial = Files.createTempDirectory(parent, ".unpacking-");
             try {
                 content.writeTo(partial);
