@@ -121,16 +121,37 @@ FLOW = [
     ),
     (1, dict(shift=3.0)),
 ]
-CLASSES = dict(
-    DDPMScheduler=DDPM,
-    DDIMScheduler=DDIM,
-    EulerDiscreteScheduler=EULER,
-    EulerAncestralDiscreteScheduler=ANCESTRAL,
-    HeunDiscreteScheduler=HEUN,
-    DPMSolverMultistepScheduler=DPM_SOLVER,
-    LCMScheduler=LCM,
-    FlowMatchEulerDiscreteScheduler=FLOW,
-)
+NOISE = dict(algorithm_type="dpmsolver", final_sigmas_type="sigma_min")
+NOISE_SDE = dict(algorithm_type="sde-dpmsolver", final_sigmas_type="sigma_min")
+DPM_SOLVER_BY_NOISE = [
+    (5, dict(**NOISE, **SCALED)),
+    (5, dict(solver_order=1, timestep_spacing="trailing", **NOISE, **SCALED)),
+    (20, dict(solver_type="heun", **NOISE, **SCALED)),
+    (17, dict(solver_order=3, **NOISE, **SCALED)),
+    (5, dict(solver_order=3, use_karras_sigmas=True, **NOISE, **SCALED)),
+    (5, dict(prediction_type="v_prediction", euler_at_final=True, **NOISE, **SCALED)),
+    (5, dict(prediction_type="sample", **NOISE, **SCALED)),
+    (5, dict(**NOISE, **THRESHOLD, **SCALED)),
+    (5, dict(solver_order=1, **NOISE_SDE, **SCALED)),
+    (5, dict(**NOISE_SDE, **SCALED)),
+    (16, dict(solver_type="heun", **NOISE_SDE, **SCALED)),
+]
+LOW = dict(thresholding=True, dynamic_thresholding_ratio=0.8, sample_max_value=0.7)
+CLASSES = [
+    ("DDPMScheduler", DDPM),
+    ("DDIMScheduler", DDIM),
+    ("EulerDiscreteScheduler", EULER),
+    ("EulerAncestralDiscreteScheduler", ANCESTRAL),
+    ("HeunDiscreteScheduler", HEUN),
+    ("DPMSolverMultistepScheduler", DPM_SOLVER),
+    ("LCMScheduler", LCM),
+    ("FlowMatchEulerDiscreteScheduler", FLOW),
+    # The key of a case is the seed of its noise, so what came later stands here.
+    ("DPMSolverMultistepScheduler", DPM_SOLVER_BY_NOISE),
+    ("DDPMScheduler", [(5, LOW)]),
+    ("DPMSolverMultistepScheduler", [(5, dict(**LOW, **SCALED))]),
+    ("EulerDiscreteScheduler", [(12, dict(num_train_timesteps=12, timestep_spacing="leading", steps_offset=1))]),
+]
 
 
 def run(key, name, steps, config, call, tensors):
@@ -184,7 +205,7 @@ def main():
     folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "schedulers")
     os.makedirs(folder, exist_ok=True)
     cases, tensors = [], {}
-    for name, rows in CLASSES.items():
+    for name, rows in CLASSES:
         for row in rows:
             steps, config, call = row if len(row) == 3 else (*row, {})
             cases.append(run(f"{len(cases):02d}", name, steps, config, call, tensors))

@@ -40,12 +40,12 @@ public interface Clipping {
      * to ±s and divides by s, where s is a quantile of its magnitudes, at least 1.
      *
      * @param ratio which quantile, from 0 to 1
-     * @param limit the greatest s
+     * @param limit the greatest s, above 0; if it is below 1, s is that limit
      */
     static Clipping dynamic(double ratio, double limit) {
-        if (!(ratio >= 0 && ratio <= 1) || !(limit >= 1)) {
+        if (!(ratio >= 0 && ratio <= 1) || !(limit > 0)) {
             throw new IllegalArgumentException(
-                    "dynamic thresholding needs a ratio from 0 to 1 and a sample_max_value ≥ 1, not"
+                    "dynamic thresholding needs a ratio from 0 to 1 and a sample_max_value > 0, not"
                             + " "
                             + ratio
                             + " and "

@@ -44,10 +44,20 @@ record DpmSolverSpec(
         if (dynamicShift && !shiftType.equals("exponential")) {
             throw config.unsupported("time_shift_type", shiftType, "use exponential");
         }
+        DpmSolver.Options solver = solver(config);
+        double last = BetaOptions.lastSigma(config, betas.schedule());
+        if (solver.algorithm().isOfNoise() && (flow || last == 0)) {
+            throw config.unsupported(
+                    "algorithm_type",
+                    config.text("algorithm_type", ""),
+                    flow
+                            ? "with flow_prediction use dpmsolver++"
+                            : "unless final_sigmas_type is sigma_min: set that, or use dpmsolver++");
+        }
         return new DpmSolverSpec(
                 betas,
                 BetaOptions.thresholding(config),
-                solver(config),
+                solver,
                 config.number("lambda_min_clipped", Double.NEGATIVE_INFINITY),
                 BetaOptions.sigmaSpacing(config),
                 config.flag("use_lu_lambdas", false),
@@ -55,23 +65,28 @@ record DpmSolverSpec(
                 flow,
                 config.number("flow_shift", 1),
                 dynamicShift,
-                BetaOptions.lastSigma(config, betas.schedule()));
+                last);
     }
 
     private static DpmSolver.Options solver(SchedulerConfig config) {
         String algorithm = config.text("algorithm_type", "dpmsolver++");
-        boolean stochastic =
+        DpmSolver.Algorithm solved =
                 switch (algorithm) {
-                    case "dpmsolver++", "deis" -> false; // deis: from another class's config
-                    case "sde-dpmsolver++" -> true;
+                    case "dpmsolver" -> DpmSolver.Algorithm.NOISE_ODE;
+                    case "sde-dpmsolver" -> DpmSolver.Algorithm.NOISE_SDE;
+                    // deis: from another class's config
+                    case "dpmsolver++", "deis" -> DpmSolver.Algorithm.DATA_ODE;
+                    case "sde-dpmsolver++" -> DpmSolver.Algorithm.DATA_SDE;
                     default ->
                             throw config.unsupported(
                                     "algorithm_type",
                                     algorithm,
-                                    "use dpmsolver++ or sde-dpmsolver++");
+                                    "use dpmsolver++, sde-dpmsolver++, dpmsolver or"
+                                            + " sde-dpmsolver");
                 };
         String type = config.text("solver_type", "midpoint");
         return new DpmSolver.Options(
+                solved,
                 config.integer("solver_order", 2),
                 switch (type) {
                     // The others are from another class's config.
@@ -80,7 +95,6 @@ record DpmSolverSpec(
                     default ->
                             throw config.unsupported("solver_type", type, "use midpoint or heun");
                 },
-                stochastic,
                 config.flag("lower_order_final", true),
                 config.flag("euler_at_final", false));
     }
@@ -110,6 +124,7 @@ record DpmSolverSpec(
             }
         }
         NoiseLevel end = flow ? NoiseLevel.flow((float) last, 0) : level(last, 0);
+        at = withoutDoubled(at);
         List<NoiseLevel> levels = BetaOptions.endingAt(end, at);
         return new SamplingPlan(
                 at,
@@ -118,6 +133,22 @@ record DpmSolverSpec(
                 (denoiser, x, noise, on) ->
                         DpmSolver.multistep(
                                 clipping.around(denoiser), x, levels, solver, noise, on));
+    }
+
+    /**
+     * Leaves out levels that are followed by one of the same noise, as happens with nearly as many
+     * steps as timesteps: such a step moves nothing, but the difference across it would be divided
+     * by zero (in diffusers it is, and the result is NaN).
+     */
+    private static List<NoiseLevel> withoutDoubled(List<NoiseLevel> levels) {
+        List<NoiseLevel> distinct = new ArrayList<>();
+        for (int i = 0; i < levels.size(); i++) {
+            boolean isLast = i + 1 == levels.size();
+            if (isLast || levels.get(i).lambda() != levels.get(i + 1).lambda()) {
+                distinct.add(levels.get(i));
+            }
+        }
+        return distinct;
     }
 
     private double[] timesteps(int steps) {

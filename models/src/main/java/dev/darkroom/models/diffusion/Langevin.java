@@ -37,6 +37,8 @@ public final class Langevin {
                             + " and "
                             + stepSize);
         }
+        Levels.requireNoise("Langevin dynamics", levels);
+        Levels.requireVarianceExploding("Langevin dynamics", levels);
         double least = levels.getLast().sigma();
         try (var walk = new Walk(levels.size() * stepsPerLevel, on)) {
             Tensor latents = x;

@@ -98,7 +98,7 @@ public enum Prediction {
         }
 
         private void requireFlow(NoiseLevel at) {
-            if (Math.abs(at.alpha() + at.sigma() - 1) > 1e-6) {
+            if (!Levels.isFlow(at)) {
                 throw new IllegalArgumentException(
                         "a network that predicts the flow's velocity needs levels with alpha +"
                                 + " sigma = 1, not "

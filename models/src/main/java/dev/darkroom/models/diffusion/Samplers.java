@@ -14,15 +14,26 @@ import java.util.List;
  * result are latents at the last, in the caller's scope.
  */
 public final class Samplers {
+    private static final String EULER = "Euler's method";
+    private static final String HEUN = "Heun's method";
+    private static final String ANCESTRAL = "Euler's ancestral method";
+    private static final String DDIM = "DDIM";
+    private static final String DDPM = "DDPM";
+
     private Samplers() {}
 
     /**
      * Euler's method on the probability-flow ODE, dx/dσ = (x − x̂0)/σ (Karras et al. 2022,
      * arXiv:2206.00364, algorithm 1, for levels with alpha = 1; for those of flow matching it is
      * the same equation). One evaluation per step, order 1.
+     *
+     * @param levels all with alpha = 1, or all those of flow matching
+     * @throws IllegalArgumentException if they are of another form, as variance-preserving ones are
      */
     public static Tensor euler(
             Denoiser denoiser, Tensor x, List<NoiseLevel> levels, StepListener on) {
+        Levels.requireNoiseBeforeTheLast(EULER, levels);
+        Levels.requireVarianceExplodingOrFlow(EULER, levels);
         return Walk.along(
                 denoiser,
                 x,
@@ -36,12 +47,14 @@ public final class Samplers {
      * Heun's method on the same ODE (Karras et al. 2022, algorithm 1). Two evaluations per step but
      * one in a step that ends without noise, order 2.
      *
-     * @param levels with alpha = 1, or those of flow matching
+     * @param levels all with alpha = 1, or all those of flow matching
      * @param on told of every evaluation; after a step's first one, the latents are Euler's
+     * @throws IllegalArgumentException if the levels are of another form
      */
     public static Tensor heun(
             Denoiser denoiser, Tensor x, List<NoiseLevel> levels, StepListener on) {
-        Walk.requireLevels(levels);
+        Levels.requireNoiseBeforeTheLast(HEUN, levels);
+        Levels.requireVarianceExplodingOrFlow(HEUN, levels);
         try (var walk = new Walk(heunEvaluations(levels).size(), on)) {
             Tensor latents = x;
             for (int i = 0; i + 1 < levels.size(); i++) {
@@ -84,6 +97,7 @@ public final class Samplers {
      * in every step.
      *
      * @param levels with alpha = 1
+     * @throws IllegalArgumentException if they are of another form
      */
     public static Tensor eulerAncestral(
             Denoiser denoiser,
@@ -91,6 +105,8 @@ public final class Samplers {
             List<NoiseLevel> levels,
             NoiseSource noise,
             StepListener on) {
+        Levels.requireNoiseBeforeTheLast(ANCESTRAL, levels);
+        Levels.requireVarianceExploding(ANCESTRAL, levels);
         return Walk.along(
                 denoiser,
                 x,
@@ -109,7 +125,10 @@ public final class Samplers {
      * eta &gt; 0. Order 1 for eta = 0, where it solves the probability-flow ODE at levels of any
      * family.
      *
+     * @param levels of any form, with noise in all but the last; if eta &gt; 0, with data in all but
+     *     the first
      * @param eta 0 for none of DDPM's noise, 1 for all of it
+     * @throws IllegalArgumentException if the levels are others
      */
     public static Tensor ddim(
             Denoiser denoiser,
@@ -118,7 +137,10 @@ public final class Samplers {
             double eta,
             NoiseSource noise,
             StepListener on) {
-        Walk.requireLevels(levels);
+        Levels.requireNoiseBeforeTheLast(DDIM, levels);
+        if (eta > 0) {
+            Levels.requireData(DDIM, levels);
+        }
         int last = levels.size() - 1;
         List<NoiseLevel> from = levels.subList(0, last);
         return ddim(denoiser, x, from, levels.subList(1, last + 1), eta, false, noise, on);
@@ -160,6 +182,9 @@ public final class Samplers {
     /**
      * DDPM's ancestral sampling (Ho et al. 2020, arXiv:2006.11239, algorithm 2 with the mean of
      * equation 7). Draws noise in every step but one at timestep 0.
+     *
+     * @param levels of any form, with noise in all but the last and data in all but the first
+     * @throws IllegalArgumentException if they are others
      */
     public static Tensor ddpm(
             Denoiser denoiser,
@@ -168,6 +193,8 @@ public final class Samplers {
             ReverseVariance variance,
             NoiseSource noise,
             StepListener on) {
+        Levels.requireNoiseBeforeTheLast(DDPM, levels);
+        Levels.requireData(DDPM, levels);
         return Walk.along(
                 denoiser,
                 x,
@@ -196,6 +223,7 @@ public final class Samplers {
      *
      * @param consistency maps latents at any level to the end of their trajectory; see {@link
      *     Consistency#boundary}
+     * @param levels of any form
      */
     public static Tensor lcm(
             Denoiser consistency,
@@ -221,7 +249,9 @@ public final class Samplers {
      * the data at once, and back to the next level with the noise that the data's own, sigmaMin,
      * leaves to it. Ends where the next level is not noisier than sigmaMin.
      *
+     * @param levels with alpha = 1
      * @param sigmaMin the level at which the model is the identity
+     * @throws IllegalArgumentException if the levels are of another form
      */
     public static Tensor consistency(
             Denoiser consistency,
@@ -230,6 +260,7 @@ public final class Samplers {
             double sigmaMin,
             NoiseSource noise,
             StepListener on) {
+        Levels.requireVarianceExploding("consistency sampling", levels);
         return Walk.along(
                 consistency,
                 x,

@@ -20,7 +20,8 @@ enum Spacing {
                         "leading timestep spacing has room for "
                                 + (last - 1)
                                 + " steps, not "
-                                + steps);
+                                + steps
+                                + "; use fewer steps or trailing spacing");
             }
             return multiples(steps, stride, 1, offset);
         }

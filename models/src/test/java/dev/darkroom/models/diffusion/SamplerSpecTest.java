@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.darkroom.models.config.ConfigException;
 
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -98,6 +99,64 @@ class SamplerSpecTest {
         }
     }
 
+    /**
+     * As many steps as timesteps: a timestep may come twice by rounding, and is then taken once.
+     * In diffusers 0.35.2 the result is NaN.
+     */
+    @ParameterizedTest
+    @ValueSource(ints = {995, 999, 1000})
+    void dpmSolverTakesNoLevelTwice(int steps) throws IOException {
+        for (String spacing : List.of("linspace", "trailing", "leading")) {
+            for (String end : List.of("zero", "sigma_min")) {
+                for (String name : List.of("dpm++2m", "dpm++2m-sde", "dpm++3m", "dpm++2m-karras")) {
+                    String json =
+                            PIXART.replace("linspace", spacing)
+                                    .replace("\"steps_offset\": 0", "\"steps_offset\": 1")
+                                    .replace("{", "{\"final_sigmas_type\": \"" + end + "\",");
+                    if (spacing.equals("leading") && steps == 1000 && !name.endsWith("karras")) {
+                        assertMessage(
+                                () -> SamplerSpec.read(file(json), name).plan(steps),
+                                "has room for 999 steps, not 1000; use fewer steps");
+                        continue;
+                    }
+                    List<NoiseLevel> levels =
+                            SamplerSpec.read(file(json), name).plan(steps).evaluations();
+                    for (int i = 1; i < levels.size(); i++) {
+                        assertTrue(levels.get(i - 1).lambda() < levels.get(i).lambda(), json);
+                    }
+                    assertTrue(levels.size() >= steps - 1, json);
+                }
+            }
+        }
+    }
+
+    /**
+     * Leading spacing with an offset reaches beyond the schedule. diffusers 0.35.2: an index error
+     * with DDPM and DDIM, the last sigma with the Euler family.
+     */
+    @Test
+    void leadingSpacingWithAnOffsetMayHaveNoRoom() throws IOException {
+        String json =
+                PIXART.replace("linspace", "leading")
+                        .replace("\"steps_offset\": 0", "\"steps_offset\": 1");
+        for (String name : List.of("ddpm", "ddim")) {
+            assertEquals(999, SamplerSpec.read(file(json), name).plan(999).evaluations().size());
+            assertMessage(
+                    () -> SamplerSpec.read(file(json), name).plan(1000),
+                    "use fewer steps or a lower steps_offset");
+        }
+        for (String name : List.of("euler", "euler-a", "heun")) {
+            List<NoiseLevel> levels = SamplerSpec.read(file(json), name).plan(1000).evaluations();
+            assertEquals(1000, levels.getFirst().timestep());
+            assertEquals(levels.get(name.equals("heun") ? 2 : 1).sigma(), levels.getFirst().sigma());
+        }
+    }
+
+    private static void assertMessage(Executable refused, String expected) {
+        var error = assertThrows(IllegalArgumentException.class, refused);
+        assertTrue(error.getMessage().contains(expected), error.getMessage());
+    }
+
     @Test
     void everyOtherNumberOfStepsHasItsLevels() throws IOException {
         for (String spacing : List.of("leading", "linspace", "trailing")) {
@@ -134,7 +193,14 @@ class SamplerSpecTest {
                         + " log",
                 "'_class_name': 'DDPMScheduler', 'variance_type': 'fixed_large_log' |"
                         + " variance_type",
-                "'_class_name': 'DPMSolverMultistepScheduler', 'algorithm_type': 'dpmsolver' | ++",
+                "'_class_name': 'DPMSolverMultistepScheduler', 'algorithm_type': 'dpm' | = dpm is",
+                "'_class_name': 'DPMSolverMultistepScheduler', 'algorithm_type': 'dpmsolver' |"
+                        + " unless final_sigmas_type is sigma_min",
+                "'_class_name': 'DPMSolverMultistepScheduler', 'solver_order': 3,"
+                        + " 'final_sigmas_type': 'sigma_min', 'algorithm_type': 'sde-dpmsolver' |"
+                        + " has no third order",
+                "'_class_name': 'DDIMScheduler', 'thresholding': true, 'sample_max_value': 0 |"
+                        + " sample_max_value > 0",
                 "'_class_name': 'DPMSolverMultistepScheduler', 'solver_order': 4 | solver_order",
                 "'_class_name': 'DPMSolverMultistepScheduler', 'solver_type': 'rk' | solver_type",
                 "'_class_name': 'DPMSolverMultistepScheduler', 'use_flow_sigmas': true | flow_pred",

@@ -17,6 +17,7 @@ import dev.darkroom.runtime.TensorScope;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 import java.io.IOException;
@@ -24,9 +25,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
 
 /** What all samplers owe their caller: steps, memory, noise and cancellation. */
 class SamplingTest {
@@ -166,6 +169,114 @@ class SamplingTest {
                                     ReverseVariance.LEARNED_RANGE,
                                     noise,
                                     StepListener.NONE));
+        }
+    }
+
+    private interface Along {
+        Tensor sample(Tensor x, List<NoiseLevel> levels);
+    }
+
+    /** Every sampler with what its levels may be: variance exploding, flow's, or preserving. */
+    static Stream<Arguments> forms() {
+        Denoiser d = DATA.denoiser();
+        var noise = new SeededNoise(1, 1);
+        StepListener on = StepListener.NONE;
+        return Stream.of(
+                Arguments.of("euler", "ve flow", (Along) (x, l) -> Samplers.euler(d, x, l, on)),
+                Arguments.of("heun", "ve flow", (Along) (x, l) -> Samplers.heun(d, x, l, on)),
+                Arguments.of(
+                        "ancestral",
+                        "ve",
+                        (Along) (x, l) -> Samplers.eulerAncestral(d, x, l, noise, on)),
+                Arguments.of(
+                        "consistency",
+                        "ve",
+                        (Along) (x, l) -> Samplers.consistency(d, x, l, 0.002, noise, on)),
+                Arguments.of(
+                        "langevin",
+                        "ve",
+                        (Along) (x, l) -> Langevin.annealed(d, x, l, 2, 1e-5, noise, on)),
+                Arguments.of(
+                        "ddim",
+                        "ve flow vp",
+                        (Along) (x, l) -> Samplers.ddim(d, x, l, 0.5, noise, on)),
+                Arguments.of(
+                        "ddpm",
+                        "ve flow vp",
+                        (Along)
+                                (x, l) ->
+                                        Samplers.ddpm(
+                                                d, x, l, ReverseVariance.FIXED_SMALL, noise, on)),
+                Arguments.of(
+                        "lcm", "ve flow vp", (Along) (x, l) -> Samplers.lcm(d, x, l, noise, on)),
+                Arguments.of("dpm", "ve flow vp", dpm(DpmSolver.Algorithm.NOISE_SDE, noise)),
+                Arguments.of("dpm++", "ve flow vp", dpm(DpmSolver.Algorithm.DATA_SDE, noise)));
+    }
+
+    private static Along dpm(DpmSolver.Algorithm algorithm, NoiseSource noise) {
+        var options = new DpmSolver.Options(algorithm, 2, DpmSolver.Kind.MIDPOINT, true, false);
+        return (x, levels) ->
+                DpmSolver.multistep(
+                        DATA.denoiser(), x, levels, options, noise, StepListener.NONE);
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @MethodSource("forms")
+    void refusesLevelsOfAFormThatItDoesNotSolve(String name, String forms, Along sampler) {
+        Map<String, List<NoiseLevel>> levels =
+                Map.of(
+                        "ve", Gaussian.exploding(5),
+                        "vp", Gaussian.preserving(5),
+                        "flow", Gaussian.flow(5));
+        try (var scope = TensorScope.open()) {
+            Tensor x = Tensor.full(Shape.of(1, 4), 0.5, DType.FLOAT32, Device.CPU);
+            levels.forEach(
+                    (form, each) -> {
+                        if (List.of(forms.split(" ")).contains(form)) {
+                            assertTrue(sampler.sample(x, each).isFinite().all().item() != 0, form);
+                        } else {
+                            var refused =
+                                    assertThrows(
+                                            IllegalArgumentException.class,
+                                            () -> sampler.sample(x, each),
+                                            form);
+                            assertTrue(
+                                    refused.getMessage().contains("needs levels with alpha = 1"),
+                                    refused.getMessage());
+                        }
+                    });
+        }
+    }
+
+    /** Where there is no noise, there is no direction: each of these would divide by zero. */
+    @ParameterizedTest(name = "{0}")
+    @MethodSource("forms")
+    void refusesToEvaluateWithoutNoise(String name, String forms, Along sampler) {
+        List<NoiseLevel> levels =
+                List.of(NoiseLevel.varianceExploding(2, 9), NoiseLevel.CLEAN, NoiseLevel.CLEAN);
+        try (var scope = TensorScope.open()) {
+            Tensor x = Tensor.full(Shape.of(1, 4), 0.5, DType.FLOAT32, Device.CPU);
+            if (name.equals("lcm") || name.equals("consistency")) {
+                assertTrue(sampler.sample(x, levels).isFinite().all().item() != 0);
+            } else {
+                assertThrows(IllegalArgumentException.class, () -> sampler.sample(x, levels));
+            }
+        }
+    }
+
+    @Test
+    void dpmSolverRefusesTwoLevelsOfTheSameNoise() {
+        NoiseLevel twice = NoiseLevel.variancePreserving(0.5, 500);
+        List<NoiseLevel> levels = List.of(twice, twice, NoiseLevel.variancePreserving(0.9, 100));
+        try (var scope = TensorScope.open()) {
+            Tensor x = Tensor.full(Shape.of(1, 4), 0.5, DType.FLOAT32, Device.CPU);
+            for (DpmSolver.Algorithm algorithm : DpmSolver.Algorithm.values()) {
+                Along sampler = dpm(algorithm, new SeededNoise(1, 1));
+                var refused =
+                        assertThrows(
+                                IllegalArgumentException.class, () -> sampler.sample(x, levels));
+                assertTrue(refused.getMessage().contains("is followed by"), refused.getMessage());
+            }
         }
     }
 

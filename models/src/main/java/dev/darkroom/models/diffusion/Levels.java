@@ -1,0 +1,90 @@
+package dev.darkroom.models.diffusion;
+
+import java.util.List;
+import java.util.function.Predicate;
+
+/** What samplers require of the noise levels that they are given. */
+final class Levels {
+    private static final double TOLERANCE = 1e-6;
+
+    private static final String VARIANCE_EXPLODING = "alpha = 1 (variance exploding)";
+
+    private Levels() {}
+
+    /**
+     * Requires noise at every level but the last: where there is none, what is left of x without x̂0
+     * says nothing about ε.
+     *
+     * @throws IllegalArgumentException if sigma is 0 at one
+     */
+    static void requireNoiseBeforeTheLast(String sampler, List<NoiseLevel> levels) {
+        Walk.requireLevels(levels);
+        requireNoise(sampler, levels.subList(0, levels.size() - 1));
+    }
+
+    /**
+     * Requires noise at every level.
+     *
+     * @throws IllegalArgumentException if sigma is 0 at one
+     */
+    static void requireNoise(String sampler, List<NoiseLevel> levels) {
+        requireEach(sampler, levels, level -> level.sigma() > 0, "sigma > 0 where it evaluates");
+    }
+
+    /**
+     * Requires data at every level but the first.
+     *
+     * @throws IllegalArgumentException if alpha is 0 at one
+     */
+    static void requireData(String sampler, List<NoiseLevel> levels) {
+        requireEach(
+                sampler,
+                levels.subList(1, levels.size()),
+                level -> level.alpha() > 0,
+                "alpha > 0 after the first");
+    }
+
+    /**
+     * Requires levels of variance-exploding form, alpha = 1.
+     *
+     * @throws IllegalArgumentException if one is of another
+     */
+    static void requireVarianceExploding(String sampler, List<NoiseLevel> levels) {
+        requireEach(sampler, levels, Levels::isVarianceExploding, VARIANCE_EXPLODING);
+    }
+
+    /**
+     * Requires levels that all have alpha = 1, or all alpha + sigma = 1: on both, the
+     * probability-flow ODE is dx/dσ = (x − x̂0)/σ.
+     *
+     * @throws IllegalArgumentException if one is of another form
+     */
+    static void requireVarianceExplodingOrFlow(String sampler, List<NoiseLevel> levels) {
+        if (!levels.stream().allMatch(Levels::isVarianceExploding)) {
+            requireEach(
+                    sampler,
+                    levels,
+                    Levels::isFlow,
+                    VARIANCE_EXPLODING + ", or all with alpha + sigma = 1 (flow matching)");
+        }
+    }
+
+    private static void requireEach(
+            String sampler, List<NoiseLevel> levels, Predicate<NoiseLevel> form, String name) {
+        for (NoiseLevel level : levels) {
+            if (!form.test(level)) {
+                throw new IllegalArgumentException(
+                        sampler + " needs levels with " + name + ", not " + level);
+            }
+        }
+    }
+
+    private static boolean isVarianceExploding(NoiseLevel level) {
+        return Math.abs(level.alpha() - 1) <= TOLERANCE;
+    }
+
+    /** Whether alpha + sigma = 1. */
+    static boolean isFlow(NoiseLevel level) {
+        return Math.abs(level.alpha() + level.sigma() - 1) <= TOLERANCE;
+    }
+}
