@@ -9,7 +9,22 @@ import java.util.Optional;
  */
 final class ResolutionBins {
     /** A size in pixels. */
-    record Size(int height, int width) {}
+    record Size(int height, int width) {
+        /**
+         * What a picture of another size is scaled to, so that it covers this one and keeps its
+         * ratio: in one direction it is this size, in the other it is that or more, rounded down.
+         * The product with the scale is not always a whole number where it should be, and one below
+         * it would lose a pixel.
+         */
+        Size coveredBy(Size picture) {
+            double scale =
+                    Math.max(
+                            (double) height / picture.height, (double) width / picture.width);
+            return new Size(
+                    Math.max(height, (int) (picture.height * scale)),
+                    Math.max(width, (int) (picture.width * scale)));
+        }
+    }
 
     /** Heights and widths for a base of 1024 pixels; smaller bases scale them down. */
     private static final int[][] BASE_1024 = {
