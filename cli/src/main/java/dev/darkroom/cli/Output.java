@@ -2,7 +2,9 @@ package dev.darkroom.cli;
 
 import java.io.IOException;
 import java.io.OutputStream;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
@@ -76,7 +78,8 @@ record Output(String pattern) {
     }
 
     /**
-     * Finds out now whether a file can be written later, by making one beside it.
+     * Finds out now whether a file can be written later, by making one beside it, and one of its
+     * name if there is none.
      *
      * @throws IOException if not
      */
@@ -94,6 +97,20 @@ record Output(String pattern) {
             throw new IOException(
                     file + " can't be written: the folder " + folder + " takes no new files", e);
         }
+        if (!Files.exists(file, LinkOption.NOFOLLOW_LINKS)) {
+            try {
+                Files.delete(Files.createFile(file));
+            } catch (IOException e) {
+                throw new IOException(
+                        file
+                                + " can't be written: the system takes no such name ("
+                                + (e instanceof FileSystemException named
+                                        ? named.getReason()
+                                        : e.getMessage())
+                                + "); choose a shorter or plainer one",
+                        e);
+            }
+        }
     }
 
     /**
@@ -110,6 +127,20 @@ record Output(String pattern) {
             Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE);
         } finally {
             Files.deleteIfExists(temporary);
+        }
+    }
+
+    /** The one path of a file that need not be there, whatever links lead to its folder. */
+    static Path real(Path file) {
+        Path absolute = file.toAbsolutePath().normalize();
+        Path name = absolute.getFileName();
+        if (name == null) {
+            return absolute;
+        }
+        try {
+            return folder(absolute).toRealPath().resolve(name);
+        } catch (IOException e) {
+            return absolute; // no such folder, which is said when it is tried
         }
     }
 

@@ -58,6 +58,16 @@ class OutputTest {
     }
 
     @Test
+    void aFileHasOnePath() throws IOException {
+        Path real = Files.createDirectory(folder.resolve("real"));
+        Path link = Files.createSymbolicLink(folder.resolve("link"), real);
+        assertEquals(Output.real(real.resolve("a.png")), Output.real(link.resolve("a.png")));
+        assertEquals(Output.real(real.resolve("a.png")), Output.real(real.resolve("b/../a.png")));
+        Path missing = folder.resolve("missing/a.png");
+        assertEquals(missing.toAbsolutePath(), Output.real(missing));
+    }
+
+    @Test
     void filesAreWrittenInFullOrNotAtAll() throws IOException {
         Path file = folder.resolve("a.png");
         Output.write(file, out -> out.write(new byte[] {1, 2}));
