@@ -287,14 +287,6 @@ final class SampleCommand implements Callable<Integer> {
         return quality ? EmbeddedModel.TEACHER : EmbeddedModel.STUDENT;
     }
 
-    /** What is asked for, or what suits its own model; null leaves it to a checkpoint. */
-    private @Nullable Double guidanceScale() {
-        if (guidance != null || model != null) {
-            return guidance;
-        }
-        return own().guidanceScale();
-    }
-
     private PipelineOptions options() {
         return PipelineOptions.defaults().withDtype(dtype).withDevice(device).withThreads(threads);
     }
@@ -302,6 +294,10 @@ final class SampleCommand implements Callable<Integer> {
     private SampleRequest request() {
         if (!classes.isEmpty() && prompt != null) {
             throw new IllegalArgumentException("name a prompt or a class, not both");
+        }
+        if (classes.isEmpty() && prompt == null) {
+            throw new IllegalArgumentException(
+                    "say what to draw: a prompt in quotes, or --class for a checkpoint of classes");
         }
         int pictures = batch == null ? Math.max(1, classes.size()) : batch;
         if (classes.size() > 1 && classes.size() != pictures) {
@@ -321,7 +317,7 @@ final class SampleCommand implements Callable<Integer> {
                 .negativePrompt(negative)
                 .classes(classes)
                 .steps(steps)
-                .guidanceScale(guidanceScale())
+                .guidanceScale(guidance)
                 .sampler(sampler)
                 .seed(first)
                 .width(width)
@@ -343,7 +339,7 @@ final class SampleCommand implements Callable<Integer> {
                         trace);
         Set<Path> seen = new HashSet<>();
         for (Path file : targets.all()) {
-            if (!seen.add(file.toAbsolutePath().normalize())) {
+            if (!seen.add(Output.real(file))) {
                 throw new IllegalArgumentException(
                         "two outputs would have the same name, " + file + "; name them apart");
             }

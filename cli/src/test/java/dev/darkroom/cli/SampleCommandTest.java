@@ -350,10 +350,10 @@ class SampleCommandTest {
     void withoutAModelItTakesItsOwn() {
         assertEquals(0, pipeline.sample("a", "--out", file("a.png")).exit());
         assertEquals(EmbeddedModel.STUDENT.folder(), pipeline.folder);
-        assertEquals(1, requireRequest().guidanceScale());
+        assertNull(requireRequest().guidanceScale(), "the checkpoint says it");
         assertEquals(0, pipeline.sample("a", "--quality", "--out", file("a.png")).exit());
         assertEquals(EmbeddedModel.TEACHER.folder(), pipeline.folder);
-        assertEquals(EmbeddedModel.TEACHER.guidanceScale(), requireRequest().guidanceScale());
+        assertNull(requireRequest().guidanceScale());
         pipeline.sample("a", "--quality", "--guidance", 5, "--out", file("a.png"));
         assertEquals(5, requireRequest().guidanceScale());
     }
@@ -389,6 +389,9 @@ class SampleCommandTest {
         assertUsageError("not NaN", "a", "--guidance", "NaN");
         assertUsageError("not Infinity", "a", "--guidance", "Infinity");
         assertUsageError("not -1.0", "a", "--guidance", -1);
+        assertUsageError("must be 0 to 1000, not 1.0E30", "a", "--guidance", "1e30");
+        assertUsageError("must be 0 to 1000, not 1.0E308", "a", "--guidance", "1e308");
+        assertUsageError("say what to draw: a prompt in quotes, or --class");
         assertUsageError("no sampler 'magic'; there are ddpm, ddim", "a", "--sampler", "magic");
         assertUsageError("no type 'int8'; there are float32, bfloat16", "a", "--dtype", "int8");
         assertUsageError("no device \"tpu\"; use cpu, cuda", "a", "--device", "tpu");
@@ -422,6 +425,38 @@ class SampleCommandTest {
             assertTrue(run.err().contains("there is no folder " + file("missing")), run.err());
             assertNull(pipeline.folder, "refused before anything is loaded");
         }
+    }
+
+    /** Longer than file systems take, once the placeholders are filled in. */
+    @Test
+    void namesThatAreTooLongAreRefusedBeforeLoading() throws IOException {
+        String name = "x".repeat(240);
+        for (String option : List.of("--out", "--steps-strip", "--trace")) {
+            var arguments =
+                    new ArrayList<Object>(List.of("a", "--model", "m", "--seed", 123_456_789_012L));
+            String ending = option.equals("--trace") ? "x".repeat(16) : "{seed}.png";
+            arguments.addAll(List.of(option, file(name + ending)));
+            if (!option.equals("--out")) {
+                arguments.addAll(List.of("--out", file("a.png")));
+            }
+            var run = pipeline.sample(arguments.toArray());
+            assertEquals(1, run.exit(), run.err());
+            assertTrue(run.err().contains("choose a shorter or plainer one"), run.err());
+            assertNull(pipeline.folder, "refused before anything is loaded");
+            assertEquals(Set.of(), files());
+        }
+        // Of a batch, only names from the hundredth on are too long.
+        String nearly = "x".repeat(249) + "{index}.png";
+        var run = pipeline.sample("a", "--model", "m", "--batch", 1000, "--out", file(nearly));
+        assertEquals(1, run.exit(), run.err());
+        assertNull(pipeline.folder, "refused before anything is loaded");
+        assertEquals(Set.of(), files());
+    }
+
+    @Test
+    void theEmptyPromptIsAPrompt() {
+        assertEquals(0, pipeline.sample("", "--model", "m", "--out", file("a.png")).exit());
+        assertEquals("", requireRequest().prompt());
     }
 
     @Test

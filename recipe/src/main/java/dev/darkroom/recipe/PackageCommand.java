@@ -1,5 +1,6 @@
 package dev.darkroom.recipe;
 
+import dev.darkroom.models.pipeline.Defaults;
 import dev.darkroom.models.training.run.Hashes;
 
 import picocli.CommandLine.Command;
@@ -67,17 +68,22 @@ final class PackageCommand implements Callable<Integer> {
         return 0;
     }
 
-    /** The index and the folders of the parts that it names; not what else a run leaves. */
+    /** The index, the defaults and the folders of the parts; not what else a run leaves. */
     private static List<Path> parts(Path run) throws IOException {
         String index = Files.readString(run.resolve(INDEX));
         try (Stream<Path> all = Files.list(run)) {
             return all.filter(
                             path ->
-                                    path.endsWith(INDEX)
+                                    ofEach(path)
                                             || index.contains("\"" + path.getFileName() + "\""))
                     .sorted()
                     .toList();
         }
+    }
+
+    /** Whether a file belongs to each checkpoint, whatever it says. */
+    private static boolean ofEach(Path file) {
+        return file.endsWith(INDEX) || file.endsWith(Defaults.FILE);
     }
 
     private static List<Path> files(Path part) throws IOException {
@@ -87,8 +93,7 @@ final class PackageCommand implements Callable<Integer> {
     }
 
     private static boolean same(Path part, Path other) throws IOException {
-        // The index belongs to each checkpoint, whatever it says.
-        if (part.endsWith(INDEX) || !Files.exists(other)) {
+        if (ofEach(part) || !Files.exists(other)) {
             return false;
         }
         List<Path> names = files(part).stream().map(part::relativize).toList();

@@ -35,6 +35,19 @@ final class Cases {
         }
     }
 
+    /** Copies a case's model, to be changed. */
+    static Path copyModel(String name, Path folder) throws IOException {
+        Path model = named(name).resolve("model");
+        try (Stream<Path> files = Files.walk(model)) {
+            for (Path file : files.filter(Files::isRegularFile).toList()) {
+                Path copy = folder.resolve(model.relativize(file).toString());
+                Files.createDirectories(copy.getParent());
+                Files.copy(file, copy);
+            }
+        }
+        return folder;
+    }
+
     /** The folders of all cases, by name. */
     static List<Path> all() throws IOException {
         try (Stream<Path> files = Files.list(folder())) {

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 
 import dev.darkroom.models.dit.DitConfig;
 import dev.darkroom.models.dit.DitTransformer;
@@ -26,6 +27,7 @@ import dev.darkroom.runtime.safetensors.Safetensors;
 import dev.darkroom.runtime.safetensors.WeightFiles;
 
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -100,6 +102,24 @@ class ConformanceTest {
         Tensor start = comparison.input("latents_init");
         try (var pipeline = Pipeline.load(folder.resolve("model"), PipelineOptions.defaults())) {
             pipeline.sample(request(call), new Comparing(comparison), start);
+        }
+    }
+
+    /** What guidance compares with is a prompt too. */
+    @Test
+    void theEmptyPromptEqualsDiffusers() throws IOException {
+        Path model = Path.of("cases", "pixart_alpha");
+        JsonNode call = JSON.readTree(model.resolve("case.json").toFile());
+        try (var scope = TensorScope.open();
+                var comparison = new Comparison(Path.of("oracle", "empty_prompt.safetensors"))) {
+            Tensor start = comparison.input("latents_init");
+            try (var pipeline = Pipeline.load(model.resolve("model"), PipelineOptions.defaults())) {
+                pipeline.sample(
+                        request(((ObjectNode) call).put("prompt", "")),
+                        new Comparing(comparison),
+                        start);
+            }
+            System.out.println(comparison.report("the empty prompt"));
         }
     }
 

@@ -20,7 +20,11 @@ import dev.darkroom.runtime.Tensor;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -246,9 +250,77 @@ class PipelineTest {
         assertTrue(difference[0] / full.rgb().length < 12, "mean difference " + difference[0]);
     }
 
+    /** It is what guidance compares with, so that guidance has nothing to do. */
+    @Test
+    void theEmptyPromptIsATextLikeAnyOther() {
+        List<Picture> pictures = new ArrayList<>();
+        for (double guidance : new double[] {1, 9}) {
+            SampleRequest request = small("").guidanceScale(guidance).build();
+            pictures.add(pixart.sample(request).pictures().getFirst());
+            assertClose(pictures.getFirst(), pictures.getLast());
+        }
+        Picture blank = pixart.sample(small("  ").guidanceScale(1.0).build()).pictures().getFirst();
+        assertClose(pictures.getFirst(), blank);
+        int dog = hash(pixart.sample(small("a dog").guidanceScale(1.0).build()));
+        assertNotEquals(Arrays.hashCode(blank.rgb()), dog);
+    }
+
+    private static void assertUsed(Pipeline pipeline, String sampler, int steps, double guidance) {
+        var used = pipeline.sample(small("a dog").steps(null).sampler(sampler).build()).used();
+        assertEquals(steps, used.get("steps"), sampler);
+        assertEquals(guidance, used.get("guidanceScale"), sampler);
+    }
+
+    @Test
+    void stepsAndGuidanceAreTheCheckpointsWhateverTheSampler(@TempDir Path folder)
+            throws IOException {
+        for (String sampler : new String[] {null, "euler", "lcm"}) {
+            assertUsed(pixart, sampler, 20, 4.5);
+        }
+        try (var student = load("pixart_lcm")) {
+            for (String sampler : new String[] {null, "euler", "dpm++2m"}) {
+                assertUsed(student, sampler, 4, 1);
+            }
+        }
+        Path said = Cases.copyModel("pixart_alpha", folder);
+        Files.writeString(said.resolve("darkroom.json"), "{\"steps\": 3, \"guidance_scale\": 2}");
+        try (var pipeline = Pipeline.load(said, PipelineOptions.defaults())) {
+            assertUsed(pipeline, null, 3, 2);
+            assertUsed(pipeline, "lcm", 3, 2);
+        }
+        Files.writeString(said.resolve("darkroom.json"), "{\"steps\": 5}");
+        try (var pipeline = Pipeline.load(said, PipelineOptions.defaults())) {
+            assertUsed(pipeline, null, 5, 4.5);
+        }
+        Files.writeString(said.resolve("darkroom.json"), "{\"steps\": -1}");
+        var error =
+                assertThrows(
+                        PipelineException.class,
+                        () -> Pipeline.load(said, PipelineOptions.defaults()));
+        assertTrue(error.getMessage().contains("darkroom.json"), error.getMessage());
+    }
+
+    @Test
+    void picturesHaveTheSizeThatWasAskedFor() {
+        try (var binning = load("pixart_binning")) {
+            for (int[] size : new int[][] {{640, 480}, {100, 64}, {65, 333}}) {
+                var request =
+                        SampleRequest.builder()
+                                .prompt("a dog")
+                                .steps(1)
+                                .width(size[0])
+                                .height(size[1])
+                                .build();
+                Picture picture = binning.sample(request).pictures().getFirst();
+                assertEquals(size[0], picture.width());
+                assertEquals(size[1], picture.height());
+            }
+        }
+    }
+
     @Test
     void requestsThatDoNotFitTheCheckpointSayWhy() {
-        assertMessage(small("").build(), "the prompt is empty");
+        assertMessage(SampleRequest.builder().build(), "there is no prompt");
         assertMessage(small("x".repeat(100_000)).build(), "a prompt has at most 10000 characters");
         assertMessage(small("a dog").width(18).build(), "multiples of 4");
         assertMessage(small("a dog").sampler("nonsense").build(), "no sampler is called nonsense");

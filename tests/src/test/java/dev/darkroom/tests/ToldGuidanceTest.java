@@ -25,7 +25,6 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.stream.Stream;
 
 /** A checkpoint whose network is told the guidance, as latent consistency students are. */
 class ToldGuidanceTest {
@@ -35,14 +34,7 @@ class ToldGuidanceTest {
 
     @BeforeEach
     void copy() throws IOException {
-        Path model = model();
-        try (Stream<Path> files = Files.walk(model)) {
-            for (Path file : files.filter(Files::isRegularFile).toList()) {
-                Path copy = folder.resolve(model.relativize(file).toString());
-                Files.createDirectories(copy.getParent());
-                Files.copy(file, copy);
-            }
-        }
+        Cases.copyModel("pixart_lcm", folder);
         Path config = folder.resolve("transformer/config.json");
         String json = Files.readString(config);
         Files.writeString(config, json.replaceFirst("\\{", "{\"time_cond_proj_dim\": 8,"));

@@ -52,7 +52,8 @@ record DpmSolverSpec(
                     config.text("algorithm_type", ""),
                     flow
                             ? "with flow_prediction use dpmsolver++"
-                            : "unless final_sigmas_type is sigma_min: set that, or use dpmsolver++");
+                            : "unless final_sigmas_type is sigma_min: set that, or use"
+                                  + " dpmsolver++");
         }
         return new DpmSolverSpec(
                 betas,

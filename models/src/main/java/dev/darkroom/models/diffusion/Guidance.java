@@ -18,9 +18,9 @@ import java.util.List;
  */
 public record Guidance(double scale, double rescale, double from, double to) {
     public Guidance {
-        if (!Double.isFinite(scale)) {
+        if (!Float.isFinite((float) scale)) {
             throw new IllegalArgumentException(
-                    "the guidance scale is a finite number, not " + scale);
+                    "the guidance scale is a number that float32 can hold, not " + scale);
         }
         if (!(rescale >= 0 && rescale <= 1)) {
             throw new IllegalArgumentException("guidance is rescaled by 0 to 1, not by " + rescale);

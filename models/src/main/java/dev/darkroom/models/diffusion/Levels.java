@@ -12,8 +12,8 @@ final class Levels {
     private Levels() {}
 
     /**
-     * Requires noise at every level but the last: where there is none, what is left of x without x̂0
-     * says nothing about ε.
+     * Requires noise at every level but the last: where there is none, what is left of x without
+     * x̂0 says nothing about ε.
      *
      * @throws IllegalArgumentException if sigma is 0 at one
      */

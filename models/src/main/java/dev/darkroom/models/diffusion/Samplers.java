@@ -125,8 +125,8 @@ public final class Samplers {
      * eta &gt; 0. Order 1 for eta = 0, where it solves the probability-flow ODE at levels of any
      * family.
      *
-     * @param levels of any form, with noise in all but the last; if eta &gt; 0, with data in all but
-     *     the first
+     * @param levels of any form, with noise in all but the last; if eta &gt; 0, with data in all
+     *     but the first
      * @param eta 0 for none of DDPM's noise, 1 for all of it
      * @throws IllegalArgumentException if the levels are others
      */

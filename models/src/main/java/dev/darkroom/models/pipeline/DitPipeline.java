@@ -22,8 +22,7 @@ import java.util.TreeMap;
 
 /** DiT (Peebles and Xie 2023, arXiv:2212.09748): pictures of a class. */
 final class DitPipeline extends LatentPipeline {
-    private static final int DEFAULT_STEPS = 50;
-    private static final double DEFAULT_GUIDANCE = 4;
+    private static final Defaults DEFAULTS = new Defaults(50, 4.0);
     private static final int SHOWN_LABELS = 12;
 
     private final DitTransformer transformer;
@@ -34,8 +33,9 @@ final class DitPipeline extends LatentPipeline {
             Scheduler scheduler,
             DitTransformer transformer,
             AutoencoderKl vae,
-            Map<String, Integer> labels) {
-        super(checkpoint, vae, scheduler);
+            Map<String, Integer> labels)
+            throws IOException {
+        super(checkpoint, vae, scheduler, DEFAULTS, transformer.config().timeCondProjDim() != null);
         this.transformer = transformer;
         this.labels = labels;
     }
@@ -100,12 +100,11 @@ final class DitPipeline extends LatentPipeline {
         requireSize("width", request.width(), size);
         requireSize("height", request.height(), size);
         var picture = new ResolutionBins.Size(size, size);
-        boolean isTold = transformer.config().timeCondProjDim() != null;
         return new Plan(
                 request,
-                scheduler().steps(request, DEFAULT_STEPS),
-                scheduler().guidanceScale(request, DEFAULT_GUIDANCE, isTold),
-                isTold,
+                steps(request),
+                guidanceScale(request),
+                guidanceIsTold(),
                 picture,
                 picture);
     }

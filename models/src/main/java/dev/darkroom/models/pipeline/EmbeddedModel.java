@@ -17,32 +17,19 @@ import java.util.stream.Stream;
  * red heart on a blue background". It was trained from colour emoji by Darkroom; {@code
  * docs/embedded-model.md} tells what it knows and how well.
  *
- * <p>Both models share their tokenizer, text encoder and autoencoder.
+ * <p>Both models share their tokenizer, text encoder and autoencoder. Each says itself how many
+ * steps and which guidance suit it: see {@link Defaults}.
  */
 public enum EmbeddedModel {
     /** Distilled by latent consistency: 4 steps without guidance, and still usable with 2 or 1. */
-    STUDENT(1),
+    STUDENT,
     /** What the student was distilled from: 20 steps with classifier-free guidance. */
-    TEACHER(2);
+    TEACHER;
 
     private static final String RESOURCES = "/dev/darkroom/models/embedded/";
 
     /** Lines of {@code sha256sum}: of each file, below a folder for each model. */
     private static final String FILES = "SHA256SUMS";
-
-    private final double guidanceScale;
-
-    EmbeddedModel(double guidanceScale) {
-        this.guidanceScale = guidanceScale;
-    }
-
-    /**
-     * The weight of classifier-free guidance with which its pictures are best, 1 for none. The
-     * teacher's is less than {@link Pipeline} takes by itself for PixArt.
-     */
-    public double guidanceScale() {
-        return guidanceScale;
-    }
 
     /**
      * The checkpoint's folder in hub layout, for {@link Pipeline#load}. The models are unpacked

@@ -38,18 +38,69 @@ import java.util.stream.LongStream;
  */
 abstract class LatentPipeline implements Pipeline {
     private final Checkpoint checkpoint;
+
+    /** Helps where 16 bits overflowed. */
+    static final String FLOAT32 = "compute in float32 (--dtype float32)";
+
+    private static final int STUDENT_STEPS = 4;
+
     private final AutoencoderKl vae;
+    private final LatentDecoder decoder;
     private final Scheduler scheduler;
+    private final boolean guidanceIsTold;
+    private final Defaults defaults;
     private final Worker worker;
 
-    LatentPipeline(Checkpoint checkpoint, AutoencoderKl vae, Scheduler scheduler) {
+    /**
+     * @param family defaults of the checkpoint's family
+     * @param guidanceIsTold whether the network takes the guidance as an input
+     * @throws IOException if the checkpoint's own defaults can't be read
+     */
+    LatentPipeline(
+            Checkpoint checkpoint,
+            AutoencoderKl vae,
+            Scheduler scheduler,
+            Defaults family,
+            boolean guidanceIsTold)
+            throws IOException {
         this.checkpoint = checkpoint;
         this.vae = vae;
         this.scheduler = scheduler;
+        this.guidanceIsTold = guidanceIsTold;
+        decoder = new LatentDecoder(vae);
+        defaults = Defaults.read(checkpoint.folder()).orElse(student(family)).orElse(family);
         worker =
                 new Worker(
                         "darkroom-" + checkpoint.folder().getFileName(),
                         checkpoint.options().threads());
+    }
+
+    /**
+     * What suits a distilled student: few steps, and no guidance unless it takes it as an input.
+     * Which it is shows in the checkpoint and not in a request's sampler.
+     */
+    private Defaults student(Defaults family) {
+        if (guidanceIsTold) {
+            return new Defaults(STUDENT_STEPS, family.guidanceScale());
+        }
+        return scheduler.isOfConsistency() ? new Defaults(STUDENT_STEPS, 1.0) : Defaults.NONE;
+    }
+
+    /** A request's steps, or the checkpoint's. */
+    final int steps(SampleRequest request) {
+        Integer asked = request.steps();
+        return Objects.requireNonNull(asked != null ? asked : defaults.steps());
+    }
+
+    /** A request's guidance, or the checkpoint's. */
+    final double guidanceScale(SampleRequest request) {
+        Double asked = request.guidanceScale();
+        return Objects.requireNonNull(asked != null ? asked : defaults.guidanceScale());
+    }
+
+    /** Whether the network takes the guidance as an input. */
+    final boolean guidanceIsTold() {
+        return guidanceIsTold;
     }
 
     /** Fills in what the request leaves open, and refuses what does not fit the checkpoint. */
@@ -110,6 +161,9 @@ abstract class LatentPipeline implements Pipeline {
             SamplerSpec spec = scheduler.spec(request.sampler());
             SamplingPlan sampling = spec.plan(plan.steps());
             requireMemory(plan);
+            if (given != null) {
+                requireStart(plan, given);
+            }
             Network network = condition(plan, trace, notes);
             notes.phaseDone("encode");
             Tensor latents = start(plan, sampling, noise, given);
@@ -123,8 +177,9 @@ abstract class LatentPipeline implements Pipeline {
                             latents,
                             trace.stepNoise(noise),
                             step -> stepped(step, trace, monitor));
+            Finite.require(latents, "the sampled latents", remedy(plan));
             notes.phaseDone("sample");
-            List<Picture> pictures = pictures(plan, latents, trace, cancelled);
+            List<Picture> pictures = pictures(plan, latents, trace, cancelled, notes);
             notes.phaseDone("decode");
             note(plan, spec, notes);
             return notes.result(pictures, request);
@@ -136,20 +191,16 @@ abstract class LatentPipeline implements Pipeline {
         }
     }
 
-    /** Where sampling starts: the latents that were given, or noise. */
-    private Tensor start(
-            Plan plan, SamplingPlan sampling, NoiseSource noise, @Nullable Tensor given) {
-        Shape shape =
-                Shape.of(
-                        plan.request().batch(),
-                        latentChannels(),
-                        plan.sampled().height() / pixelsPerLatent(),
-                        plan.sampled().width() / pixelsPerLatent());
-        if (given == null) {
-            return noise.draw(shape, DType.FLOAT32, device())
-                    .to(latentType())
-                    .times(sampling.initialScale());
-        }
+    private Shape latentShape(Plan plan) {
+        return Shape.of(
+                plan.request().batch(),
+                latentChannels(),
+                plan.sampled().height() / pixelsPerLatent(),
+                plan.sampled().width() / pixelsPerLatent());
+    }
+
+    private void requireStart(Plan plan, Tensor given) {
+        Shape shape = latentShape(plan);
         if (!given.shape().equals(shape)) {
             throw new PipelineException(
                     "the given latents have shape "
@@ -157,7 +208,39 @@ abstract class LatentPipeline implements Pipeline {
                             + ", this request needs "
                             + shape);
         }
-        return given.to(device()).to(latentType());
+        if (!given.dtype().isFloatingPoint()) {
+            throw new PipelineException(
+                    "the given latents are "
+                            + given.dtype()
+                            + "; give floating-point numbers, such as float32");
+        }
+        try (var scope = TensorScope.open()) {
+            Finite.require(
+                    given.to(latentType()), "the given latents", "give finite ones, or none");
+        }
+    }
+
+    /** Where sampling starts: the latents that were given, or noise. */
+    private Tensor start(
+            Plan plan, SamplingPlan sampling, NoiseSource noise, @Nullable Tensor given) {
+        return given == null
+                ? noise.draw(latentShape(plan), DType.FLOAT32, device())
+                        .to(latentType())
+                        .times(sampling.initialScale())
+                : given.to(device()).to(latentType());
+    }
+
+    /** What helps against latents that overflowed. */
+    private String remedy(Plan plan) {
+        var remedies = new ArrayList<String>();
+        if (dtype().bytes() < DType.FLOAT32.bytes()) {
+            remedies.add(FLOAT32);
+        }
+        if (plan.guidanceScale() > 1) {
+            remedies.add("use less guidance than " + plan.guidanceScale());
+        }
+        remedies.add("use another sampler or another number of steps");
+        return String.join(", or ", remedies);
     }
 
     /** Samplers add many small steps up, so they compute in float32 at least. */
@@ -195,13 +278,13 @@ abstract class LatentPipeline implements Pipeline {
 
     /** Decodes one by one, so that memory does not grow with the batch. */
     private List<Picture> pictures(
-            Plan plan, Tensor latents, Trace trace, BooleanSupplier cancelled) {
+            Plan plan, Tensor latents, Trace trace, BooleanSupplier cancelled, Notes notes) {
         List<Picture> pictures = new ArrayList<>();
         List<Tensor> images = new ArrayList<>();
         for (Tensor one : latents.split(0, ones(latents.size(0)))) {
             requireGoingOn(cancelled);
             try (var scope = TensorScope.open()) {
-                Tensor image = image(one, plan.picture());
+                Tensor image = image(one, plan.picture(), notes);
                 pictures.add(Picture.of(image.select(0, 0)));
                 if (trace.isOn()) {
                     images.add(scope.keep(image));
@@ -219,7 +302,7 @@ abstract class LatentPipeline implements Pipeline {
         List<Picture> pictures = new ArrayList<>();
         for (Tensor one : denoised.split(0, ones(denoised.size(0)))) {
             try (var scope = TensorScope.open()) {
-                pictures.add(Picture.of(image(one, null).select(0, 0)));
+                pictures.add(Picture.of(image(one, null, new Notes()).select(0, 0)));
             }
         }
         return pictures;
@@ -236,19 +319,15 @@ abstract class LatentPipeline implements Pipeline {
      * @param size null for the size as decoded
      * @return float32 on the CPU from 0 to 1, {@code [1,3,H,W]}
      */
-    private Tensor image(Tensor latents, ResolutionBins.@Nullable Size size) {
-        Tensor image = vae.decode(vae.unscaled(latents.to(dtype()))).to(DType.FLOAT32);
-        if (size != null && (image.size(2) != size.height() || image.size(3) != size.width())) {
-            double scale =
-                    Math.max(
-                            (double) size.height() / image.size(2),
-                            (double) size.width() / image.size(3));
-            long height = (long) (image.size(2) * scale);
-            long width = (long) (image.size(3) * scale);
+    private Tensor image(Tensor latents, ResolutionBins.@Nullable Size size, Notes notes) {
+        Tensor image = decoder.decode(latents, notes);
+        var decoded = new ResolutionBins.Size((int) image.size(2), (int) image.size(3));
+        if (size != null && !size.equals(decoded)) {
+            ResolutionBins.Size cover = size.coveredBy(decoded);
             image =
-                    Ops.resizeBilinear(image, height, width)
-                            .narrow(2, (height - size.height()) / 2, size.height())
-                            .narrow(3, (width - size.width()) / 2, size.width());
+                    Ops.resizeBilinear(image, cover.height(), cover.width())
+                            .narrow(2, (cover.height() - size.height()) / 2, size.height())
+                            .narrow(3, (cover.width() - size.width()) / 2, size.width());
         }
         return image.dividedBy(2).plus(0.5).clamp(0, 1).to(Device.CPU);
     }
@@ -256,13 +335,21 @@ abstract class LatentPipeline implements Pipeline {
     // ---- What is told ----
 
     private void requireMemory(Plan plan) {
+        long pictures =
+                3L * plan.request().batch() * plan.picture().height() * plan.picture().width();
+        if (pictures > Runtime.getRuntime().maxMemory()) {
+            throw new PipelineException(
+                    "the pictures take "
+                            + (pictures >> 20)
+                            + " MiB, but Java's heap has no more than "
+                            + (Runtime.getRuntime().maxMemory() >> 20)
+                            + "; make fewer at a time, or give it more with -Xmx");
+        }
         if (device().type() != Device.Type.CPU) {
             return;
         }
-        var blocks = vae.config().blockOutChannels();
         long pixels = (long) plan.sampled().height() * plan.sampled().width();
-        long widest = 3L * blocks.getFirst() + blocks.get(Math.min(1, blocks.size() - 1));
-        long decoding = pixels * widest * dtype().bytes();
+        long decoding = decoder.bytes(pixels, dtype());
         MemoryBudget.current()
                 .require(
                         Math.max(decoding, activationBytes(plan)),
@@ -314,6 +401,7 @@ abstract class LatentPipeline implements Pipeline {
     @Override
     public final void close() {
         worker.close();
+        decoder.close();
         checkpoint.close();
     }
 }

@@ -22,6 +22,13 @@ final class Notes {
         warnings.add(warning);
     }
 
+    /** Warns, unless the same was said before. */
+    void warnOnce(String warning) {
+        if (!warnings.contains(warning)) {
+            warn(warning);
+        }
+    }
+
     /** Ends a phase, which began where the one before ended. */
     void phaseDone(String name) {
         long now = System.nanoTime();

@@ -33,8 +33,10 @@ public record Picture(int width, int height, byte[] rgb) {
      * A picture of an image.
      *
      * @param image numbers on the CPU from 0 to 1, {@code [3,H,W]}
+     * @throws PipelineException if one is infinite or not a number
      */
     public static Picture of(Tensor image) {
+        Finite.require(image, "the picture", "what made it may have overflowed");
         try (var scope = TensorScope.open()) {
             Tensor bytes = image.permute(1, 2, 0).times(255).round(); // [H,W,3]
             return new Picture(

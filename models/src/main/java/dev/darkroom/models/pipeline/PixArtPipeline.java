@@ -30,8 +30,7 @@ import java.util.Optional;
  * a T5 encoder, the PixArt transformer, an autoencoder. With an LCM scheduler it is PixArt-LCM.
  */
 final class PixArtPipeline extends LatentPipeline {
-    private static final int DEFAULT_STEPS = 20;
-    private static final double DEFAULT_GUIDANCE = 4.5;
+    private static final Defaults DEFAULTS = new Defaults(20, 4.5);
     private static final int ALPHA_TOKENS = 120;
     private static final int SIGMA_TOKENS = 300;
 
@@ -51,8 +50,9 @@ final class PixArtPipeline extends LatentPipeline {
             Tokenizer tokenizer,
             T5Encoder textEncoder,
             PixArtTransformer transformer,
-            AutoencoderKl vae) {
-        super(checkpoint, vae, scheduler);
+            AutoencoderKl vae)
+            throws IOException {
+        super(checkpoint, vae, scheduler, DEFAULTS, transformer.config().timeCondProjDim() != null);
         this.tokenizer = tokenizer;
         this.textEncoder = textEncoder;
         this.transformer = transformer;
@@ -135,12 +135,11 @@ final class PixArtPipeline extends LatentPipeline {
                             + "×"
                             + sampled.height());
         }
-        boolean isTold = config.timeCondProjDim() != null;
         return new Plan(
                 request,
-                scheduler().steps(request, DEFAULT_STEPS),
-                scheduler().guidanceScale(request, DEFAULT_GUIDANCE, isTold),
-                isTold,
+                steps(request),
+                guidanceScale(request),
+                guidanceIsTold(),
                 picture,
                 sampled);
     }
@@ -151,8 +150,10 @@ final class PixArtPipeline extends LatentPipeline {
                     "this checkpoint takes a prompt, not a class; say in words what to draw");
         }
         String prompt = request.prompt();
-        if (prompt == null || prompt.isBlank()) {
-            throw new PipelineException("the prompt is empty; say in words what to draw");
+        if (prompt == null) {
+            throw new PipelineException(
+                    "there is no prompt; say in words what to draw, or give an empty text for"
+                            + " nothing in particular");
         }
         int longest = Math.max(prompt.length(), request.negativePrompt().length());
         if (longest > MAX_CHARACTERS) {
@@ -180,6 +181,10 @@ final class PixArtPipeline extends LatentPipeline {
         } else {
             text = text.repeated(request.batch());
         }
+        Finite.require(
+                text.embeds(),
+                "the text encoder's states",
+                dtype().bytes() < 4 ? FLOAT32 : "the text encoder's weights may be broken");
         PixArtText prepared = transformer.prepare(text.embeds(), text.mask());
         PixArtSize size = size(plan);
         Tensor guidance = plan.toldGuidance(device());

@@ -18,8 +18,7 @@ final class ResolutionBins {
          */
         Size coveredBy(Size picture) {
             double scale =
-                    Math.max(
-                            (double) height / picture.height, (double) width / picture.width);
+                    Math.max((double) height / picture.height, (double) width / picture.width);
             return new Size(
                     Math.max(height, (int) (picture.height * scale)),
                     Math.max(width, (int) (picture.width * scale)));

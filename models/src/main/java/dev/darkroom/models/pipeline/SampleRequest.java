@@ -9,13 +9,13 @@ import java.util.Objects;
  * What to sample. Values left out are the checkpoint's own. Immutable; a value without tensors, so
  * it can be kept, sent and compared.
  *
- * @param prompt the text, for a text-to-image checkpoint
+ * @param prompt the text, for a text-to-image checkpoint; an empty one is a text too
  * @param negativePrompt what guidance moves away from; empty for nothing in particular
  * @param classes class numbers or names, one for all pictures or one for each (which sets a batch
  *     of one to their number), for a class-conditional checkpoint; empty otherwise
  * @param steps number of sampling steps; null for the checkpoint's
- * @param guidanceScale weight of classifier-free guidance, 1 for none (Ho and Salimans 2022); null
- *     for the checkpoint's
+ * @param guidanceScale weight of classifier-free guidance, 1 for none, at most 1000 (Ho and
+ *     Salimans 2022); null for the checkpoint's
  * @param sampler name of a sampler, see {@code Samplers}; null for the checkpoint's
  * @param seed of the first picture; picture i of the batch has a generator of its own with {@code
  *     seed + i}
@@ -39,6 +39,11 @@ public record SampleRequest(
         int batch,
         @Nullable Integer maxTokens,
         boolean binning) {
+    private static final int MAX_STEPS = 1000;
+
+    /** Far beyond what gives a picture; with much more, the latents overflow. */
+    private static final int MAX_GUIDANCE_SCALE = 1000;
+
     /** Checks what can be checked without a checkpoint. */
     public SampleRequest {
         Objects.requireNonNull(negativePrompt, "negativePrompt; empty for none");
@@ -50,13 +55,8 @@ public record SampleRequest(
             throw new IllegalArgumentException(
                     classes.size() + " classes need as many pictures, not a batch of " + batch);
         }
-        if (steps != null && (steps < 1 || steps > 1000)) {
-            throw new IllegalArgumentException("steps must be 1 to 1000, not " + steps);
-        }
-        if (guidanceScale != null && !(Double.isFinite(guidanceScale) && guidanceScale >= 0)) {
-            throw new IllegalArgumentException(
-                    "the guidance scale must be a number from 0, not " + guidanceScale);
-        }
+        requireSteps(steps);
+        requireGuidanceScale(guidanceScale);
         if (batch < 1 || batch > 4096) {
             throw new IllegalArgumentException("batch must be 1 to 4096, not " + batch);
         }
@@ -64,6 +64,20 @@ public record SampleRequest(
         requireSize("height", height);
         if (maxTokens != null && (maxTokens < 1 || maxTokens > 4096)) {
             throw new IllegalArgumentException("max tokens must be 1 to 4096, not " + maxTokens);
+        }
+    }
+
+    static void requireSteps(@Nullable Integer steps) {
+        if (steps != null && (steps < 1 || steps > MAX_STEPS)) {
+            throw new IllegalArgumentException(
+                    "steps must be 1 to " + MAX_STEPS + ", not " + steps);
+        }
+    }
+
+    static void requireGuidanceScale(@Nullable Double scale) {
+        if (scale != null && !(scale >= 0 && scale <= MAX_GUIDANCE_SCALE)) {
+            throw new IllegalArgumentException(
+                    "the guidance scale must be 0 to " + MAX_GUIDANCE_SCALE + ", not " + scale);
         }
     }
 

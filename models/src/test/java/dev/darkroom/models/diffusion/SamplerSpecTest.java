@@ -100,8 +100,8 @@ class SamplerSpecTest {
     }
 
     /**
-     * As many steps as timesteps: a timestep may come twice by rounding, and is then taken once.
-     * In diffusers 0.35.2 the result is NaN.
+     * As many steps as timesteps: a timestep may come twice by rounding, and is then taken once. In
+     * diffusers 0.35.2 the result is NaN.
      */
     @ParameterizedTest
     @ValueSource(ints = {995, 999, 1000})
@@ -148,7 +148,8 @@ class SamplerSpecTest {
         for (String name : List.of("euler", "euler-a", "heun")) {
             List<NoiseLevel> levels = SamplerSpec.read(file(json), name).plan(1000).evaluations();
             assertEquals(1000, levels.getFirst().timestep());
-            assertEquals(levels.get(name.equals("heun") ? 2 : 1).sigma(), levels.getFirst().sigma());
+            assertEquals(
+                    levels.get(name.equals("heun") ? 2 : 1).sigma(), levels.getFirst().sigma());
         }
     }
 

@@ -88,6 +88,25 @@ class SamplingTest {
         }
     }
 
+    /**
+     * As many steps as there are timesteps: where two of them are equal, nothing is divided by 0.
+     */
+    @ParameterizedTest
+    @MethodSource("vpSamplers")
+    void aThousandStepsEndNearTheData(String sampler) throws IOException {
+        int steps = sampler.equals("lcm") ? 50 : 1000;
+        try (var scope = TensorScope.open();
+                var noise = new SeededNoise(1, 1)) {
+            SamplingPlan plan = plan(sampler, steps);
+            Tensor x = noise.draw(Shape.of(1, 256), DType.FLOAT32, Device.CPU);
+            Tensor start = x.times(plan.initialScale());
+            Tensor found = plan.sample(DATA.denoiser(), start, noise, StepListener.NONE);
+            double deviation = Math.sqrt(found.variance(1, false, 0, 1).item());
+            // The exact denoiser is no consistency function, as LCM wants.
+            assertEquals(0.5, deviation, sampler.equals("lcm") ? 0.2 : 0.1);
+        }
+    }
+
     @ParameterizedTest
     @MethodSource("vpSamplers")
     void stopsWithinOneEvaluationAndLeavesNothing(String sampler) throws IOException {
@@ -216,8 +235,7 @@ class SamplingTest {
     private static Along dpm(DpmSolver.Algorithm algorithm, NoiseSource noise) {
         var options = new DpmSolver.Options(algorithm, 2, DpmSolver.Kind.MIDPOINT, true, false);
         return (x, levels) ->
-                DpmSolver.multistep(
-                        DATA.denoiser(), x, levels, options, noise, StepListener.NONE);
+                DpmSolver.multistep(DATA.denoiser(), x, levels, options, noise, StepListener.NONE);
     }
 
     @ParameterizedTest(name = "{0}")

@@ -51,7 +51,7 @@ class EmbeddedModelTest {
         var evaluation =
                 new Evaluation(
                         Scorer.readAverages(resource(ReferenceCommand.EMOJI)), prompts, 1, 1);
-        var request = SampleRequest.builder().guidanceScale(model.guidanceScale());
+        var request = SampleRequest.builder();
         try (var pipeline = Pipeline.load(model.folder(), PipelineOptions.defaults())) {
             ObjectNode json =
                     evaluation

@@ -121,7 +121,19 @@ public final class LatentCache implements AutoCloseable {
                 int count = Math.min(options.batchSize, rows - done);
                 try (var scope = TensorScope.open()) {
                     Tensor images = loader.next().images().narrow(0, 0, count); // [N,3,H,W]
-                    all.add(moments(autoencoder, images), scope);
+                    Tensor moments = moments(autoencoder, images);
+                    for (int i = 0; i < count; i++) {
+                        if (moments.select(0, i).isFinite().all().item() == 0) {
+                            int index = (done + i) / options.variants % examples.size();
+                            throw new DataException(
+                                    examples.get(index).file(),
+                                    "its latents are not finite in "
+                                            + autoencoder.dtype()
+                                            + "; encode in float32",
+                                    null);
+                        }
+                    }
+                    all.add(moments, scope);
                 }
                 done += count;
                 listener.encoded(done, rows);

@@ -3,6 +3,7 @@ package dev.darkroom.models.training.data;
 import dev.darkroom.models.t5.T5Encoder;
 import dev.darkroom.models.tokenizer.Tokenizer;
 import dev.darkroom.models.training.run.Hashes;
+import dev.darkroom.models.training.run.TrainingException;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Ops;
 import dev.darkroom.runtime.Tensor;
@@ -105,6 +106,12 @@ public final class TextCache implements AutoCloseable {
                         encoder.forward(
                                 Ops.stack(0, ids).to(DType.INT64).to(encoder.device()),
                                 places.to(encoder.device())); // [N,L,D]
+                if (encoded.isFinite().all().item() == 0) {
+                    throw new TrainingException(
+                            "the text encoder's states of a caption are not finite in "
+                                    + encoder.dtype()
+                                    + "; encode in float32");
+                }
                 masks.add(places, scope);
                 states.add(encoded, scope);
             }

@@ -7,6 +7,7 @@ import dev.darkroom.models.training.data.PictureLoader;
 import dev.darkroom.models.training.objective.LatentScale;
 import dev.darkroom.models.training.run.Learner;
 import dev.darkroom.models.training.run.Task;
+import dev.darkroom.models.training.run.TrainingException;
 import dev.darkroom.models.vae.AutoencoderKl;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
@@ -138,7 +139,13 @@ final class AutoencoderTask implements Task {
 
     /** {@code [N,3,H,W]} from −1 to 1. */
     private static List<Picture> pictures(Tensor images) {
-        Tensor shown = images.to(DType.FLOAT32).to(Device.CPU).dividedBy(2).plus(0.5).clamp(0, 1);
+        Tensor values = images.to(DType.FLOAT32).to(Device.CPU);
+        if (values.isFinite().all().item() == 0) {
+            throw new TrainingException(
+                    "the autoencoder's pictures are not finite; lower the learning rate, or train"
+                        + " in float32");
+        }
+        Tensor shown = values.dividedBy(2).plus(0.5).clamp(0, 1);
         return LongStream.range(0, shown.size(0))
                 .mapToObj(i -> Picture.of(shown.select(0, i)))
                 .toList();

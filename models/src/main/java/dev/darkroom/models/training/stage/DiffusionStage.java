@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 
 import dev.darkroom.models.config.ConfigReader;
 import dev.darkroom.models.diffusion.SamplerSpec;
+import dev.darkroom.models.pipeline.Defaults;
 import dev.darkroom.models.t5.T5Config;
 import dev.darkroom.models.t5.T5Encoder;
 import dev.darkroom.models.tokenizer.Tokenizer;
@@ -36,6 +37,7 @@ import java.util.Map;
  * @param transformer config of the network, what follows from other parts left out
  * @param text null for DiT
  * @param classField of the data's captions file, for DiT; null for the captions themselves
+ * @param defaults how the result is sampled best
  */
 record DiffusionStage(
         TrainingConfig config,
@@ -46,6 +48,7 @@ record DiffusionStage(
         String transformer,
         @Nullable Text text,
         @Nullable String classField,
+        Defaults defaults,
         Samples samples)
         implements Stage {
     /**
@@ -93,6 +96,7 @@ record DiffusionStage(
                 transformer,
                 text,
                 isDit ? json.textOrNull("classField") : null,
+                Output.defaults(json),
                 json.section("samples", Samples::of));
     }
 
@@ -140,7 +144,14 @@ record DiffusionStage(
         trained.put("transformer", network);
         trained.putAll(conditioning.trained());
         var output =
-                new Output(data, conditioning, HubFolder.object(scheduler), config, samples, null);
+                new Output(
+                        data,
+                        conditioning,
+                        HubFolder.object(scheduler),
+                        defaults,
+                        config,
+                        samples,
+                        null);
         return new DenoisingTask(
                 data,
                 conditioning,

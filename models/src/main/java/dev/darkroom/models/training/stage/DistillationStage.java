@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 
 import dev.darkroom.models.config.ConfigReader;
 import dev.darkroom.models.diffusion.SamplerSpec;
+import dev.darkroom.models.pipeline.Defaults;
 import dev.darkroom.models.training.data.CacheListener;
 import dev.darkroom.models.training.data.PictureFolder;
 import dev.darkroom.models.training.lora.Lora;
@@ -33,12 +34,14 @@ import java.util.Objects;
  *
  * @param teacher what it is distilled from, and what the student's other parts are
  * @param student how
+ * @param defaults how the student is sampled best; where nothing is said, in four steps
  */
 record DistillationStage(
         TrainingConfig config,
         LatentData.Config latents,
         Source teacher,
         Student student,
+        Defaults defaults,
         Samples samples)
         implements Stage {
     /**
@@ -64,6 +67,8 @@ record DistillationStage(
             double targetDecay,
             @Nullable Integer guidanceChannels,
             @Nullable LoraConfig adapters) {
+        private static final int STEPS = 4;
+
         Student {
             if (adapters != null && guidanceChannels != null) {
                 throw new IllegalArgumentException(
@@ -109,6 +114,15 @@ record DistillationStage(
                     huber == null ? Distance.SQUARED : Distance.pseudoHuber(huber));
         }
 
+        /**
+         * Four steps; without guidance, as it has learned that, or with the middle of its range if
+         * it is told the guidance.
+         */
+        Defaults defaults() {
+            return new Defaults(
+                    STEPS, guidanceChannels == null ? 1 : (leastGuidance + greatestGuidance) / 2);
+        }
+
         /** The scheduler of the student: the teacher's betas and prediction, LCM's steps. */
         ObjectNode scheduler(ObjectNode ofTeacher) {
             ObjectNode own = HubFolder.object("{}");
@@ -141,6 +155,7 @@ record DistillationStage(
                 LatentData.Config.of(json, places, teacher.part("vae")),
                 teacher,
                 json.section("student", Student::of),
+                Output.defaults(json),
                 json.section("samples", Samples::of));
     }
 
@@ -200,7 +215,14 @@ record DistillationStage(
                 networks,
                 learner,
                 objective,
-                new Output(data, conditioning, scheduler, config, samples, adapters));
+                new Output(
+                        data,
+                        conditioning,
+                        scheduler,
+                        defaults.orElse(student.defaults()),
+                        config,
+                        samples,
+                        adapters));
     }
 
     private ConsistencyTask.Networks three(Module frozen, Conditioning conditioning) {

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.core.json.JsonReadFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
+import dev.darkroom.models.pipeline.Defaults;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Mode;
@@ -142,6 +143,23 @@ final class HubFolder {
     /** The names of classes by their numbers. */
     void labels(Map<String, String> labels) {
         index.set("id2label", JSON.valueToTree(labels));
+    }
+
+    /** How it is sampled where a request leaves it open; what is not said stays its family's. */
+    void defaults(Defaults defaults) throws IOException {
+        ObjectNode json = JSON.createObjectNode();
+        if (defaults.steps() != null) {
+            json.put(Defaults.STEPS, defaults.steps());
+        }
+        if (defaults.guidanceScale() != null) {
+            json.put(Defaults.GUIDANCE_SCALE, defaults.guidanceScale());
+        }
+        Path file = folder.resolve(Defaults.FILE);
+        if (json.isEmpty()) {
+            Files.deleteIfExists(file);
+        } else {
+            write(file, json);
+        }
     }
 
     /** Makes it a checkpoint. */

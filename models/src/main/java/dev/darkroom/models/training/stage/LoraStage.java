@@ -1,6 +1,7 @@
 package dev.darkroom.models.training.stage;
 
 import dev.darkroom.models.config.ConfigReader;
+import dev.darkroom.models.pipeline.Defaults;
 import dev.darkroom.models.training.data.CacheListener;
 import dev.darkroom.models.training.data.PictureFolder;
 import dev.darkroom.models.training.lora.Lora;
@@ -23,6 +24,7 @@ import java.util.LinkedHashMap;
  *
  * @param base what is adapted
  * @param adapters which layers, and how
+ * @param defaults how the result is sampled best; where nothing is said, as its base
  */
 record LoraStage(
         TrainingConfig config,
@@ -31,6 +33,7 @@ record LoraStage(
         LoraConfig adapters,
         Objective objective,
         double dropout,
+        Defaults defaults,
         Samples samples)
         implements Stage {
     static LoraStage read(ConfigReader json, Places places) {
@@ -42,6 +45,7 @@ record LoraStage(
                 json.section("lora", LoraStage::adapters),
                 json.section("objective", each -> Objectives.read(each, base.sampler())),
                 json.number("dropout", 0.1),
+                Output.defaults(json),
                 json.section("samples", Samples::of));
     }
 
@@ -86,6 +90,13 @@ record LoraStage(
                 config.optimizer().learnerOf(lora.parameters(), network),
                 objective,
                 dropout,
-                new Output(data, conditioning, scheduler, config, samples, lora));
+                new Output(
+                        data,
+                        conditioning,
+                        scheduler,
+                        defaults.orElse(Defaults.read(base.folder())),
+                        config,
+                        samples,
+                        lora));
     }
 }

@@ -2,6 +2,8 @@ package dev.darkroom.models.training.stage;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
+import dev.darkroom.models.config.ConfigReader;
+import dev.darkroom.models.pipeline.Defaults;
 import dev.darkroom.models.pipeline.PipelineOptions;
 import dev.darkroom.models.training.lora.Lora;
 import dev.darkroom.runtime.DType;
@@ -24,16 +26,25 @@ import java.util.Objects;
  * Where a run's network goes: into a checkpoint with all that it needs.
  *
  * @param scheduler its config
+ * @param defaults how the checkpoint is sampled where nothing else is said
  * @param adapters of the network, which are merged into the checkpoint; null for none
  */
 record Output(
         LatentData data,
         Conditioning conditioning,
         ObjectNode scheduler,
+        Defaults defaults,
         TrainingConfig config,
         Samples samples,
         @Nullable Lora adapters) {
     private static final String ADAPTERS = "lora";
+
+    /** The section {@code defaults} of a stage's config. */
+    static Defaults defaults(ConfigReader json) {
+        return json.section(
+                "defaults",
+                each -> new Defaults(each.integerOrNull("steps"), each.numberOrNull("guidance")));
+    }
 
     /** A checkpoint of the weights, and adapters, as they are. */
     private void write(Path folder, Module network, DType dtype) throws IOException {
@@ -70,6 +81,7 @@ record Output(
                 network,
                 dtype);
         hub.scheduler(scheduler);
+        hub.defaults(defaults);
         hub.copy("vae", HubFolder.Library.DIFFUSERS, "AutoencoderKL", data.autoencoderFolder());
         hub.finish();
     }

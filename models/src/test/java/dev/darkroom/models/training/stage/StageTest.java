@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.darkroom.models.pipeline.Defaults;
 import dev.darkroom.models.pipeline.Pipeline;
 import dev.darkroom.models.pipeline.PipelineOptions;
 import dev.darkroom.models.pipeline.SampleRequest;
@@ -105,6 +106,7 @@ class StageTest {
                           'feed_forward_proj': 'gated-gelu'},
          'scheduler': {'_class_name': 'DPMSolverMultistepScheduler', 'prediction_type':
                        'v_prediction'},
+         'defaults': {'steps': 3, 'guidance': 2},
          'samples': {'prompts': ['a red square on blue', 'a blue square on red'], 'steps': 2}}
         """
                 .formatted(steps);
@@ -182,7 +184,8 @@ class StageTest {
     }
 
     @Test
-    void theTeacherIsACheckpoint() {
+    void theTeacherIsACheckpoint() throws IOException {
+        assertEquals(new Defaults(3, 2.0), Defaults.read(teacher));
         assertSamples(teacher, SampleRequest.of("a red square on blue"));
         assertTrue(Files.exists(teacher.resolve("training/samples/step-000004.png")));
         assertTrue(Files.exists(vae.resolve("training/samples/step-000005.png")));
@@ -202,6 +205,7 @@ class StageTest {
         assertSamples(student, SampleRequest.of("a red square on blue"));
         String scheduler = Files.readString(student.resolve("scheduler/scheduler_config.json"));
         assertTrue(scheduler.contains("LCMScheduler") && scheduler.contains("v_prediction"));
+        assertEquals(new Defaults(4, 1.0), Defaults.read(student));
         // The teacher's serve.
         assertFalse(Files.exists(student.resolve("training/latents.safetensors")));
     }
@@ -220,6 +224,7 @@ class StageTest {
                         """);
         String config = Files.readString(student.resolve("transformer/config.json"));
         assertTrue(config.contains("time_cond_proj_dim"), config);
+        assertEquals(new Defaults(4, 5.0), Defaults.read(student));
         Path weights = student.resolve("transformer/diffusion_pytorch_model.safetensors");
         try (var scope = TensorScope.open();
                 var file = Safetensors.open(weights, LoadMode.READ)) {
@@ -266,6 +271,7 @@ class StageTest {
         assertSamples(adapted, SampleRequest.of("a red square on blue"));
         var config = LoraConfig.read(adapted.resolve("lora/adapter_config.json"));
         assertEquals(2, config.rank());
+        assertEquals(Defaults.read(teacher), Defaults.read(adapted));
     }
 
     @Test
@@ -285,6 +291,7 @@ class StageTest {
                                        'prediction_type': 'flow_prediction',
                                        'use_flow_sigmas': true}}
                         """);
+        assertEquals(Defaults.NONE, Defaults.read(classes));
         assertSamples(
                 classes, SampleRequest.builder().classes(List.of("a red square on blue")).build());
     }
@@ -365,6 +372,11 @@ class StageTest {
                         .replace("'captionTokens'", "'objective':{'coupling':'x'},'captionTokens'"),
                 "objective",
                 "coupling");
+        assertRefuses(
+                Stage.Kind.DIFFUSION,
+                diffusion(6).replace("'guidance': 2", "'guidance': 1e30"),
+                "defaults",
+                "the guidance scale must be 0 to 1000");
         assertRefuses(
                 Stage.Kind.DISTILL,
                 "{'teacher': 'vae', 'size': 16}",
