@@ -8,16 +8,23 @@ import dev.darkroom.runtime.Mode;
 import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
+import dev.darkroom.runtime.Warnings;
 import dev.darkroom.runtime.nn.WeightsException.Misfit;
 
 import org.jspecify.annotations.Nullable;
 
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
+import java.util.function.Supplier;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** What the constructors of one network have declared, and the checkpoint to hold it against. */
 final class Declarations {
@@ -38,12 +45,15 @@ final class Declarations {
         Tensor value(Declaration declaration) throws E;
     }
 
+    /** Tells ComfyUI that float8 weights have scales; also found in files without such weights. */
+    private static final String SCALED = "scaled_fp8";
+
     private final @Nullable WeightSource source;
     private final @Nullable DType dtype;
     private final Device device;
     private final Map<String, Declaration> declared = new LinkedHashMap<>();
-    private final List<Parameter> constants = new ArrayList<>();
-    private final List<String> ignored = new ArrayList<>();
+    private final Map<Parameter, Supplier<Tensor>> constants = new LinkedHashMap<>();
+    private final List<Pattern> ignored = new ArrayList<>();
 
     /**
      * @param source null for drawn parameters
@@ -65,13 +75,23 @@ final class Declarations {
         }
     }
 
-    void addConstant(Parameter parameter, Tensor value) {
-        parameter.set(value);
-        constants.add(parameter);
+    void addConstant(Parameter parameter, Supplier<Tensor> value) {
+        constants.put(parameter, value);
     }
 
     void ignore(String pattern) {
-        ignored.add(pattern);
+        String[] texts = pattern.split("\\*", -1);
+        ignored.add(
+                Pattern.compile(
+                        Stream.of(texts).map(Pattern::quote).collect(Collectors.joining(".*")),
+                        Pattern.DOTALL));
+    }
+
+    /** What is declared, by key. */
+    Map<String, Shape> shapes() {
+        var shapes = new LinkedHashMap<String, Shape>();
+        declared.forEach((key, declaration) -> shapes.put(key, declaration.parameter().shape()));
+        return Collections.unmodifiableMap(shapes);
     }
 
     /** Constructs, checks and fills; frees what was made if one of these fails. */
@@ -83,8 +103,11 @@ final class Declarations {
             M root = network.apply(new Weights(this));
             check.run(root.getClass().getSimpleName());
             requireMemory(root.getClass().getSimpleName());
-            for (Parameter constant : constants) {
-                constant.set(place(constant, constant.value()));
+            for (var constant : constants.entrySet()) {
+                try (var one = TensorScope.open()) {
+                    Parameter table = constant.getKey();
+                    table.set(place(table, constant.getValue().get()));
+                }
             }
             for (Declaration declaration : declared.values()) {
                 try (var one = TensorScope.open()) {
@@ -97,7 +120,7 @@ final class Declarations {
         } finally {
             if (!done) {
                 declared.values().forEach(declaration -> declaration.parameter().close());
-                constants.forEach(Parameter::close);
+                constants.keySet().forEach(Parameter::close);
             }
         }
     }
@@ -110,7 +133,7 @@ final class Declarations {
         long bytes = 0;
         for (Declaration declaration : declared.values()) {
             Parameter parameter = declaration.parameter();
-            DType from = source == null ? null : source.dtype(parameter.key());
+            DType from = source == null ? null : source.dtype(parameter.key()).orElseThrow();
             DType to = from == null || from.isFloatingPoint() ? dtype : from;
             if (to != null && to != from) {
                 bytes += parameter.shape().elements() * to.bytes();
@@ -124,11 +147,10 @@ final class Declarations {
     }
 
     /** Holds what is declared against a checkpoint. */
-    void check(WeightSource checkpoint, String network) throws WeightsException {
+    void check(WeightSource checkpoint, String network, Warnings warnings) throws WeightsException {
         var keys = checkpoint.keys();
         var missing = declared.keySet().stream().filter(key -> !keys.contains(key)).toList();
-        var unexpected =
-                keys.stream().filter(key -> !declared.containsKey(key) && !isIgnored(key)).toList();
+        var extra = keys.stream().filter(key -> isExtra(key, checkpoint)).toList();
         var misfits =
                 declared.values().stream()
                         .map(Declaration::parameter)
@@ -136,28 +158,68 @@ final class Declarations {
                         .map(parameter -> misfit(parameter, checkpoint))
                         .flatMap(Optional::stream)
                         .toList();
-        if (!missing.isEmpty() || !unexpected.isEmpty() || !misfits.isEmpty()) {
-            throw new WeightsException(checkpoint.name(), network, missing, unexpected, misfits);
+        boolean refused = warnings.isStrict() && !extra.isEmpty();
+        if (!missing.isEmpty() || !misfits.isEmpty() || refused) {
+            throw new WeightsException(checkpoint.name(), network, missing, extra, misfits);
+        }
+        requireUnscaled(checkpoint, network);
+        if (!extra.isEmpty()) {
+            warnings.add(WeightsException.extra(checkpoint.name(), network, extra));
         }
     }
 
     private static Optional<Misfit> misfit(Parameter parameter, WeightSource checkpoint) {
-        Shape shape = checkpoint.shape(parameter.key());
-        DType type = checkpoint.dtype(parameter.key());
+        String key = parameter.key();
         boolean fits =
-                shape.equals(parameter.shape()) && (type.isFloatingPoint() || parameter.isBuffer());
+                checkpoint.shape(key).equals(parameter.shape())
+                        && checkpoint
+                                .dtype(key)
+                                .filter(type -> type.isFloatingPoint() || parameter.isBuffer())
+                                .isPresent();
         return fits
                 ? Optional.empty()
-                : Optional.of(
-                        new Misfit(parameter.key(), parameter.shape(), type.toString() + shape));
+                : Optional.of(new Misfit(key, parameter.shape(), checkpoint.describe(key)));
     }
 
-    private boolean isIgnored(String key) {
-        return ignored.stream()
-                .anyMatch(
-                        pattern ->
-                                pattern.endsWith("*")
-                                        ? key.startsWith(pattern.substring(0, pattern.length() - 1))
-                                        : key.equals(pattern));
+    /** Whether a tensor is neither used nor known, and holds something. */
+    private boolean isExtra(String key, WeightSource checkpoint) {
+        return !declared.containsKey(key)
+                && checkpoint.shape(key).elements() > 0
+                && !name(key).equals(SCALED)
+                && ignored.stream().noneMatch(pattern -> pattern.matcher(key).matches());
+    }
+
+    /**
+     * Refuses float8 numbers that are to be multiplied by scales, which are tensors beside them:
+     * {@code scale_weight}, {@code weight_scale}, {@code weight_scale_inv} …
+     */
+    private void requireUnscaled(WeightSource checkpoint, String network) throws WeightsException {
+        boolean isMarked = false;
+        var scaled = new HashSet<String>();
+        for (String key : checkpoint.keys()) {
+            isMarked |= name(key).equals(SCALED);
+            if (!declared.containsKey(key)
+                    && (name(key).contains("scale") || name(key).contains("quant"))) {
+                scaled.add(module(key));
+            }
+        }
+        for (String key : declared.keySet()) {
+            boolean isFloat8 =
+                    checkpoint
+                            .dtype(key)
+                            .filter(type -> type.isFloatingPoint() && type.bytes() == 1)
+                            .isPresent();
+            if (isFloat8 && (isMarked || scaled.contains(module(key)))) {
+                throw WeightsException.scaled(checkpoint, network, key);
+            }
+        }
+    }
+
+    private static String name(String key) {
+        return key.substring(key.lastIndexOf('.') + 1);
+    }
+
+    private static String module(String key) {
+        return key.substring(0, key.lastIndexOf('.') + 1);
     }
 }

@@ -7,6 +7,7 @@ import dev.darkroom.runtime.Tensor;
 import java.util.Collections;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 
 /** Tensors in memory. */
@@ -22,8 +23,8 @@ record MapSource(String name, Map<String, Tensor> tensors) implements WeightSour
     }
 
     @Override
-    public DType dtype(String key) {
-        return tensor(key).dtype();
+    public Optional<DType> dtype(String key) {
+        return Optional.of(tensor(key).dtype());
     }
 
     @Override

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.util.Collections;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -32,8 +33,13 @@ record RenamedSource(WeightSource source, Map<String, String> originals) impleme
     }
 
     @Override
-    public DType dtype(String key) {
+    public Optional<DType> dtype(String key) {
         return source.dtype(original(key));
+    }
+
+    @Override
+    public String describe(String key) {
+        return source.describe(original(key));
     }
 
     @Override

@@ -7,6 +7,7 @@ import dev.darkroom.runtime.Tensor;
 import java.io.IOException;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.UnaryOperator;
 
@@ -21,8 +22,16 @@ public interface WeightSource {
     /** The shape of one of the {@link #keys}, known without reading it. */
     Shape shape(String key);
 
-    /** The type of one of the {@link #keys}, known without reading it. */
-    DType dtype(String key);
+    /**
+     * The type of one of the {@link #keys}, known without reading it; empty if libtorch has no
+     * tensors of it, so that it can't be read.
+     */
+    Optional<DType> dtype(String key);
+
+    /** Type and shape of one of the {@link #keys}, for messages. */
+    default String describe(String key) {
+        return dtype(key).map(DType::toString).orElse("?") + shape(key);
+    }
 
     /**
      * One of the tensors, in its own type. It belongs to the open scope and may share memory with
@@ -38,15 +47,17 @@ public interface WeightSource {
     }
 
     /**
-     * This source under other names, for checkpoints with an older naming.
+     * This source under other names, for checkpoints with an older naming. A tensor keeps its name
+     * where the new one is taken.
      *
      * @param rename from this source's name to the new one
-     * @throws IllegalArgumentException if two tensors get one name
+     * @throws IllegalArgumentException if two tensors get one new name
      */
     default WeightSource renamed(UnaryOperator<String> rename) {
         var originals = new LinkedHashMap<String, String>();
         for (String key : keys()) {
-            String before = originals.put(rename.apply(key), key);
+            String name = rename.apply(key);
+            String before = originals.put(keys().contains(name) ? key : name, key);
             if (before != null) {
                 throw new IllegalArgumentException(
                         name() + ": " + before + " and " + key + " stand for the same parameter");

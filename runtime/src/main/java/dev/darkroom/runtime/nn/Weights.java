@@ -5,12 +5,15 @@ import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Generator;
 import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
+import dev.darkroom.runtime.Warnings;
 
 import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import java.util.stream.IntStream;
 
 /**
@@ -49,9 +52,26 @@ public final class Weights {
     // ---- Making networks ----
 
     /**
-     * Makes a network from a checkpoint, strictly: each parameter is there with the shape it was
-     * declared with, and nothing is left over but what the network {@linkplain #ignore ignores}.
-     * Tensors that already have the type and the device are used in place.
+     * Makes a network from a checkpoint, strictly: as {@link #load(WeightSource, DType, Device,
+     * Warnings, Function)} with {@link Warnings#strict}.
+     *
+     * @throws WeightsException if the checkpoint does not fit, or has other tensors too
+     * @throws IOException if it can't be read
+     */
+    public static <M extends Module> M load(
+            WeightSource source, @Nullable DType dtype, Device device, Function<Weights, M> network)
+            throws IOException {
+        return load(source, dtype, device, Warnings.strict(), network);
+    }
+
+    /**
+     * Makes a network from a checkpoint: each parameter is there with the shape it was declared
+     * with, and is no float8 number that a scale belongs to. Tensors that already have the type and
+     * the device are used in place.
+     *
+     * <p>A checkpoint may have other tensors. Those that the network {@linkplain #ignore ignores},
+     * those without elements and the marker {@code scaled_fp8} pass silently; of all others there
+     * is one warning, or an error if the warnings are strict.
      *
      * @param dtype of floating-point parameters; null to keep each as it is stored
      * @param network calls the constructor
@@ -61,12 +81,16 @@ public final class Weights {
      *     and there is not enough memory for the copies
      */
     public static <M extends Module> M load(
-            WeightSource source, @Nullable DType dtype, Device device, Function<Weights, M> network)
+            WeightSource source,
+            @Nullable DType dtype,
+            Device device,
+            Warnings warnings,
+            Function<Weights, M> network)
             throws IOException {
         var declarations = new Declarations(source, dtype, device);
         return declarations.build(
                 network,
-                name -> declarations.check(source, name),
+                name -> declarations.check(source, name, warnings),
                 declaration -> source.read(declaration.parameter().key()));
     }
 
@@ -82,6 +106,18 @@ public final class Weights {
             return new Declarations(null, dtype, device)
                     .build(network, name -> {}, declaration -> declaration.draw(generator));
         }
+    }
+
+    /**
+     * The parameters and tables that a network has in a checkpoint, by key, in the order of
+     * declaration. Nothing is read or allocated, however large the network is.
+     *
+     * @param network calls the constructor
+     */
+    public static Map<String, Shape> declared(Function<Weights, ? extends Module> network) {
+        var declarations = new Declarations(null, null, Device.CPU);
+        network.apply(new Weights(declarations));
+        return declarations.shapes();
     }
 
     // ---- Places ----
@@ -155,10 +191,10 @@ public final class Weights {
      * Gives the module a table that is computed and not in the checkpoint. It is cast and moved
      * like the parameters, and closed with them.
      *
-     * @param value taken over
+     * @param value computes it, once the network fits its checkpoint; taken over
      */
-    public Parameter constant(String name, Tensor value) {
-        var parameter = new Parameter(key(name), value.shape(), true, avoided);
+    public Parameter constant(String name, Shape shape, Supplier<Tensor> value) {
+        var parameter = new Parameter(key(name), shape, true, avoided);
         parameter.constant();
         nearestOwner("declare " + name).add(parameter);
         declarations.addConstant(parameter, value);
@@ -174,12 +210,15 @@ public final class Weights {
     }
 
     /**
-     * Allows the checkpoint to have tensors that the network does not use.
+     * Allows the checkpoint to have tensors that the network does not use: what conversions and
+     * training are known to leave in files of its class.
      *
-     * @param name a tensor's name; or a prefix followed by {@code *}
+     * @param names tensors' names; a {@code *} stands for any characters, dots too
      */
-    public void ignore(String name) {
-        declarations.ignore(key(name));
+    public void ignore(String... names) {
+        for (String name : names) {
+            declarations.ignore(key(name));
+        }
     }
 
     // ---- The tree ----

@@ -15,6 +15,9 @@ public final class WeightsException extends IOException {
     /** How many keys of each kind the message lists. */
     private static final int LISTED = 5;
 
+    /** How many characters of each it shows. */
+    private static final int LONGEST = 200;
+
     private final transient List<String> missing;
     private final transient List<String> unexpected;
     private final transient List<Misfit> misfits;
@@ -43,6 +46,35 @@ public final class WeightsException extends IOException {
         this.missing = List.copyOf(missing);
         this.unexpected = List.copyOf(unexpected);
         this.misfits = List.copyOf(misfits);
+    }
+
+    private WeightsException(String message) {
+        super(message);
+        missing = List.of();
+        unexpected = List.of();
+        misfits = List.of();
+    }
+
+    /** Float8 weights that are only right once they are multiplied by scales. */
+    static WeightsException scaled(WeightSource source, String network, String key) {
+        return new WeightsException(
+                source.name()
+                        + " can't be read into "
+                        + network
+                        + ": "
+                        + key
+                        + " ("
+                        + source.describe(key)
+                        + ") is float8 that is to be multiplied by a scale, which is not supported."
+                        + " Use the checkpoint in float16, bfloat16 or float32.");
+    }
+
+    /** The warning where nothing is wrong but that there are tensors without a use. */
+    static String extra(String source, String network, List<String> keys) {
+        var message = new StringBuilder();
+        message.append(source).append(" has more than ").append(network).append(" needs");
+        append(message, "ignored", keys);
+        return message.toString();
     }
 
     /** Parameters that the checkpoint lacks. */
@@ -80,10 +112,16 @@ public final class WeightsException extends IOException {
         }
         message.append("; ").append(keys.size()).append(' ').append(what).append(": ");
         for (int i = 0; i < Math.min(LISTED, keys.size()); i++) {
-            message.append(i == 0 ? "" : ", ").append(keys.get(i));
+            message.append(i == 0 ? "" : ", ").append(shortened(keys.get(i).toString()));
         }
         if (keys.size() > LISTED) {
             message.append(" and ").append(keys.size() - LISTED).append(" more");
         }
+    }
+
+    /** A file may have a name of any length and with any characters. */
+    private static String shortened(String key) {
+        String line = key.replaceAll("\\p{Cntrl}", "?");
+        return line.length() <= LONGEST ? line : line.substring(0, LONGEST) + "…";
     }
 }

@@ -6,8 +6,8 @@ import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.nn.WeightSource;
 
 import java.io.IOException;
-import java.util.Locale;
 import java.util.NoSuchElementException;
+import java.util.Optional;
 import java.util.Set;
 
 /** A checkpoint as the source of layers' weights. */
@@ -28,19 +28,13 @@ record CheckpointWeights(Safetensors checkpoint) implements WeightSource {
     }
 
     @Override
-    public DType dtype(String key) {
-        var dtype = stored(key).dtype();
-        return dtype.tensorType()
-                .orElseThrow(
-                        () ->
-                                new UnsupportedOperationException(
-                                        String.format(
-                                                Locale.ROOT,
-                                                "%s: libtorch has no tensors of %s, the dtype of"
-                                                        + " %s",
-                                                name(),
-                                                dtype,
-                                                Names.quote(key))));
+    public Optional<DType> dtype(String key) {
+        return stored(key).dtype().tensorType();
+    }
+
+    @Override
+    public String describe(String key) {
+        return dtype(key).map(DType::toString).orElseGet(stored(key).dtype()::name) + shape(key);
     }
 
     @Override

@@ -26,14 +26,9 @@ final class ForeignFormats {
 
     /** Refuses what is no regular file, and pickles by their extension. */
     static void checkPath(Path file) throws SafetensorsException {
+        requireFinished(file);
         if (!Files.exists(file)) {
-            throw new SafetensorsException(
-                    Kind.MISSING_FILE,
-                    file,
-                    null,
-                    Files.isSymbolicLink(file)
-                            ? "this is a link to a file that is not there"
-                            : "there is no such file");
+            throw new SafetensorsException(Kind.MISSING_FILE, file, null, "there is no such file");
         }
         if (!Files.isRegularFile(file)) {
             throw new SafetensorsException(
@@ -44,6 +39,14 @@ final class ForeignFormats {
         }
         if (isPickleName(String.valueOf(file.getFileName()))) {
             throw pickle(file);
+        }
+    }
+
+    /** Refuses what a download did not finish. */
+    static void requireFinished(Path file) throws SafetensorsException {
+        var unfinished = UnfinishedDownload.of(file);
+        if (unfinished.isPresent()) {
+            throw new SafetensorsException(Kind.UNFINISHED_DOWNLOAD, file, null, unfinished.get());
         }
     }
 

@@ -99,7 +99,17 @@ public record Inspection(Path root, List<Part> parts) {
 
     private static List<Path> filesBelow(Path folder) throws IOException {
         try (var files = Files.walk(folder, DEPTH, FileVisitOption.FOLLOW_LINKS)) {
-            return files.filter(Files::isRegularFile).sorted().toList();
+            var found = new ArrayList<Path>();
+            for (var file : files.sorted().toList()) {
+                boolean isWeights = file.toString().contains(".safetensors");
+                if (isWeights) {
+                    ForeignFormats.requireFinished(file);
+                }
+                if (Files.isRegularFile(file)) {
+                    found.add(file);
+                }
+            }
+            return found;
         } catch (UncheckedIOException e) {
             throw e.getCause();
         }

@@ -83,6 +83,7 @@ public final class Safetensors implements AutoCloseable {
         var missing = new LinkedHashSet<String>();
         for (var name : index.shards()) {
             var shard = file.resolveSibling(name);
+            ForeignFormats.requireFinished(shard);
             if (Files.exists(shard)) {
                 present.add(shard);
             } else {

@@ -24,6 +24,10 @@ public final class SafetensorsException extends IOException {
     public enum Kind {
         /** The path leads to nothing. */
         MISSING_FILE("Check the path."),
+        /** A link of a hub's cache leads to a file that is not there or not complete. */
+        UNFINISHED_DOWNLOAD("The hub's client goes on where it stopped."),
+        /** The folder has the weights only in variants, such as {@code fp16}. */
+        OTHER_VARIANT("In Java, that is PipelineOptions.withVariant."),
         /** A folder, a device or a pipe. */
         NOT_A_FILE("Give the path of a .safetensors file or of a .safetensors.index.json."),
         /** A pickled checkpoint. */

@@ -8,7 +8,9 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Locale;
+import java.util.SortedSet;
+import java.util.TreeSet;
+import java.util.regex.Pattern;
 
 /**
  * The weights of one part of a model, such as its transformer, as hubs lay them out.
@@ -18,6 +20,8 @@ import java.util.Locale;
  *     for
  */
 public record WeightFiles(Path path, boolean isVariant) {
+    private static final Pattern SHARD = Pattern.compile("-\\d{5}-of-\\d{5}\\..*safetensors$");
+
     /** How diffusers names the weights of its models. */
     public static final String DIFFUSERS = "diffusion_pytorch_model";
 
@@ -32,7 +36,8 @@ public record WeightFiles(Path path, boolean isVariant) {
      *
      * @param stem {@link #DIFFUSERS}, {@link #TRANSFORMERS} or another name
      * @param variant such as {@code fp16}; null for none
-     * @throws SafetensorsException if there are no safetensors; it says so if there are pickles
+     * @throws SafetensorsException if there are no safetensors; it says so if there are other
+     *     variants, shards without an index, or pickles, or if a download is unfinished
      * @throws IllegalArgumentException if stem or variant can't be part of a file's name
      */
     public static WeightFiles find(Path folder, String stem, @Nullable String variant)
@@ -57,32 +62,96 @@ public record WeightFiles(Path path, boolean isVariant) {
         throw missing(folder, stem);
     }
 
-    private static @Nullable Path first(Path folder, List<String> names) {
-        return names.stream().map(folder::resolve).filter(Files::exists).findFirst().orElse(null);
+    /**
+     * The variants of weights that are in a folder, such as {@code fp16}, by the names of whole
+     * files and indexes; none if there is no such folder.
+     *
+     * @throws IOException if the folder can't be read
+     */
+    public static SortedSet<String> variants(Path folder, String stem) throws IOException {
+        requireBareName(stem);
+        String quoted = Pattern.quote(stem);
+        var forms =
+                List.of(
+                        Pattern.compile(quoted + "\\.(.+)\\.safetensors"),
+                        Pattern.compile(quoted + "\\.safetensors\\.index\\.(.+)\\.json"),
+                        Pattern.compile(quoted + "\\.safetensors\\.(.+)\\.index\\.json"));
+        var variants = new TreeSet<String>();
+        for (String name : names(folder)) {
+            for (Pattern form : forms) {
+                var matcher = form.matcher(name);
+                if (matcher.matches() && !SHARD.matcher(name).find()) {
+                    variants.add(matcher.group(1));
+                }
+            }
+        }
+        return variants;
+    }
+
+    private static List<String> names(Path folder) throws IOException {
+        if (!Files.isDirectory(folder)) {
+            return List.of();
+        }
+        try (var files = Files.list(folder)) {
+            return files.map(file -> file.getFileName().toString()).sorted().toList();
+        }
+    }
+
+    /** The first that is there; a link of that name that leads nowhere must not be passed over. */
+    private static @Nullable Path first(Path folder, List<String> names)
+            throws SafetensorsException {
+        for (String name : names) {
+            Path file = folder.resolve(name);
+            if (Files.isSymbolicLink(file)) {
+                ForeignFormats.requireFinished(file);
+            }
+            if (Files.exists(file)) {
+                return file;
+            }
+        }
+        return null;
     }
 
     private static SafetensorsException missing(Path folder, String stem) throws IOException {
+        ForeignFormats.requireFinished(folder.resolve(stem + ".safetensors"));
         if (!Files.isDirectory(folder)) {
             return new SafetensorsException(
                     Kind.MISSING_FILE, folder, null, "there is no such folder");
         }
-        try (var files = Files.list(folder)) {
-            var pickle =
-                    files.filter(file -> ForeignFormats.isPickleName(file.getFileName().toString()))
-                            .findFirst();
-            if (pickle.isPresent()) {
-                return ForeignFormats.pickle(pickle.get());
+        var variants = variants(folder, stem);
+        if (!variants.isEmpty()) {
+            return new SafetensorsException(
+                    Kind.OTHER_VARIANT,
+                    folder,
+                    null,
+                    "the folder has no plain weights, only the variant "
+                            + String.join(" and the variant ", variants)
+                            + "; give --variant "
+                            + variants.first());
+        }
+        var names = names(folder);
+        for (String name : names) {
+            if (ForeignFormats.isPickleName(name)) {
+                return ForeignFormats.pickle(folder.resolve(name));
             }
         }
+        boolean isWithoutIndex =
+                names.stream()
+                        .filter(name -> name.startsWith(stem + "-") || name.startsWith(stem + "."))
+                        .anyMatch(name -> SHARD.matcher(name).find());
         return new SafetensorsException(
                 Kind.MISSING_FILE,
                 folder,
                 null,
-                String.format(
-                        Locale.ROOT,
-                        "the folder has neither %s.safetensors nor %s.safetensors.index.json",
-                        stem,
-                        stem));
+                isWithoutIndex
+                        ? "the folder has shards, but not "
+                                + stem
+                                + ".safetensors.index.json, which says what is in them"
+                        : "the folder has neither "
+                                + stem
+                                + ".safetensors nor "
+                                + stem
+                                + ".safetensors.index.json");
     }
 
     private static void requireBareName(String name) {

@@ -14,6 +14,7 @@ import dev.darkroom.runtime.Memory;
 import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
+import dev.darkroom.runtime.Warnings;
 
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -23,6 +24,7 @@ import java.io.IOException;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 
 class WeightsTest {
@@ -50,9 +52,8 @@ class WeightsTest {
             super(w);
             blocks = w.list("blocks", 2, each -> new Linear(each.sub("ff.proj"), 2, 2, true));
             extra = w.has("extra") ? w.parameter("extra", Shape.of(3), Init.ONES) : null;
-            table = w.constant("table", Tensor.ones(DType.FLOAT32, 4));
-            w.ignore("position_ids");
-            w.ignore("decoder.*");
+            table = w.constant("table", Shape.of(4), () -> Tensor.ones(DType.FLOAT32, 4));
+            w.ignore("position_ids", "decoder.*", "*.running_total");
         }
     }
 
@@ -138,6 +139,108 @@ class WeightsTest {
         assertTrue(error.getMessage().contains(" and 4 more. Check"), error.getMessage());
     }
 
+    private static List<String> warnings(Map<String, Tensor> tensors) throws IOException {
+        var warnings = Warnings.collected();
+        var source = WeightSource.of("a.safetensors", tensors);
+        Weights.load(source, null, Device.CPU, warnings, Net::new).close();
+        return warnings.list();
+    }
+
+    @Test
+    void tensorsWithoutAUseAreNamedInOneWarning() throws IOException {
+        var tensors = tensors();
+        tensors.put("stray", Tensor.zeros(DType.FLOAT32, 1));
+        tensors.put("blocks.2.ff.proj.weight", Tensor.zeros(DType.INT8, 1));
+        var found = warnings(tensors);
+        assertEquals(1, found.size());
+        assertTrue(
+                found.getFirst().startsWith("a.safetensors has more than Net needs; 2 ignored: "),
+                found.getFirst());
+        assertTrue(found.getFirst().contains("stray"), found.getFirst());
+        assertTrue(found.getFirst().contains("blocks.2.ff.proj.weight"), found.getFirst());
+    }
+
+    @Test
+    void aWarningHasABoundedLength() throws IOException {
+        var tensors = tensors();
+        for (int i = 0; i < 1000; i++) {
+            tensors.put("stray\n" + "x".repeat(10_000) + i, Tensor.zeros(DType.FLOAT32, 1));
+        }
+        String warning = warnings(tensors).getFirst();
+        assertTrue(warning.length() < 1200, () -> "it has " + warning.length() + " characters");
+        assertFalse(warning.contains("\n"), warning);
+        assertTrue(warning.endsWith(" and 995 more"), warning);
+    }
+
+    @Test
+    void knownLeftoversPassSilently() throws IOException {
+        var tensors = tensors();
+        tensors.put("position_ids", Tensor.arange(3));
+        tensors.put("decoder.block.0.weight", Tensor.ones(DType.FLOAT32, 3));
+        tensors.put("a.b.running_total", Tensor.ones(DType.FLOAT32, 3));
+        tensors.put("scaled_fp8", Tensor.zeros(DType.FLOAT8_E4M3FN, 2));
+        tensors.put("nothing", Tensor.zeros(DType.FLOAT32, 0, 3));
+        assertEquals(List.of(), warnings(tensors));
+        tensors.put("a.b.running_totals", Tensor.ones(DType.FLOAT32, 3));
+        assertEquals(1, warnings(tensors).size());
+    }
+
+    @Test
+    void whatIsMissingIsAnErrorWhateverIsAllowed() {
+        var tensors = tensors();
+        tensors.remove("blocks.0.ff.proj.bias");
+        tensors.put("stray", Tensor.zeros(DType.FLOAT32, 1));
+        var error = assertThrows(WeightsException.class, () -> warnings(tensors));
+        assertEquals(List.of("blocks.0.ff.proj.bias"), error.missing());
+        assertEquals(List.of("stray"), error.unexpected());
+    }
+
+    @Test
+    void float8IsCastUnlessItHasAScale() throws IOException {
+        var tensors = tensors();
+        Tensor weight = Tensor.full(Shape.of(2, 2), 1.75, DType.FLOAT32, Device.CPU);
+        tensors.put("blocks.1.ff.proj.weight", weight.to(DType.FLOAT8_E4M3FN));
+        try (var net = load(tensors, DType.FLOAT32)) {
+            assertTrue(net.blocks.get(1).weight().value().contentEquals(weight));
+        }
+        for (String scale :
+                List.of(
+                        "scaled_fp8",
+                        "blocks.1.ff.proj.scale_weight",
+                        "blocks.1.ff.proj.weight_scale",
+                        "blocks.1.ff.proj.weight_scale_inv",
+                        "blocks.1.ff.proj.comfy_quant")) {
+            var scaled = new HashMap<>(tensors);
+            scaled.put(scale, Tensor.ones(DType.FLOAT32, 1));
+            var error = assertThrows(WeightsException.class, () -> warnings(scaled), scale);
+            assertTrue(
+                    error.getMessage()
+                            .contains("blocks.1.ff.proj.weight (float8_e4m3fn[2, 2]) is float8"),
+                    error.getMessage());
+        }
+        tensors.put("blocks.0.ff.proj.scale_weight", Tensor.ones(DType.FLOAT32, 1)); // of float32
+        assertEquals(1, warnings(tensors).size());
+    }
+
+    @Test
+    void aNetworkSaysWhatItDeclares() {
+        long live = Memory.liveTensors();
+        var declared = Weights.declared(Net::new);
+        assertEquals(live, Memory.liveTensors());
+        assertEquals(
+                List.of(
+                        "blocks.0.ff.proj.weight",
+                        "blocks.0.ff.proj.bias",
+                        "blocks.1.ff.proj.weight",
+                        "blocks.1.ff.proj.bias"),
+                List.copyOf(declared.keySet()));
+        assertEquals(Shape.of(2, 2), declared.get("blocks.0.ff.proj.weight"));
+        long width = 1L << 40;
+        assertEquals(
+                Map.of("weight", Shape.of(width, width)),
+                Weights.declared(w -> new Linear(w, width, width, false)));
+    }
+
     /** A source whose last tensor can't be read. */
     private record Broken(WeightSource source, String broken) implements WeightSource {
         @Override
@@ -156,7 +259,7 @@ class WeightsTest {
         }
 
         @Override
-        public DType dtype(String key) {
+        public Optional<DType> dtype(String key) {
             return source.dtype(key);
         }
 
@@ -300,5 +403,8 @@ class WeightsTest {
         assertThrows(
                 IllegalArgumentException.class,
                 () -> WeightSource.of("a", tensors).renamed(k -> "b"));
+        tensors.put("blocks.0.ff.proj.weight", weight);
+        var both = WeightSource.of("a", tensors).renamed(k -> k.replace("0.mlp", "0.ff.proj"));
+        assertTrue(both.keys().contains("blocks.0.mlp.weight"), "a name that is taken");
     }
 }

@@ -65,7 +65,7 @@ class TrainingTest {
             layers = w.list("layers", 4, each -> new Linear(each, 8, 8, true));
             shift = w.parameter("shift", Shape.of(8), Init.ZEROS);
             scale = w.buffer("scale", Shape.of(8), Init.ONES);
-            w.constant("table", Tensor.ones(DType.FLOAT32, 8));
+            w.constant("table", Shape.of(8), () -> Tensor.ones(DType.FLOAT32, 8));
         }
 
         private Tensor layer(int i, Tensor x, Tensor condition) {

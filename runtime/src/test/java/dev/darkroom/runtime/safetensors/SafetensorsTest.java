@@ -109,7 +109,7 @@ class SafetensorsTest {
         try (var checkpoint = Safetensors.open(file, LoadMode.MAPPED)) {
             var source = checkpoint.weights();
             assertEquals(file.toString(), source.name());
-            assertEquals(DType.FLOAT32, source.dtype("weight"));
+            assertEquals(DType.FLOAT32, source.dtype("weight").orElseThrow());
             assertThrows(NoSuchElementException.class, () -> source.shape("absent"));
             try (var linear =
                     Weights.load(source, null, Device.CPU, w -> new Linear(w, 2, 3, true))) {

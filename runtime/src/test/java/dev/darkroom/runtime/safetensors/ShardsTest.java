@@ -10,6 +10,7 @@ import dev.darkroom.runtime.safetensors.SafetensorsException.Kind;
 
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -257,6 +258,88 @@ class ShardsTest {
         assertEquals(
                 new WeightFiles(folder.resolve(found), isVariant),
                 WeightFiles.find(folder, "m", variant));
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "m.fp16.safetensors,                                               fp16",
+        "m.safetensors.index.fp16.json m.fp16-00001-of-00002.safetensors,  fp16",
+        "m.safetensors.fp16.index.json m-00001-of-00002.fp16.safetensors,  fp16",
+        "m.bf16.safetensors m.non_ema.safetensors other.fp16.safetensors,  bf16"
+    })
+    void otherVariantsAreNamed(String files, String variant) throws IOException {
+        for (var file : files.split(" ")) {
+            Files.writeString(folder.resolve(file), "");
+        }
+        Files.writeString(folder.resolve("m.bin"), "");
+        assertEquals(variant, WeightFiles.variants(folder, "m").first());
+        for (String asked : new String[] {null, "fp8"}) {
+            var error =
+                    assertThrows(
+                            SafetensorsException.class, () -> WeightFiles.find(folder, "m", asked));
+            assertEquals(Kind.OTHER_VARIANT, error.kind());
+            assertTrue(
+                    error.getMessage().contains("give --variant " + variant), error.getMessage());
+        }
+    }
+
+    @Test
+    void theWholeFilesAndTheIndexAreNoVariant() throws IOException {
+        Files.writeString(folder.resolve("model.safetensors"), "");
+        weightMap("a", FIRST);
+        assertEquals(Set.of(), WeightFiles.variants(folder, "model"));
+        assertEquals(Set.of(), WeightFiles.variants(folder.resolve("absent"), "model"));
+    }
+
+    @Test
+    void shardsWithoutAnIndexSaySo() {
+        var error =
+                assertThrows(
+                        SafetensorsException.class, () -> WeightFiles.find(folder, "model", null));
+        assertTrue(
+                error.getMessage().contains("shards, but not model.safetensors.index.json"),
+                error.getMessage());
+    }
+
+    private static void assertUnfinished(Path file, Executable action) {
+        var error = assertThrows(SafetensorsException.class, action);
+        assertEquals(Kind.UNFINISHED_DOWNLOAD, error.kind());
+        assertTrue(error.getMessage().contains("download unfinished: " + file), error.getMessage());
+    }
+
+    @Test
+    void aLinkThatLeadsNowhereIsAnUnfinishedDownload() throws IOException {
+        var blob = folder.resolve("blobs/0123");
+        var file = Files.createSymbolicLink(folder.resolve("m.fp16.safetensors"), blob);
+        Files.writeString(folder.resolve("m.safetensors"), ""); // must not take its place
+        assertUnfinished(file, () -> WeightFiles.find(folder, "m", "fp16"));
+        assertUnfinished(file, () -> Safetensors.open(file, LoadMode.READ));
+        assertUnfinished(file, () -> SafetensorsHeader.read(file));
+        assertUnfinished(file, () -> Inspection.of(folder));
+    }
+
+    @Test
+    void aShardMayBeUnfinished() throws IOException {
+        var index = weightMap("a", FIRST, "b", FIRST, "c", SECOND);
+        var second = folder.resolve(SECOND);
+        Files.createDirectory(folder.resolve("blobs"));
+        Files.move(second, folder.resolve("blobs/0123.incomplete"));
+        Files.createSymbolicLink(second, folder.resolve("blobs/0123.incomplete"));
+        assertUnfinished(second, () -> Safetensors.open(index, LoadMode.READ));
+    }
+
+    @Test
+    void aFileThatACacheStillFetchesIsUnfinished() throws IOException {
+        var part = Files.createDirectories(folder.resolve("hub/snapshots/abc/vae"));
+        var blob = Files.createDirectories(folder.resolve("hub/blobs")).resolve("01.incomplete");
+        assertEquals(Kind.MISSING_FILE, missing(part).kind());
+        Files.writeString(blob, "");
+        assertEquals(Kind.UNFINISHED_DOWNLOAD, missing(part).kind());
+        assertEquals(Kind.UNFINISHED_DOWNLOAD, missing(part.resolve("absent")).kind());
+    }
+
+    private static SafetensorsException missing(Path folder) {
+        return assertThrows(SafetensorsException.class, () -> WeightFiles.find(folder, "m", null));
     }
 
     @Test
