@@ -47,6 +47,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.LongStream;
+import java.util.stream.Stream;
 
 /** {@code darkroom sample}: pictures from a checkpoint, or from the model in the box. */
 @Command(
@@ -150,6 +151,31 @@ final class SampleCommand implements Callable<Integer> {
             completionCandidates = DTypes.class,
             description = "What the networks compute in: ${COMPLETION-CANDIDATES}.")
     private DType dtype = DType.FLOAT32;
+
+    @Option(
+            names = "--vae-dtype",
+            paramLabel = "TYPE",
+            converter = DTypes.class,
+            completionCandidates = DTypes.class,
+            description =
+                    "What the autoencoder computes in; without it, the same, or float32 where its"
+                            + " config says that float16 overflows.")
+    private @Nullable DType vaeDtype;
+
+    @Option(
+            names = "--variant",
+            paramLabel = "NAME",
+            description =
+                    "Variant of the weights, such as fp16 for model.fp16.safetensors; parts without"
+                            + " it are loaded from their plain weights.")
+    private @Nullable String variant;
+
+    @Option(
+            names = "--strict",
+            description =
+                    "Refuse a checkpoint with tensors or options that are not known, instead of"
+                            + " warning of them.")
+    private boolean strict;
 
     @Option(
             names = "--device",
@@ -288,7 +314,14 @@ final class SampleCommand implements Callable<Integer> {
     }
 
     private PipelineOptions options() {
-        return PipelineOptions.defaults().withDtype(dtype).withDevice(device).withThreads(threads);
+        return PipelineOptions.defaults()
+                .withDtype(dtype)
+                .withVaeDtype(vaeDtype)
+                .withDevice(device)
+                .withThreads(threads)
+                .withVariant(variant)
+                .withStrict(strict)
+                .withLogging(false); // printed instead
     }
 
     private SampleRequest request() {
@@ -363,6 +396,7 @@ final class SampleCommand implements Callable<Integer> {
                 var watcher =
                         new Watcher(pipeline, cancelled, progress, strip != null, trace != null)) {
             long loaded = System.nanoTime();
+            warn(pipeline.warnings());
             // Runs beside the sampling; should it fail, the call below tells.
             var _ = CompletableFuture.runAsync(pipeline::hashWeights);
             SampleResult result = pipeline.sample(request, watcher, start);
@@ -381,7 +415,7 @@ final class SampleCommand implements Callable<Integer> {
             seconds.remove("total"); // without loading and writing; the whole comes last
             seconds.put("write", (System.nanoTime() - sampled) / 1e9);
             seconds.put("total", (System.nanoTime() - begin) / 1e9);
-            report(targets, recipe, seconds);
+            report(targets, recipe, pipeline.warnings(), seconds);
             return ExitCode.OK;
         } catch (CancelledException e) {
             if (verbose) {
@@ -429,14 +463,23 @@ final class SampleCommand implements Callable<Integer> {
         Output.write(file, stream -> Png.write(raster, texts, stream));
     }
 
-    private void report(Targets targets, Recipe recipe, Map<String, Double> seconds) {
+    /** Prints warnings, unless they are part of an object or not asked for. */
+    private void warn(List<String> warnings) {
+        if (!json && !quiet) {
+            warnings.forEach(
+                    warning -> spec.commandLine().getErr().println("warning: " + warning + "."));
+        }
+    }
+
+    private void report(
+            Targets targets, Recipe recipe, List<String> ofLoading, Map<String, Double> seconds) {
         PrintWriter stdout = spec.commandLine().getOut();
         PrintWriter err = spec.commandLine().getErr();
         SampleResult result = recipe.result();
         if (json) {
-            stdout.println(Recipe.json(summary(targets, recipe, seconds)));
+            stdout.println(Recipe.json(summary(targets, recipe, ofLoading, seconds)));
         } else if (!quiet) {
-            result.warnings().forEach(warning -> err.println("warning: " + warning + "."));
+            warn(result.warnings());
             for (int i = 0; i < targets.pictures.size(); i++) {
                 stdout.printf(
                         Locale.ROOT,
@@ -460,7 +503,7 @@ final class SampleCommand implements Callable<Integer> {
     }
 
     private Map<String, Object> summary(
-            Targets targets, Recipe recipe, Map<String, Double> seconds) {
+            Targets targets, Recipe recipe, List<String> ofLoading, Map<String, Double> seconds) {
         SampleResult result = recipe.result();
         var files = new ArrayList<Map<String, Object>>();
         for (int i = 0; i < targets.pictures.size(); i++) {
@@ -479,7 +522,8 @@ final class SampleCommand implements Callable<Integer> {
         summary.put("used", result.used());
         summary.put("checkpoint", recipe.model());
         summary.put("seconds", seconds);
-        summary.put("warnings", result.warnings());
+        summary.put(
+                "warnings", Stream.concat(ofLoading.stream(), result.warnings().stream()).toList());
         return summary;
     }
 

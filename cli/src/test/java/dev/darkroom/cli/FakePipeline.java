@@ -33,6 +33,7 @@ final class FakePipeline implements Pipeline {
     @Nullable SampleRequest request;
     float @Nullable [] start;
     List<String> warnings = List.of();
+    List<String> warningsOfLoading = List.of();
     @Nullable RuntimeException failure;
     boolean cancelled;
     boolean closed;
@@ -110,6 +111,11 @@ final class FakePipeline implements Pipeline {
         var rgb = new byte[3 * SIZE * SIZE];
         Arrays.fill(rgb, (byte) value);
         return new Picture(SIZE, SIZE, rgb);
+    }
+
+    @Override
+    public List<String> warnings() {
+        return warningsOfLoading;
     }
 
     @Override

@@ -87,6 +87,11 @@ class SampleCommandTest {
                         "cuda:1",
                         "--threads",
                         3,
+                        "--vae-dtype",
+                        "float32",
+                        "--variant",
+                        "fp16",
+                        "--strict",
                         "--max-tokens",
                         24,
                         "--no-binning",
@@ -99,7 +104,11 @@ class SampleCommandTest {
                 PipelineOptions.defaults()
                         .withDtype(DType.BFLOAT16)
                         .withDevice(Device.cuda(1))
-                        .withThreads(3),
+                        .withThreads(3)
+                        .withVaeDtype(DType.FLOAT32)
+                        .withVariant("fp16")
+                        .withStrict(true)
+                        .withLogging(false),
                 pipeline.options);
         assertEquals(
                 new SampleRequest(
@@ -115,10 +124,17 @@ class SampleCommandTest {
     }
 
     @Test
+    void aVariantIsAPartOfAName() {
+        var run = pipeline.sample("a", "--model", "m", "--variant", "../fp16");
+        assertEquals(2, run.exit());
+        assertTrue(run.err().contains("a variant is a part of a file's name"), run.err());
+    }
+
+    @Test
     void whatIsNotGivenIsLeftToTheCheckpoint() {
         pipeline.sample("a heart", "--model", "m", "--seed", 7, "--out", file("a.png"));
         assertEquals(SampleRequest.builder().prompt("a heart").seed(7).build(), pipeline.request);
-        assertEquals(PipelineOptions.defaults(), pipeline.options);
+        assertEquals(PipelineOptions.defaults().withLogging(false), pipeline.options);
     }
 
     @Test
@@ -274,6 +290,7 @@ class SampleCommandTest {
 
     @Test
     void jsonTellsEverythingOnOneLine() throws IOException {
+        pipeline.warningsOfLoading = List.of("x.json: an option is not known");
         pipeline.warnings = List.of("the prompt was cut");
         var run =
                 pipeline.sample(
@@ -299,14 +316,19 @@ class SampleCommandTest {
         assertEquals(3, json.get("used").get("steps").asInt());
         assertEquals(1.5, json.get("seconds").get("sample").asDouble());
         assertTrue(json.get("seconds").get("total").asDouble() < 60);
-        assertEquals("the prompt was cut", json.get("warnings").get(0).asText());
+        assertEquals(
+                "[\"x.json: an option is not known\",\"the prompt was cut\"]",
+                json.get("warnings").toString());
     }
 
     @Test
     void quietPrintsNothingAndWarningsGoToStderr() {
         pipeline.warnings = List.of("the prompt was cut");
+        pipeline.warningsOfLoading = List.of("x.json: an option is not known");
         Object[] arguments = {"a", "--model", "m", "--out", file("a.png")};
-        assertEquals("warning: the prompt was cut.\n", pipeline.sample(arguments).err());
+        assertEquals(
+                "warning: x.json: an option is not known.\nwarning: the prompt was cut.\n",
+                pipeline.sample(arguments).err());
         var quiet = Stream.concat(Stream.of(arguments), Stream.of("--quiet")).toArray();
         assertEquals(new Run(0, "", ""), pipeline.sample(quiet));
     }

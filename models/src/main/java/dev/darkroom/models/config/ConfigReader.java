@@ -3,10 +3,14 @@ package dev.darkroom.models.config;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.core.json.JsonReadFeature;
+import com.fasterxml.jackson.core.json.JsonWriteFeature;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+
+import dev.darkroom.runtime.Warnings;
+import dev.darkroom.runtime.safetensors.UnfinishedDownload;
 
 import org.jspecify.annotations.Nullable;
 
@@ -17,9 +21,9 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.function.Predicate;
@@ -27,8 +31,11 @@ import java.util.stream.Collectors;
 
 /**
  * Reads one JSON config into a record. A missing option has the default that is passed with it,
- * which is the one of the reference class's constructor; an option that nobody asked for is an
- * error, so that none is silently ignored.
+ * which is the one of the reference class's constructor; so has one that is null, but that null is
+ * false for a {@link #flag}, as in Python. An option that nobody asked for is never silently
+ * ignored: in a config that people write for Darkroom it is an error; in a checkpoint's there is a
+ * warning, or an error if the {@linkplain Warnings#isStrict warnings are strict}. One that is null
+ * there asks for nothing.
  *
  * <pre>{@code
  * VaeConfig config = ConfigReader.read(file, json -> {
@@ -46,22 +53,32 @@ public final class ConfigReader {
     /** More than any config has; what is larger is some other file. */
     private static final long MAX_BYTES = 16 << 20;
 
+    /** How many unknown options a warning lists, and how many characters of each. */
+    private static final int LISTED = 8;
+
+    private static final int LONGEST = 100;
+
     private static final JsonMapper JSON =
             JsonMapper.builder()
                     .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS)
+                    .disable(JsonWriteFeature.WRITE_NAN_AS_STRINGS)
                     .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
                     .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
                     .build();
 
+    private final String name;
     private final ObjectNode options;
+    private final Warnings warnings;
     private final Set<String> known = new HashSet<>();
 
-    private ConfigReader(ObjectNode options) {
+    private ConfigReader(String name, ObjectNode options, Warnings warnings) {
+        this.name = name;
         this.options = options;
+        this.warnings = warnings;
     }
 
     /**
-     * Reads a config.
+     * Reads a config that people write for Darkroom: an unknown option is an error.
      *
      * @param build asks for the options and makes the record; an {@link IllegalArgumentException}
      *     of it or of the record becomes a {@link ConfigException} that names the file
@@ -70,7 +87,22 @@ public final class ConfigReader {
      * @throws IOException if the file can't be read
      */
     public static <T> T read(Path file, Function<ConfigReader, T> build) throws IOException {
-        var reader = new ConfigReader(parse(file));
+        return read(file, Warnings.strict(), build);
+    }
+
+    /**
+     * Reads a checkpoint's config.
+     *
+     * @param warnings are told of unknown options; if they are strict, these are errors
+     * @param build asks for the options and makes the record; an {@link IllegalArgumentException}
+     *     of it or of the record becomes a {@link ConfigException} that names the file
+     * @throws ConfigException if the file is not a JSON object, or has a value that is not
+     *     supported
+     * @throws IOException if the file can't be read
+     */
+    public static <T> T read(Path file, Warnings warnings, Function<ConfigReader, T> build)
+            throws IOException {
+        var reader = new ConfigReader(file.toString(), parse(file), warnings);
         try {
             return build(reader, build);
         } catch (IllegalArgumentException e) {
@@ -79,15 +111,28 @@ public final class ConfigReader {
     }
 
     /**
-     * Reads a config from JSON text.
+     * Reads a config from JSON text that people write for Darkroom: an unknown option is an error.
      *
      * @param json an object
      * @throws IllegalArgumentException if it is none, or says what is wrong in it
      */
     public static <T> T of(String json, Function<ConfigReader, T> build) {
+        return of("", json, Warnings.strict(), build);
+    }
+
+    /**
+     * Reads a checkpoint's config from JSON text.
+     *
+     * @param name what warnings call it
+     * @param json an object
+     * @param warnings are told of unknown options; if they are strict, these are errors
+     * @throws IllegalArgumentException if it is none, or says what is wrong in it
+     */
+    public static <T> T of(
+            String name, String json, Warnings warnings, Function<ConfigReader, T> build) {
         try {
             if (JSON.readTree(json) instanceof ObjectNode object) {
-                return build(new ConfigReader(object), build);
+                return build(new ConfigReader(name, object, warnings), build);
             }
         } catch (JsonProcessingException e) {
             throw new IllegalArgumentException(problem(e.getOriginalMessage()), e);
@@ -107,6 +152,10 @@ public final class ConfigReader {
     }
 
     private static ObjectNode parse(Path file) throws IOException {
+        Optional<String> unfinished = UnfinishedDownload.of(file);
+        if (unfinished.isPresent()) {
+            throw new ConfigException(file, unfinished.get(), null);
+        }
         if (Files.size(file) > MAX_BYTES) {
             throw new ConfigException(
                     file, "a config is not larger than " + (MAX_BYTES >> 20) + " MiB", null);
@@ -130,17 +179,32 @@ public final class ConfigReader {
 
     private void requireAllKnown() {
         List<String> unknown = new ArrayList<>();
-        options.fieldNames()
-                .forEachRemaining(
-                        key -> {
-                            if (!key.startsWith("_") && !known.contains(key)) {
-                                unknown.add(key + " (" + options.get(key) + ")");
-                            }
-                        });
-        if (!unknown.isEmpty()) {
+        for (var option : options.properties()) {
+            String key = option.getKey();
+            boolean asks = warnings.isStrict() || !option.getValue().isNull();
+            if (!key.startsWith("_") && !known.contains(key) && asks) {
+                unknown.add(shortened(key) + " (" + shortened(option.getValue().toString()) + ")");
+            }
+        }
+        if (unknown.isEmpty()) {
+            return;
+        }
+        if (warnings.isStrict()) {
             throw new IllegalArgumentException(
                     "option not supported: " + String.join(", ", unknown));
         }
+        int more = unknown.size() - LISTED;
+        warnings.add(
+                name
+                        + ": "
+                        + (unknown.size() == 1 ? "an option that is" : "options that are")
+                        + " not known and without effect: "
+                        + String.join(", ", more > 0 ? unknown.subList(0, LISTED) : unknown)
+                        + (more > 0 ? " and " + more + " more" : ""));
+    }
+
+    private static String shortened(String text) {
+        return text.length() <= LONGEST ? text : text.substring(0, LONGEST) + "…";
     }
 
     // ---- Options that are configs themselves ----
@@ -152,17 +216,16 @@ public final class ConfigReader {
      * @throws IllegalArgumentException if the option is no object, or what is wrong in it
      */
     public <T> T section(String key, Function<ConfigReader, T> build) {
-        JsonNode value = isNull(key) ? JSON.createObjectNode() : get(key);
-        return section(key, value, build);
+        JsonNode value = present(key);
+        return section(key, value == null ? JSON.createObjectNode() : value, build);
     }
 
-    private static <T> T section(
-            String key, @Nullable JsonNode value, Function<ConfigReader, T> build) {
+    private <T> T section(String key, @Nullable JsonNode value, Function<ConfigReader, T> build) {
         if (!(value instanceof ObjectNode object)) {
             throw new IllegalArgumentException(key + " must be an object, not " + value);
         }
         try {
-            return build(new ConfigReader(object), build);
+            return build(new ConfigReader(name + ": " + key, object, warnings), build);
         } catch (IllegalArgumentException e) {
             throw new IllegalArgumentException(key + ": " + e.getMessage(), e);
         }
@@ -174,10 +237,15 @@ public final class ConfigReader {
      * @throws IllegalArgumentException if the option is no object
      */
     public @Nullable String json(String key) {
-        JsonNode value = isNull(key) ? null : get(key);
-        return value == null
-                ? null
-                : require(key, value, JsonNode::isObject, "an object").toString();
+        JsonNode value = present(key);
+        if (value == null) {
+            return null;
+        }
+        try {
+            return JSON.writeValueAsString(require(key, value, JsonNode::isObject, "an object"));
+        } catch (JsonProcessingException e) {
+            throw new IllegalArgumentException(key + " can't be written as JSON", e);
+        }
     }
 
     /** Every value in the file, by its path, such as {@code optimizer.learningRate}. */
@@ -208,13 +276,13 @@ public final class ConfigReader {
     }
 
     /**
-     * Allows an option at the values that are supported, when it is there.
+     * Allows an option at the values that are supported, when it is there and not null.
      *
      * @param supported strings, numbers, booleans, or null
      * @throws IllegalArgumentException if it has another value
      */
     public void only(String key, @Nullable Object... supported) {
-        JsonNode value = get(key);
+        JsonNode value = present(key);
         if (value == null) {
             return;
         }
@@ -240,34 +308,27 @@ public final class ConfigReader {
 
     // ---- Options of a file that may have any ----
 
-    /** The names of all options, in the file's order. */
-    public Set<String> keys() {
-        Set<String> keys = new LinkedHashSet<>();
-        options.fieldNames().forEachRemaining(keys::add);
-        return keys;
-    }
-
-    /** Whether an option is a list. */
-    public boolean isList(String key) {
-        JsonNode value = get(key);
-        return value != null && value.isArray();
-    }
-
     /**
-     * A list of strings and nulls.
-     *
-     * @throws IllegalArgumentException if the option is something else
+     * The options that are lists of two strings, by name, in the file's order. Lists of two nulls
+     * are left out.
      */
-    public List<@Nullable String> textsOrNulls(String key) {
-        var texts = new ArrayList<@Nullable String>();
-        JsonNode value = get(key);
-        for (JsonNode each : elements(key, value == null ? JSON.createArrayNode() : value)) {
-            texts.add(
-                    each.isNull()
-                            ? null
-                            : require(key, each, JsonNode::isTextual, "strings").textValue());
+    public Map<String, List<String>> pairs() {
+        var pairs = new LinkedHashMap<String, List<String>>();
+        for (var option : options.properties()) {
+            JsonNode value = option.getValue();
+            if (!value.isArray() || value.size() != 2) {
+                continue;
+            }
+            JsonNode first = value.get(0);
+            JsonNode second = value.get(1);
+            if (first.isTextual() && second.isTextual()) {
+                pairs.put(option.getKey(), List.of(first.textValue(), second.textValue()));
+                known.add(option.getKey());
+            } else if (first.isNull() && second.isNull()) {
+                known.add(option.getKey());
+            }
         }
-        return texts;
+        return pairs;
     }
 
     /**
@@ -277,7 +338,7 @@ public final class ConfigReader {
      */
     public Map<String, String> textsByName(String key) {
         var texts = new LinkedHashMap<String, String>();
-        JsonNode value = get(key);
+        JsonNode value = present(key);
         if (value != null) {
             require(key, value, JsonNode::isObject, "an object")
                     .properties()
@@ -297,6 +358,14 @@ public final class ConfigReader {
 
     // ---- Options with a default ----
 
+    /**
+     * Whether the option is there and null, for what null means something else than its default.
+     */
+    public boolean isNull(String key) {
+        JsonNode value = get(key);
+        return value != null && value.isNull();
+    }
+
     /** Whether the option is there, be it null. */
     public boolean has(String key) {
         return options.has(key);
@@ -308,7 +377,7 @@ public final class ConfigReader {
      * @throws IllegalArgumentException if the option is something else
      */
     public String text(String key, String missing) {
-        JsonNode value = get(key);
+        JsonNode value = present(key);
         return value == null
                 ? missing
                 : require(key, value, JsonNode::isTextual, "a string").textValue();
@@ -320,7 +389,7 @@ public final class ConfigReader {
      * @throws IllegalArgumentException if the option is something else
      */
     public int integer(String key, int missing) {
-        JsonNode value = get(key);
+        JsonNode value = present(key);
         return value == null ? missing : integer(key, value);
     }
 
@@ -330,18 +399,18 @@ public final class ConfigReader {
      * @throws IllegalArgumentException if the option is something else
      */
     public double number(String key, double missing) {
-        JsonNode value = get(key);
+        JsonNode value = present(key);
         return value == null ? missing : number(key, value);
     }
 
     /**
-     * True or false.
+     * True or false; null is false, as in the reference.
      *
      * @throws IllegalArgumentException if the option is something else
      */
     public boolean flag(String key, boolean missing) {
         JsonNode value = get(key);
-        return value == null ? missing : flag(key, value);
+        return value == null ? missing : !value.isNull() && flag(key, value);
     }
 
     /**
@@ -350,7 +419,7 @@ public final class ConfigReader {
      * @throws IllegalArgumentException if the option is something else
      */
     public List<String> texts(String key, List<String> missing) {
-        JsonNode value = get(key);
+        JsonNode value = present(key);
         return value == null
                 ? missing
                 : elements(key, value).stream()
@@ -364,7 +433,7 @@ public final class ConfigReader {
      * @throws IllegalArgumentException if the option is something else
      */
     public List<Integer> integers(String key, List<Integer> missing) {
-        JsonNode value = get(key);
+        JsonNode value = present(key);
         return value == null
                 ? missing
                 : elements(key, value).stream().map(each -> integer(key, each)).toList();
@@ -374,27 +443,27 @@ public final class ConfigReader {
 
     /** A string, or null if the option is missing or null. */
     public @Nullable String textOrNull(String key) {
-        return isNull(key) ? null : text(key, "");
+        return present(key) == null ? null : text(key, "");
     }
 
     /** An integer, or null if the option is missing or null. */
     public @Nullable Integer integerOrNull(String key) {
-        return isNull(key) ? null : Integer.valueOf(integer(key, 0));
+        return present(key) == null ? null : Integer.valueOf(integer(key, 0));
     }
 
     /** A number, or null if the option is missing or null. */
     public @Nullable Double numberOrNull(String key) {
-        return isNull(key) ? null : Double.valueOf(number(key, 0));
+        return present(key) == null ? null : Double.valueOf(number(key, 0));
     }
 
     /** True, false, or null if the option is missing or null. */
     public @Nullable Boolean flagOrNull(String key) {
-        return isNull(key) ? null : Boolean.valueOf(flag(key, false));
+        return present(key) == null ? null : Boolean.valueOf(flag(key, false));
     }
 
     /** A list of numbers, or null if the option is missing or null. */
     public @Nullable List<Double> numbersOrNull(String key) {
-        JsonNode value = isNull(key) ? null : get(key);
+        JsonNode value = present(key);
         return value == null
                 ? null
                 : elements(key, value).stream().map(each -> number(key, each)).toList();
@@ -407,9 +476,10 @@ public final class ConfigReader {
         return options.get(key);
     }
 
-    private boolean isNull(String key) {
+    /** The value of an option that is there and not null. */
+    private @Nullable JsonNode present(String key) {
         JsonNode value = get(key);
-        return value == null || value.isNull();
+        return value == null || value.isNull() ? null : value;
     }
 
     private static int integer(String key, JsonNode value) {

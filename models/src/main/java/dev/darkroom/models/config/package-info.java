@@ -1,4 +1,4 @@
-/** Reads the JSON configs of checkpoints, strictly. */
+/** Reads the JSON configs of checkpoints and of training, so that no option is silently dropped. */
 @NullMarked
 package dev.darkroom.models.config;
 

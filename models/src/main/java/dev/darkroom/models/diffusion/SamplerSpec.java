@@ -2,6 +2,7 @@ package dev.darkroom.models.diffusion;
 
 import dev.darkroom.models.config.ConfigException;
 import dev.darkroom.models.config.ConfigReader;
+import dev.darkroom.runtime.Warnings;
 
 import java.io.IOException;
 import java.nio.file.Path;
@@ -40,14 +41,20 @@ public interface SamplerSpec {
     /**
      * Reads the sampler that a {@code scheduler_config.json} describes.
      *
+     * @param warnings are told of unknown options
      * @throws ConfigException if the file is malformed, or its class or an option is not supported
      * @throws IOException if it can't be read
      */
-    static SamplerSpec read(Path file) throws IOException {
-        return ConfigReader.read(file, SamplerSpec::of);
+    static SamplerSpec read(Path file, Warnings warnings) throws IOException {
+        return ConfigReader.read(file, warnings, SamplerSpec::of);
     }
 
-    /** As {@link #read(Path)}, from a config that is part of another. */
+    /** As {@link #read(Path, Warnings)}; an unknown option is an error. */
+    static SamplerSpec read(Path file) throws IOException {
+        return read(file, Warnings.strict());
+    }
+
+    /** As {@link #read(Path, Warnings)}, from a config that is part of another. */
     static SamplerSpec of(ConfigReader json) {
         return Schedulers.read(SchedulerConfig.of(json));
     }
@@ -57,15 +64,17 @@ public interface SamplerSpec {
      * and whatever else both have stay, as with diffusers' {@code from_config}.
      *
      * @param name one of {@link #names}, or the name of diffusers' class
+     * @param warnings are told of unknown options
      * @throws IllegalArgumentException if there is no such sampler
      * @throws ConfigException if the file is malformed, an option is not supported, or the sampler
      *     does not fit the model
      * @throws IOException if it can't be read
      */
-    static SamplerSpec read(Path file, String name) throws IOException {
+    static SamplerSpec read(Path file, String name, Warnings warnings) throws IOException {
         Schedulers.Named named = Schedulers.named(name);
         return ConfigReader.read(
                 file,
+                warnings,
                 json -> {
                     SchedulerConfig config = SchedulerConfig.of(json);
                     SamplerSpec spec =
@@ -85,6 +94,11 @@ public interface SamplerSpec {
                     }
                     return spec;
                 });
+    }
+
+    /** As {@link #read(Path, String, Warnings)}; an unknown option is an error. */
+    static SamplerSpec read(Path file, String name) throws IOException {
+        return read(file, name, Warnings.strict());
     }
 
     /** The short names of samplers. */

@@ -2,6 +2,7 @@ package dev.darkroom.models.dit;
 
 import dev.darkroom.models.config.ConfigReader;
 import dev.darkroom.models.layers.TransformerOptions;
+import dev.darkroom.runtime.Warnings;
 import dev.darkroom.runtime.nn.Activation;
 import dev.darkroom.runtime.nn.Attention;
 
@@ -101,16 +102,26 @@ public record DitConfig(
      * Reads a {@code config.json}. Missing options have the defaults of diffusers' {@code
      * DiTTransformer2DModel}, which is what it reads the old {@code Transformer2DModel} as.
      *
+     * @param warnings are told of unknown options
      * @throws IOException if it can't be read or is not supported
      */
-    public static DitConfig read(Path file) throws IOException {
-        return ConfigReader.read(file, DitConfig::of);
+    public static DitConfig read(Path file, Warnings warnings) throws IOException {
+        return ConfigReader.read(file, warnings, DitConfig::of);
     }
 
-    /** As {@link #read}, from a config that is part of another. */
+    /** As {@link #read(Path, Warnings)}; an unknown option is an error. */
+    public static DitConfig read(Path file) throws IOException {
+        return read(file, Warnings.strict());
+    }
+
+    /** As {@link #read(Path, Warnings)}, from a config that is part of another. */
     public static DitConfig of(ConfigReader json) {
         TransformerOptions.require(json, "ada_norm_zero");
         json.only("cross_attention_dim", (Object) null);
+        if (json.isNull("num_embeds_ada_norm")) {
+            throw new IllegalArgumentException(
+                    "num_embeds_ada_norm null, a network without classes, is not supported");
+        }
         int inChannels = json.integer("in_channels", 4);
         Integer outChannels = json.integerOrNull("out_channels");
         return new DitConfig(

@@ -40,6 +40,7 @@ public final class DitTransformer extends Module {
     public DitTransformer(Weights w, DitConfig config) {
         super(w);
         this.config = config;
+        w.ignore("pos_embed.pos_embed"); // computed here; older conversions have the table
         long width = config.width();
         long patch = config.patchSize();
         posEmbed =

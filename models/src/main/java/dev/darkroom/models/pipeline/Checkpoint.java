@@ -6,11 +6,14 @@ import dev.darkroom.models.vae.AutoencoderKlConfig;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.MemoryBudget;
+import dev.darkroom.runtime.Warnings;
 import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.runtime.nn.WeightSource;
+import dev.darkroom.runtime.nn.Weights;
 import dev.darkroom.runtime.safetensors.LoadMode;
 import dev.darkroom.runtime.safetensors.Safetensors;
 import dev.darkroom.runtime.safetensors.StoredTensor;
+import dev.darkroom.runtime.safetensors.UnfinishedDownload;
 import dev.darkroom.runtime.safetensors.WeightFiles;
 
 import org.jspecify.annotations.Nullable;
@@ -22,6 +25,7 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -29,6 +33,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeSet;
+import java.util.function.Function;
+import java.util.function.UnaryOperator;
 
 /**
  * A checkpoint folder in the layout of public hubs: {@code model_index.json} names the parts and
@@ -38,11 +45,15 @@ final class Checkpoint {
     /** Kept free beside the weights: the JVM, libtorch and the first activations. */
     private static final long HEADROOM = 256L << 20;
 
+    private static final String INDEX = "model_index.json";
+
     private final Path folder;
     private final PipelineOptions options;
     private final String className;
     private final Map<String, String> parts;
     private final Map<String, String> labels;
+    private final Warnings warnings;
+    private final Set<String> used = new HashSet<>();
     private final Set<Path> weightFiles = new LinkedHashSet<>();
     private final List<Module> networks = new ArrayList<>();
     private @Nullable Map<String, String> hashes;
@@ -50,51 +61,114 @@ final class Checkpoint {
     private Checkpoint(
             Path folder,
             PipelineOptions options,
+            Warnings warnings,
             String className,
             Map<String, String> parts,
             Map<String, String> labels) {
         this.folder = folder;
         this.options = options;
+        this.warnings = warnings;
         this.className = className;
         this.parts = parts;
         this.labels = labels;
     }
 
     static Checkpoint open(Path folder, PipelineOptions options) throws IOException {
+        Path file = folder.resolve(INDEX);
+        requireFinished(file);
         if (!Files.isDirectory(folder)) {
             throw new PipelineException(
-                    "no model folder " + folder + "; name a folder that holds model_index.json");
+                    "no model folder " + folder + "; name a folder that holds " + INDEX);
         }
-        Path file = folder.resolve("model_index.json");
         if (!Files.isRegularFile(file)) {
             throw new PipelineException(
                     folder
-                            + " holds no model_index.json; name the folder of a whole checkpoint,"
-                            + " not of one of its parts or a single weights file");
+                            + " holds no "
+                            + INDEX
+                            + "; name the folder of a whole checkpoint, not of one of its parts or"
+                            + " a single weights file");
         }
-        return ConfigReader.read(
-                file,
-                json -> {
-                    Map<String, String> parts = new LinkedHashMap<>();
-                    for (String key : json.keys()) {
-                        if (json.isList(key)) {
-                            // [library, class], or [null, null] for a part that is left out
-                            List<@Nullable String> part = json.textsOrNulls(key);
-                            String className = part.size() == 2 ? part.get(1) : null;
-                            if (className != null) {
-                                parts.put(key, className);
-                            }
-                        } else {
-                            json.ignore(key);
-                        }
+        Warnings warnings = options.strict() ? Warnings.strict() : Warnings.collected();
+        Checkpoint checkpoint =
+                ConfigReader.read(
+                        file,
+                        warnings,
+                        json -> {
+                            // [library, class]; [null, null] is a part that is left out
+                            Map<String, String> parts = new LinkedHashMap<>();
+                            json.pairs().forEach((name, part) -> parts.put(name, part.get(1)));
+                            return new Checkpoint(
+                                    folder,
+                                    options,
+                                    warnings,
+                                    json.text("_class_name", ""),
+                                    parts,
+                                    json.textsByName("id2label"));
+                        });
+        checkpoint.requireVariant();
+        return checkpoint;
+    }
+
+    private static void requireFinished(Path file) {
+        UnfinishedDownload.of(file)
+                .ifPresent(
+                        problem -> {
+                            throw new PipelineException(problem);
+                        });
+    }
+
+    /** Refuses a variant that no part has. */
+    private void requireVariant() throws IOException {
+        if (options.variant() == null) {
+            return;
+        }
+        var there = new TreeSet<String>();
+        for (String part : parts.keySet()) {
+            there.addAll(WeightFiles.variants(folder.resolve(part), WeightFiles.DIFFUSERS));
+            there.addAll(WeightFiles.variants(folder.resolve(part), WeightFiles.TRANSFORMERS));
+        }
+        if (!there.contains(options.variant())) {
+            throw new PipelineException(
+                    folder
+                            + ": no part has the variant "
+                            + options.variant()
+                            + (there.isEmpty()
+                                    ? "; there are only plain weights"
+                                    : "; there is " + String.join(", ", there)));
+        }
+    }
+
+    /** What loading met that may matter. */
+    Warnings warnings() {
+        return warnings;
+    }
+
+    /**
+     * Says which parts have not been asked for.
+     *
+     * @throws PipelineException if there are some and extras are errors
+     */
+    void requireNoOthers() {
+        var others = new ArrayList<String>();
+        parts.forEach(
+                (name, part) -> {
+                    if (!used.contains(name)) {
+                        others.add(name + " (" + part + ")");
                     }
-                    return new Checkpoint(
-                            folder,
-                            options,
-                            json.text("_class_name", ""),
-                            parts,
-                            json.textsByName("id2label"));
                 });
+        if (others.isEmpty()) {
+            return;
+        }
+        String message =
+                folder.resolve(INDEX)
+                        + ": "
+                        + className
+                        + " has no use for the part "
+                        + String.join(" and the part ", others);
+        if (warnings.isStrict()) {
+            throw new PipelineException(message);
+        }
+        warnings.add(message);
     }
 
     Path folder() {
@@ -123,10 +197,13 @@ final class Checkpoint {
      */
     String requirePart(String name, String... supported) {
         String part = parts.get(name);
+        used.add(name);
         if (part == null) {
             throw new PipelineException(
                     folder
-                            + ": model_index.json names no "
+                            + ": "
+                            + INDEX
+                            + " names no "
                             + name
                             + ", which "
                             + className
@@ -142,6 +219,7 @@ final class Checkpoint {
                             + "; supported is "
                             + String.join(" or ", supported));
         }
+        requireFinished(folder.resolve(name));
         if (!Files.isDirectory(folder.resolve(name))) {
             throw new PipelineException(
                     folder + ": the folder " + name + " is missing; download the whole checkpoint");
@@ -152,31 +230,56 @@ final class Checkpoint {
     /** A file of a part that must be there. */
     Path file(String part, String name) {
         Path path = folder.resolve(part).resolve(name);
+        requireFinished(path);
         if (!Files.isRegularFile(path)) {
             throw new PipelineException(path + " is missing; download the whole checkpoint");
         }
         return path;
     }
 
-    /** Makes a network from its weights. */
-    interface NetworkLoader<M extends Module> {
-        M load(WeightSource source, DType dtype, Device device) throws IOException;
+    /** Loads a network, after a look at the memory. */
+    <M extends Module> M network(String part, String stem, Function<Weights, M> network)
+            throws IOException {
+        return network(part, stem, options.dtype(), UnaryOperator.identity(), network);
     }
 
-    /** Loads a network, after a look at the memory. */
-    <M extends Module> M network(String part, String stem, NetworkLoader<M> loader)
+    /**
+     * Loads a network, after a look at the memory.
+     *
+     * @param dtype of its parameters
+     * @param naming brings old names up to date
+     */
+    private <M extends Module> M network(
+            String part,
+            String stem,
+            DType dtype,
+            UnaryOperator<WeightSource> naming,
+            Function<Weights, M> network)
             throws IOException {
-        WeightFiles files = WeightFiles.find(folder.resolve(part), stem, null);
+        WeightFiles files = WeightFiles.find(folder.resolve(part), stem, options.variant());
+        if (options.variant() != null && !files.isVariant()) {
+            warnings.add(
+                    folder.resolve(part)
+                            + " does not have the variant "
+                            + options.variant()
+                            + ", so its plain weights were loaded");
+        }
         LoadMode mode = options.mapped() ? LoadMode.MAPPED : LoadMode.READ;
         try (var safetensors = Safetensors.open(files.path(), mode)) {
             safetensors.headers().forEach(header -> weightFiles.add(header.file()));
             MemoryBudget.current()
                     .require(
-                            bytesToAllocate(safetensors) + HEADROOM,
+                            bytesToAllocate(safetensors, dtype) + HEADROOM,
                             "loading " + folder.resolve(part));
-            M network = loader.load(safetensors.weights(), options.dtype(), options.device());
-            networks.add(network);
-            return network;
+            M loaded =
+                    Weights.load(
+                            naming.apply(safetensors.weights()),
+                            dtype,
+                            options.device(),
+                            warnings,
+                            network);
+            networks.add(loaded);
+            return loaded;
         }
     }
 
@@ -187,7 +290,7 @@ final class Checkpoint {
 
     /** The autoencoder, if its latents are the network's. */
     AutoencoderKl autoencoder(int inChannels, int outChannels) throws IOException {
-        var config = AutoencoderKlConfig.read(file("vae", "config.json"));
+        var config = AutoencoderKlConfig.read(file("vae", "config.json"), warnings);
         boolean predicts = outChannels == inChannels || outChannels == 2 * inChannels;
         if (config.latentChannels() != inChannels || !predicts) {
             throw new PipelineException(
@@ -202,20 +305,31 @@ final class Checkpoint {
         return network(
                 "vae",
                 WeightFiles.DIFFUSERS,
-                (source, dtype, device) -> AutoencoderKl.load(source, config, dtype, device));
+                vaeDtype(config),
+                AutoencoderKl::currentNames,
+                w -> new AutoencoderKl(w, config));
+    }
+
+    /** As in diffusers, {@code force_upcast} is about float16 alone; bfloat16 does not overflow. */
+    private DType vaeDtype(AutoencoderKlConfig config) {
+        if (options.vaeDtype() != null) {
+            return options.vaeDtype();
+        }
+        boolean overflows = options.dtype() == DType.FLOAT16 && config.forceUpcast();
+        return overflows ? DType.FLOAT32 : options.dtype();
     }
 
     /** Bytes of memory that the weights take beyond their mapped files. */
-    private long bytesToAllocate(Safetensors safetensors) throws IOException {
+    private long bytesToAllocate(Safetensors safetensors, DType dtype) throws IOException {
         long bytes = 0;
         for (String name : safetensors.names()) {
             StoredTensor tensor = safetensors.info(name);
             boolean inPlace =
                     options.mapped()
-                            && tensor.dtype().tensorType().equals(Optional.of(options.dtype()))
+                            && tensor.dtype().tensorType().equals(Optional.of(dtype))
                             && options.device().type() == Device.Type.CPU;
             if (!inPlace) {
-                bytes += tensor.shape().elements() * options.dtype().bytes();
+                bytes += tensor.shape().elements() * dtype.bytes();
             }
         }
         return bytes;

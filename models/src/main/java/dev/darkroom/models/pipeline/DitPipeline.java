@@ -8,7 +8,6 @@ import dev.darkroom.models.vae.AutoencoderKl;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
-import dev.darkroom.runtime.nn.Weights;
 import dev.darkroom.runtime.safetensors.WeightFiles;
 
 import org.jspecify.annotations.Nullable;
@@ -44,14 +43,12 @@ final class DitPipeline extends LatentPipeline {
         checkpoint.requirePart("transformer", "DiTTransformer2DModel", "Transformer2DModel");
         checkpoint.requirePart("vae", "AutoencoderKL");
         Scheduler scheduler = Scheduler.read(checkpoint);
-        var config = DitConfig.read(checkpoint.file("transformer", "config.json"));
+        var config =
+                DitConfig.read(
+                        checkpoint.file("transformer", "config.json"), checkpoint.warnings());
         DitTransformer transformer =
                 checkpoint.network(
-                        "transformer",
-                        WeightFiles.DIFFUSERS,
-                        (source, dtype, device) ->
-                                Weights.load(
-                                        source, dtype, device, w -> new DitTransformer(w, config)));
+                        "transformer", WeightFiles.DIFFUSERS, w -> new DitTransformer(w, config));
         AutoencoderKl vae = checkpoint.autoencoder(config.inChannels(), config.outChannels());
         return new DitPipeline(checkpoint, scheduler, transformer, vae, labels(checkpoint, config));
     }

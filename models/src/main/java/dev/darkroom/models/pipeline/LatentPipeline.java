@@ -349,7 +349,7 @@ abstract class LatentPipeline implements Pipeline {
             return;
         }
         long pixels = (long) plan.sampled().height() * plan.sampled().width();
-        long decoding = decoder.bytes(pixels, dtype());
+        long decoding = decoder.bytes(pixels, vae.dtype());
         MemoryBudget.current()
                 .require(
                         Math.max(decoding, activationBytes(plan)),
@@ -384,8 +384,14 @@ abstract class LatentPipeline implements Pipeline {
         notes.used("sampledHeight", plan.sampled().height());
         notes.used("batch", request.batch());
         notes.used("dtype", dtype().toString());
+        notes.used("vaeDtype", vae.dtype().toString());
         notes.used("device", device().toString());
         notes.used("threads", Threads.count());
+    }
+
+    @Override
+    public final List<String> warnings() {
+        return checkpoint.warnings().list();
     }
 
     @Override

@@ -81,6 +81,15 @@ public interface Pipeline extends AutoCloseable {
     List<Picture> preview(Tensor denoised);
 
     /**
+     * What loading met that may matter: tensors and options that are not known and without effect,
+     * parts that lack the variant. Also logged, unless the {@linkplain PipelineOptions#logging
+     * options} say otherwise.
+     */
+    default List<String> warnings() {
+        return List.of();
+    }
+
+    /**
      * What the checkpoint is: its class, the classes and sizes of its parts, its own settings;
      * names and values for display and for a picture's metadata.
      */

@@ -5,12 +5,15 @@ import dev.darkroom.runtime.InsufficientMemoryException;
 import dev.darkroom.runtime.LibtorchException;
 
 import java.io.IOException;
+import java.lang.System.Logger.Level;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.TreeMap;
 
 /** Picks the pipeline that a checkpoint asks for. */
 final class PipelineLoader {
+    private static final System.Logger LOG = System.getLogger("dev.darkroom.pipeline");
+
     /** Loads the parts of a checkpoint. */
     private interface Loading {
         LatentPipeline load(Checkpoint checkpoint) throws IOException;
@@ -44,7 +47,11 @@ final class PipelineLoader {
             boolean loaded = false;
             try {
                 Pipeline pipeline = loading.load(checkpoint);
+                checkpoint.requireNoOthers();
                 loaded = true;
+                if (options.logging()) {
+                    checkpoint.warnings().list().forEach(w -> LOG.log(Level.WARNING, w));
+                }
                 return pipeline;
             } finally {
                 if (!loaded) {

@@ -3,6 +3,8 @@ package dev.darkroom.models.pipeline;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 
+import org.jspecify.annotations.Nullable;
+
 import java.util.function.Consumer;
 
 /**
@@ -15,18 +17,38 @@ import java.util.function.Consumer;
  *
  * @param dtype type that the networks compute in: {@link DType#FLOAT32}, {@link DType#BFLOAT16},
  *     {@link DType#FLOAT16}, or {@link DType#FLOAT64} to see how much of a difference is rounding
+ * @param vaeDtype type that the autoencoder computes in; null for {@code dtype}, or float32 instead
+ *     of float16 where the autoencoder's config says that float16 overflows ({@code force_upcast})
  * @param device where they compute
  * @param threads native threads that an operator may use; 0 for libtorch's choice
  * @param mapped whether weights are mapped from their files, or read; a mapped file must not be cut
  *     short while the pipeline is open
+ * @param variant which weights are loaded where a part has several, such as {@code fp16} for {@code
+ *     model.fp16.safetensors}; a part without it is loaded from its plain weights, with a warning.
+ *     null for the plain weights
+ * @param strict whether tensors and options of configs that a checkpoint has beyond what is known
+ *     are errors; otherwise they are {@linkplain Pipeline#warnings warned} of
+ * @param logging whether warnings of loading go to the system logger {@code dev.darkroom.pipeline}
+ *     too
  */
-public record PipelineOptions(DType dtype, Device device, int threads, boolean mapped) {
+public record PipelineOptions(
+        DType dtype,
+        @Nullable DType vaeDtype,
+        Device device,
+        int threads,
+        boolean mapped,
+        @Nullable String variant,
+        boolean strict,
+        boolean logging) {
     /** Checks the values. */
     public PipelineOptions {
-        if (!dtype.isFloatingPoint() || dtype.bytes() == 1) {
+        requireComputable(dtype);
+        if (vaeDtype != null) {
+            requireComputable(vaeDtype);
+        }
+        if (variant != null && !variant.matches("[\\w-]+([.][\\w-]+)*")) {
             throw new IllegalArgumentException(
-                    "a pipeline computes in float32, bfloat16, float16 or float64, not in "
-                            + dtype);
+                    "a variant is a part of a file's name such as fp16, not \"" + variant + "\"");
         }
         if (threads < 0 || threads > 1024) {
             throw new IllegalArgumentException(
@@ -34,14 +56,27 @@ public record PipelineOptions(DType dtype, Device device, int threads, boolean m
         }
     }
 
-    /** float32 on the CPU, mapped, with libtorch's number of threads. */
+    private static void requireComputable(DType dtype) {
+        if (!dtype.isFloatingPoint() || dtype.bytes() == 1) {
+            throw new IllegalArgumentException(
+                    "a pipeline computes in float32, bfloat16, float16 or float64, not in "
+                            + dtype);
+        }
+    }
+
+    /** float32 on the CPU, plain weights, mapped, with libtorch's number of threads. */
     public static PipelineOptions defaults() {
-        return new PipelineOptions(DType.FLOAT32, Device.CPU, 0, true);
+        return new PipelineOptions(DType.FLOAT32, null, Device.CPU, 0, true, null, false, true);
     }
 
     /** These options with another type. */
     public PipelineOptions withDtype(DType dtype) {
         return with(copy -> copy.dtype = dtype);
+    }
+
+    /** These options with a type for the autoencoder; null to choose it by its config. */
+    public PipelineOptions withVaeDtype(@Nullable DType vaeDtype) {
+        return with(copy -> copy.vaeDtype = vaeDtype);
     }
 
     /** These options on another device. */
@@ -59,6 +94,21 @@ public record PipelineOptions(DType dtype, Device device, int threads, boolean m
         return with(copy -> copy.mapped = mapped);
     }
 
+    /** These options with a variant of the weights; null for the plain ones. */
+    public PipelineOptions withVariant(@Nullable String variant) {
+        return with(copy -> copy.variant = variant);
+    }
+
+    /** These options with errors instead of warnings, or the other way round. */
+    public PipelineOptions withStrict(boolean strict) {
+        return with(copy -> copy.strict = strict);
+    }
+
+    /** These options with warnings logged, or only {@linkplain Pipeline#warnings kept}. */
+    public PipelineOptions withLogging(boolean logging) {
+        return with(copy -> copy.logging = logging);
+    }
+
     private PipelineOptions with(Consumer<Copy> change) {
         var copy = new Copy(this);
         change.accept(copy);
@@ -68,19 +118,28 @@ public record PipelineOptions(DType dtype, Device device, int threads, boolean m
     /** The options one by one, for what differs from others in one of them. */
     private static final class Copy {
         private DType dtype;
+        private @Nullable DType vaeDtype;
         private Device device;
         private int threads;
         private boolean mapped;
+        private @Nullable String variant;
+        private boolean strict;
+        private boolean logging;
 
         Copy(PipelineOptions from) {
             dtype = from.dtype;
+            vaeDtype = from.vaeDtype;
             device = from.device;
             threads = from.threads;
             mapped = from.mapped;
+            variant = from.variant;
+            strict = from.strict;
+            logging = from.logging;
         }
 
         PipelineOptions options() {
-            return new PipelineOptions(dtype, device, threads, mapped);
+            return new PipelineOptions(
+                    dtype, vaeDtype, device, threads, mapped, variant, strict, logging);
         }
     }
 }

@@ -16,7 +16,7 @@ import dev.darkroom.runtime.Ops;
 import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
-import dev.darkroom.runtime.nn.Weights;
+import dev.darkroom.runtime.Warnings;
 import dev.darkroom.runtime.safetensors.WeightFiles;
 
 import org.jspecify.annotations.Nullable;
@@ -69,25 +69,18 @@ final class PixArtPipeline extends LatentPipeline {
         checkpoint.requirePart("vae", "AutoencoderKL");
         Scheduler scheduler = Scheduler.read(checkpoint);
         var tokenizer = Tokenizers.load(checkpoint.folder().resolve("tokenizer"), tokenizerClass);
-        var text = T5Config.read(checkpoint.file("text_encoder", "config.json"));
-        var config = PixArtConfig.read(checkpoint.file("transformer", "config.json"));
+        Warnings warnings = checkpoint.warnings();
+        var text = T5Config.read(checkpoint.file("text_encoder", "config.json"), warnings);
+        var config = PixArtConfig.read(checkpoint.file("transformer", "config.json"), warnings);
         requireFit(checkpoint, tokenizer, text, config);
         T5Encoder textEncoder =
                 checkpoint.network(
-                        "text_encoder",
-                        WeightFiles.TRANSFORMERS,
-                        (source, dtype, device) ->
-                                Weights.load(source, dtype, device, w -> new T5Encoder(w, text)));
+                        "text_encoder", WeightFiles.TRANSFORMERS, w -> new T5Encoder(w, text));
         PixArtTransformer transformer =
                 checkpoint.network(
                         "transformer",
                         WeightFiles.DIFFUSERS,
-                        (source, dtype, device) ->
-                                Weights.load(
-                                        source,
-                                        dtype,
-                                        device,
-                                        w -> new PixArtTransformer(w, config)));
+                        w -> new PixArtTransformer(w, config));
         AutoencoderKl vae = checkpoint.autoencoder(config.inChannels(), config.outChannels());
         return new PixArtPipeline(checkpoint, scheduler, tokenizer, textEncoder, transformer, vae);
     }

@@ -1,6 +1,7 @@
 package dev.darkroom.models.pipeline;
 
 import dev.darkroom.models.diffusion.SamplerSpec;
+import dev.darkroom.runtime.Warnings;
 
 import org.jspecify.annotations.Nullable;
 
@@ -18,7 +19,7 @@ record Scheduler(Path config, String className, SamplerSpec own) {
     static Scheduler read(Checkpoint checkpoint) throws IOException {
         String className = checkpoint.requirePart("scheduler");
         Path config = checkpoint.file("scheduler", "scheduler_config.json");
-        return new Scheduler(config, className, SamplerSpec.read(config));
+        return new Scheduler(config, className, SamplerSpec.read(config, checkpoint.warnings()));
     }
 
     /** What a request's sampler is called. */
@@ -33,6 +34,8 @@ record Scheduler(Path config, String className, SamplerSpec own) {
 
     /** The checkpoint's own sampler, or another by its name. */
     SamplerSpec spec(@Nullable String requested) throws IOException {
-        return requested == null ? own : SamplerSpec.read(config, requested);
+        return requested == null
+                ? own
+                : SamplerSpec.read(config, requested, Warnings.collected()); // loading warned
     }
 }

@@ -2,6 +2,7 @@ package dev.darkroom.models.pixart;
 
 import dev.darkroom.models.config.ConfigReader;
 import dev.darkroom.models.layers.TransformerOptions;
+import dev.darkroom.runtime.Warnings;
 import dev.darkroom.runtime.nn.Activation;
 import dev.darkroom.runtime.nn.Attention;
 
@@ -168,15 +169,26 @@ public record PixArtConfig(
      * Reads a {@code config.json}. Missing options have the defaults of diffusers' {@code
      * PixArtTransformer2DModel}, which is what it reads the old {@code Transformer2DModel} as.
      *
+     * @param warnings are told of unknown options
      * @throws IOException if it can't be read or is not supported
      */
-    public static PixArtConfig read(Path file) throws IOException {
-        return ConfigReader.read(file, PixArtConfig::of);
+    public static PixArtConfig read(Path file, Warnings warnings) throws IOException {
+        return ConfigReader.read(file, warnings, PixArtConfig::of);
     }
 
-    /** As {@link #read}, from a config that is part of another. */
+    /** As {@link #read(Path, Warnings)}; an unknown option is an error. */
+    public static PixArtConfig read(Path file) throws IOException {
+        return read(file, Warnings.strict());
+    }
+
+    /** As {@link #read(Path, Warnings)}, from a config that is part of another. */
     public static PixArtConfig of(ConfigReader json) {
         TransformerOptions.require(json, "ada_norm_single");
+        if (json.isNull("cross_attention_dim")) {
+            throw new IllegalArgumentException(
+                    "cross_attention_dim null, blocks without attention to a text, is not"
+                            + " supported");
+        }
         json.ignore("num_embeds_ada_norm"); // of the kinds that embed classes
         int sampleSize = json.integer("sample_size", 128);
         Double interpolation = json.numberOrNull("interpolation_scale");

@@ -33,6 +33,11 @@ import java.util.List;
 public final class PixArtTransformer extends Module {
     private static final double OUT_EPS = 1e-6;
 
+    /** What conversions left in files: the empty caption of training, and the table of places. */
+    private static final String[] LEFTOVERS = {
+        "caption_projection.y_embedding", "pos_embed.pos_embed"
+    };
+
     private final PixArtConfig config;
     private final PatchEmbed posEmbed;
     private final AdaLnSingle adalnSingle;
@@ -45,6 +50,7 @@ public final class PixArtTransformer extends Module {
     public PixArtTransformer(Weights w, PixArtConfig config) {
         super(w);
         this.config = config;
+        w.ignore(LEFTOVERS);
         long width = config.width();
         posEmbed =
                 new PatchEmbed(

@@ -1,6 +1,8 @@
 package dev.darkroom.models.t5;
 
 import dev.darkroom.models.config.ConfigReader;
+import dev.darkroom.runtime.Warnings;
+import dev.darkroom.runtime.nn.Activation;
 
 import java.io.IOException;
 import java.nio.file.Path;
@@ -18,8 +20,9 @@ import java.util.Locale;
  * @param relativeAttentionNumBuckets rows of the table of relative positions
  * @param relativeAttentionMaxDistance from here on all distances share a row
  * @param layerNormEpsilon added to the mean square in norms
- * @param gated whether the feed-forward network is GELU with a gate (T5 1.1) instead of ReLU (T5
- *     1.0)
+ * @param activation inside the feed-forward network: ReLU in T5 1.0, {@link Activation#GELU_TANH}
+ *     in T5 1.1
+ * @param gated whether what the activation gives is a gate for a second projection (T5 1.1)
  */
 public record T5Config(
         int vocabSize,
@@ -31,9 +34,9 @@ public record T5Config(
         int relativeAttentionNumBuckets,
         int relativeAttentionMaxDistance,
         double layerNormEpsilon,
+        Activation activation,
         boolean gated) {
-    private static final String RELU = "relu";
-    private static final String GATED_GELU = "gated-gelu";
+    private static final String GATED = "gated-";
 
     public T5Config {
         if (vocabSize < 1 || dModel < 1 || dKv < 1 || dFf < 1 || numLayers < 1 || numHeads < 1) {
@@ -69,28 +72,37 @@ public record T5Config(
 
     /** T5 1.1 XXL: the text encoder of PixArt, Stable Diffusion 3 and FLUX. */
     public static T5Config xxl() {
-        return new T5Config(32128, 4096, 64, 10240, 24, 64, 32, 128, 1e-6, true);
+        return new T5Config(
+                32128, 4096, 64, 10240, 24, 64, 32, 128, 1e-6, Activation.GELU_TANH, true);
     }
 
     /**
      * Reads a {@code config.json}. Missing options have the defaults of transformers' {@code
      * T5Config}.
      *
+     * @param warnings are told of unknown options
      * @throws IOException if it can't be read or is not supported
      */
-    public static T5Config read(Path file) throws IOException {
-        return ConfigReader.read(file, T5Config::of);
+    public static T5Config read(Path file, Warnings warnings) throws IOException {
+        return ConfigReader.read(file, warnings, T5Config::of);
     }
 
-    /** As {@link #read}, from a config that is part of another. */
+    /** As {@link #read(Path, Warnings)}; an unknown option is an error. */
+    public static T5Config read(Path file) throws IOException {
+        return read(file, Warnings.strict());
+    }
+
+    /** As {@link #read(Path, Warnings)}, from a config that is part of another. */
     public static T5Config of(ConfigReader json) {
         ignoreWhatIsNotEncoding(json);
         json.only("model_type", "t5");
         json.only("is_decoder", false);
-        json.only("feed_forward_proj", RELU, GATED_GELU);
-        boolean gated = json.text("feed_forward_proj", RELU).equals(GATED_GELU);
-        json.only("is_gated_act", gated);
-        json.only("dense_act_fn", gated ? "gelu_new" : "relu");
+        String feedForward = json.text("feed_forward_proj", "relu");
+        boolean gated = feedForward.startsWith(GATED);
+        String activation = gated ? feedForward.substring(GATED.length()) : feedForward;
+        if (feedForward.equals("gated-gelu")) {
+            activation = "gelu_new";
+        }
         return new T5Config(
                 json.integer("vocab_size", 32128),
                 json.integer("d_model", 512),
@@ -101,7 +113,9 @@ public record T5Config(
                 json.integer("relative_attention_num_buckets", 32),
                 json.integer("relative_attention_max_distance", 128),
                 json.number("layer_norm_epsilon", 1e-6),
-                gated);
+                // As transformers does, these two overrule feed_forward_proj.
+                Activation.parse(json.text("dense_act_fn", activation)),
+                json.flag("is_gated_act", gated));
     }
 
     /** Training, the decoder, ids that the tokenizer knows, and what transformers notes down. */
@@ -112,6 +126,6 @@ public record T5Config(
         json.ignore("decoder_start_token_id", "pad_token_id", "eos_token_id", "bos_token_id");
         json.ignore("use_cache", "output_past", "output_attentions", "output_hidden_states");
         json.ignore("n_positions", "return_dict", "architectures", "transformers_version");
-        json.ignore("dtype", "torch_dtype");
+        json.ignore("dtype", "torch_dtype", "tokenizer_class");
     }
 }

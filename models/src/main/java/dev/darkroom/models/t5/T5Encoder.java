@@ -6,6 +6,7 @@ import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
+import dev.darkroom.runtime.nn.Activation;
 import dev.darkroom.runtime.nn.Embedding;
 import dev.darkroom.runtime.nn.Init;
 import dev.darkroom.runtime.nn.Linear;
@@ -46,8 +47,7 @@ public final class T5Encoder extends Module {
         } else if (w.has("encoder.embed_tokens.weight")) {
             table = "encoder.embed_tokens";
         }
-        w.ignore("decoder.*");
-        w.ignore("lm_head.weight");
+        w.ignore("decoder.*", "lm_head.weight");
         // As T5 begins: words of size 1, so that what the blocks add does not drown them.
         shared = new Embedding(w.sub(table), config.vocabSize(), config.dModel(), Init.normal(1));
         Weights encoder = w.sub("encoder");
@@ -188,14 +188,16 @@ public final class T5Encoder extends Module {
         }
     }
 
-    /** ReLU (T5 1.0), or GELU with a gate (T5 1.1; Shazeer 2020). */
+    /** Plain (T5 1.0), or with a gate (T5 1.1; Shazeer 2020). */
     private static final class FeedForward extends Module {
+        private final Activation activation;
         private final Linear in;
         private final @Nullable Linear gate;
         private final Linear out;
 
         FeedForward(Weights w, T5Config config) {
             super(w);
+            activation = config.activation();
             long width = config.dModel();
             in = new Linear(w.sub(config.gated() ? "wi_1" : "wi"), width, config.dFf(), false);
             gate = config.gated() ? new Linear(w.sub("wi_0"), width, config.dFf(), false) : null;
@@ -209,7 +211,10 @@ public final class T5Encoder extends Module {
 
         Tensor forward(Tensor x) {
             Tensor inner = in.forward(x);
-            inner = gate == null ? inner.relu() : gate.forward(x).geluTanh().times(inner);
+            inner =
+                    gate == null
+                            ? activation.apply(inner)
+                            : activation.apply(gate.forward(x)).times(inner);
             return out.forward(inner.to(out.weight().value().dtype()));
         }
     }

@@ -5,6 +5,7 @@ import static dev.darkroom.models.tokenizer.TokenizerSettings.Role;
 import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.EnumSet;
@@ -45,6 +46,7 @@ public final class Tokenizers {
         if (!Files.isDirectory(folder)) {
             throw new TokenizerException(folder, "there is no such folder");
         }
+        requireFinished(folder);
         var files = new Folder(folder, TokenizerSettings.read(folder));
         var name = className == null ? files.settings.className() : className;
         return switch (name == null ? files.likelyClass() : name) {
@@ -62,6 +64,21 @@ public final class Tokenizers {
                                     + " CLIPTokenizer, their Fast forms and"
                                     + " PreTrainedTokenizerFast");
         };
+    }
+
+    /** A link of a hub's cache that leads nowhere must not count as a file that is left out. */
+    private static void requireFinished(Path folder) throws IOException {
+        try (DirectoryStream<Path> files = Files.newDirectoryStream(folder)) {
+            for (Path file : files) {
+                if (Files.isSymbolicLink(file) && !Files.exists(file)) {
+                    throw new TokenizerException(
+                            file,
+                            "download unfinished: this is a link to "
+                                    + Files.readSymbolicLink(file)
+                                    + ", which is not there; download it again");
+                }
+            }
+        }
     }
 
     private record Folder(Path path, TokenizerSettings settings) {

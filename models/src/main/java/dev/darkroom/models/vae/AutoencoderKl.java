@@ -4,6 +4,7 @@ import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
+import dev.darkroom.runtime.Warnings;
 import dev.darkroom.runtime.nn.Conv2d;
 import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.runtime.nn.WeightSource;
@@ -12,7 +13,7 @@ import dev.darkroom.runtime.nn.Weights;
 import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
-import java.util.Map;
+import java.util.List;
 
 /**
  * The autoencoder of latent diffusion (Rombach et al. 2022, "High-Resolution Image Synthesis with
@@ -23,9 +24,8 @@ public final class AutoencoderKl extends Module {
     /** Of all norms. */
     static final double EPS = 1e-6;
 
-    /** How old checkpoints name the layers of attention. */
-    private static final Map<String, String> OLD_ATTENTION =
-            Map.of("query", "to_q", "key", "to_k", "value", "to_v", "proj_attn", "to_out.0");
+    /** What training left in files: the discriminator, and the variance of the reconstruction. */
+    private static final String[] LEFTOVERS = {"loss.*", "logvar"};
 
     private final AutoencoderKlConfig config;
     private final Coder encoder;
@@ -37,6 +37,7 @@ public final class AutoencoderKl extends Module {
     public AutoencoderKl(Weights w, AutoencoderKlConfig config) {
         super(w);
         this.config = config;
+        w.ignore(LEFTOVERS);
         long channels = config.latentChannels();
         encoder = Coder.encoder(w.sub("encoder"), config);
         decoder = Coder.decoder(w.sub("decoder"), config);
@@ -59,24 +60,33 @@ public final class AutoencoderKl extends Module {
     public static AutoencoderKl load(
             WeightSource source, AutoencoderKlConfig config, @Nullable DType dtype, Device device)
             throws IOException {
-        return Weights.load(
-                source.renamed(AutoencoderKl::currentName),
-                dtype,
-                device,
-                w -> new AutoencoderKl(w, config));
+        return load(source, config, dtype, device, Warnings.strict());
     }
 
-    /** The name that a parameter has today: {@code ….attentions.N.LAYER.PARAMETER}. */
-    private static String currentName(String key) {
-        int parameter = key.lastIndexOf('.');
-        int layer = key.lastIndexOf('.', parameter - 1) + 1;
-        if (!key.contains(".attentions.") || layer > parameter) {
-            return key;
-        }
-        String name = key.substring(layer, parameter);
-        return key.substring(0, layer)
-                + OLD_ATTENTION.getOrDefault(name, name)
-                + key.substring(parameter);
+    /**
+     * Loads an autoencoder; older checkpoints too, in which attention has other names.
+     *
+     * @param dtype of the parameters; null to keep theirs
+     * @param warnings are told of tensors without a use; if they are strict, these are errors
+     * @throws IOException if the weights can't be read or do not fit the config
+     */
+    public static AutoencoderKl load(
+            WeightSource source,
+            AutoencoderKlConfig config,
+            @Nullable DType dtype,
+            Device device,
+            Warnings warnings)
+            throws IOException {
+        return Weights.load(
+                currentNames(source), dtype, device, warnings, w -> new AutoencoderKl(w, config));
+    }
+
+    /**
+     * Weights under today's names, with attention's projections as matrices: in older checkpoints
+     * they have other names, and in the oldest they are 1×1 convolutions.
+     */
+    public static WeightSource currentNames(WeightSource source) {
+        return new OldAttention(source.renamed(OldAttention::currentName));
     }
 
     /** The options. */
@@ -139,23 +149,52 @@ public final class AutoencoderKl extends Module {
     }
 
     /**
-     * The encoder's latents as the diffusion model wants them: (z − shift) · scale, of about unit
-     * variance.
+     * The encoder's latents as the diffusion model wants them, of about unit variance: (z − shift)
+     * · scale, or with a mean and a deviation of each channel (z − mean) · scale / deviation.
+     *
+     * @param latents {@code [N,C,H,W]}
      */
     public Tensor scaled(Tensor latents) {
         try (var scope = TensorScope.open()) {
             Double shift = config.shiftFactor();
             var centred = shift == null ? latents : latents.minus(shift);
+            if (config.latentsMean() != null && config.latentsStd() != null) {
+                centred =
+                        latents.minus(perChannel(config.latentsMean(), latents))
+                                .dividedBy(perChannel(config.latentsStd(), latents));
+            }
             return scope.keep(centred.times(config.scalingFactor()));
         }
     }
 
-    /** The diffusion model's latents as the decoder wants them: z / scale + shift. */
+    /**
+     * The diffusion model's latents as the decoder wants them: z / scale + shift, or z · deviation
+     * / scale + mean.
+     *
+     * @param latents {@code [N,C,H,W]}
+     */
     public Tensor unscaled(Tensor latents) {
         try (var scope = TensorScope.open()) {
+            if (config.latentsMean() != null && config.latentsStd() != null) {
+                return scope.keep(
+                        latents.times(perChannel(config.latentsStd(), latents))
+                                .dividedBy(config.scalingFactor())
+                                .plus(perChannel(config.latentsMean(), latents)));
+            }
             Double shift = config.shiftFactor();
             var wide = latents.dividedBy(config.scalingFactor());
             return scope.keep(shift == null ? wide : wide.plus(shift));
         }
+    }
+
+    /** {@code [1,C,1,1]}, in the type and on the device of latents. */
+    private static Tensor perChannel(List<Double> values, Tensor latents) {
+        float[] numbers = new float[values.size()];
+        for (int i = 0; i < numbers.length; i++) {
+            numbers[i] = values.get(i).floatValue();
+        }
+        return Tensor.copyOf(numbers, 1, numbers.length, 1, 1)
+                .to(latents.dtype())
+                .to(latents.device());
     }
 }

@@ -1,6 +1,7 @@
 package dev.darkroom.models.vae;
 
 import dev.darkroom.models.config.ConfigReader;
+import dev.darkroom.runtime.Warnings;
 import dev.darkroom.runtime.nn.Activation;
 
 import org.jspecify.annotations.Nullable;
@@ -24,9 +25,9 @@ import java.util.List;
  * @param normGroups groups of the group norms
  * @param scalingFactor what the diffusion model's latents are the encoder's multiplied by
  * @param shiftFactor what is subtracted before; null for nothing
- * @param latentsMean per channel, for pipelines that normalise with it; null for none
- * @param latentsStd per channel, for pipelines that normalise with it; null for none
- * @param forceUpcast whether the weights need float32, because half types overflow
+ * @param latentsMean of each channel of the latents, instead of a shift; null for none
+ * @param latentsStd standard deviation of each channel; null for none
+ * @param forceUpcast whether float16 overflows, so that float32 takes its place
  * @param quantConv whether the encoder ends with a 1×1 convolution
  * @param postQuantConv whether the decoder begins with a 1×1 convolution
  * @param midBlockAttention whether the lowest level has attention
@@ -90,6 +91,23 @@ public record AutoencoderKlConfig(
         requireSize("up_block_types", upBlocks, blockOutChannels.size(), "block_out_channels");
         requireSize("latents_mean", latentsMean, latentChannels, "latent_channels");
         requireSize("latents_std", latentsStd, latentChannels, "latent_channels");
+        if ((latentsMean == null) != (latentsStd == null)) {
+            throw new IllegalArgumentException(
+                    "latents_mean and latents_std go together, but only one of them is given");
+        }
+        if (latentsMean != null && latentsStd != null) {
+            latentsMean = List.copyOf(latentsMean);
+            latentsStd = List.copyOf(latentsStd);
+            require(latentsMean.stream().allMatch(Double::isFinite), "latents_mean", latentsMean);
+            require(
+                    latentsStd.stream().allMatch(std -> Double.isFinite(std) && std > 0),
+                    "latents_std",
+                    latentsStd);
+            if (shiftFactor != null && shiftFactor != 0) {
+                throw new IllegalArgumentException(
+                        "shift_factor " + shiftFactor + " and latents_mean can't both be given");
+            }
+        }
     }
 
     private static void require(boolean holds, String option, @Nullable Object value) {
@@ -115,13 +133,19 @@ public record AutoencoderKlConfig(
     /**
      * Reads a {@code config.json}.
      *
+     * @param warnings are told of unknown options
      * @throws IOException if it can't be read, or an option is not supported
      */
-    public static AutoencoderKlConfig read(Path file) throws IOException {
-        return ConfigReader.read(file, AutoencoderKlConfig::of);
+    public static AutoencoderKlConfig read(Path file, Warnings warnings) throws IOException {
+        return ConfigReader.read(file, warnings, AutoencoderKlConfig::of);
     }
 
-    /** As {@link #read}, from a config that is part of another. */
+    /** As {@link #read(Path, Warnings)}; an unknown option is an error. */
+    public static AutoencoderKlConfig read(Path file) throws IOException {
+        return read(file, Warnings.strict());
+    }
+
+    /** As {@link #read(Path, Warnings)}, from a config that is part of another. */
     public static AutoencoderKlConfig of(ConfigReader json) {
         json.ignore("sample_size"); // only a default for tiling
         return new AutoencoderKlConfig(

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.darkroom.models.config.ConfigException;
+import dev.darkroom.runtime.nn.Activation;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -24,7 +25,9 @@ class T5ConfigTest {
 
     @Test
     void missingOptionsHaveTheReferencesDefaults() throws IOException {
-        assertEquals(new T5Config(32128, 512, 64, 2048, 6, 8, 32, 128, 1e-6, false), read("{}"));
+        assertEquals(
+                new T5Config(32128, 512, 64, 2048, 6, 8, 32, 128, 1e-6, Activation.RELU, false),
+                read("{}"));
     }
 
     @Test
@@ -48,20 +51,72 @@ class T5ConfigTest {
                         """));
     }
 
+    /** What transformers 4.57.1 makes of each. */
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "{}                                                                 | RELU      |"
+                        + " false",
+                "{'feed_forward_proj': 'relu'}                                      | RELU      |"
+                        + " false",
+                "{'feed_forward_proj': 'gated-gelu'}                                | GELU_TANH |"
+                        + " true",
+                "{'feed_forward_proj': 'gated-silu'}                                | SILU      |"
+                        + " true",
+                "{'feed_forward_proj': 'gelu'}                                      | GELU      |"
+                        + " false",
+                "{'feed_forward_proj': 'gelu_new'}                                  | GELU_TANH |"
+                        + " false",
+                "{'is_gated_act': true, 'dense_act_fn': 'gelu_pytorch_tanh'}        | GELU_TANH |"
+                        + " true",
+                "{'is_gated_act': true, 'dense_act_fn': 'gelu_new'}                 | GELU_TANH |"
+                        + " true",
+                "{'is_gated_act': true}                                             | RELU      |"
+                        + " true",
+                "{'dense_act_fn': 'gelu_new'}                                       | GELU_TANH |"
+                        + " false",
+                "{'feed_forward_proj': 'gated-gelu', 'is_gated_act': false}         | GELU_TANH |"
+                        + " false",
+                "{'feed_forward_proj': 'gated-gelu', 'is_gated_act': null}          | GELU_TANH |"
+                        + " false",
+                "{'feed_forward_proj': 'gated-gelu', 'dense_act_fn': 'gelu'}        | GELU      |"
+                        + " true",
+                "{'feed_forward_proj': null, 'dense_act_fn': null}                  | RELU      |"
+                        + " false",
+            })
+    void theFeedForwardNetworkIsThatOfTransformers(
+            String json, Activation activation, boolean gated) throws IOException {
+        var config = read(json.replace('\'', '"'));
+        assertEquals(activation, config.activation());
+        assertEquals(gated, config.gated());
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "{'feed_forward_proj': 'gated-gelu-new'} | no activation \"gelu-new\"",
+                "{'feed_forward_proj': 'a-relu'}         | no activation \"a-relu\"",
+                "{'dense_act_fn': 'gelu_10'}             | no activation \"gelu_10\""
+            })
+    void anUnknownActivationIsNamed(String json, String message) {
+        var error = assertThrows(ConfigException.class, () -> read(json.replace('\'', '"')));
+        assertTrue(error.getMessage().contains(message), error.getMessage());
+    }
+
     @ParameterizedTest
     @CsvSource(
             delimiter = '|',
             value = {
                 "model_type                      | \"umt5\"",
                 "is_decoder                      | true",
-                "feed_forward_proj               | \"gated-silu\"",
-                "dense_act_fn                    | \"gelu_new\"",
-                "is_gated_act                    | true",
                 "d_model                         | 0",
                 "relative_attention_num_buckets  | 3",
                 "relative_attention_max_distance | 8",
                 "layer_norm_epsilon              | 0",
                 "vocab_size                      | \"many\"",
+                "is_gated_act                    | 1",
                 "a_new_option                    | 1",
             })
     void whatIsNotSupportedIsNamed(String option, String value) {

@@ -10,6 +10,7 @@ import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Memory;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
+import dev.darkroom.runtime.nn.Activation;
 import dev.darkroom.runtime.nn.WeightSource;
 import dev.darkroom.runtime.nn.Weights;
 import dev.darkroom.runtime.nn.WeightsException;
@@ -28,7 +29,18 @@ import java.util.Map;
 class T5EncoderTest {
     /** The small models of the golden file. */
     private static T5Config tiny(int buckets, int maxDistance, boolean gated) {
-        return new T5Config(24, 20, 6, 28, 2, 3, buckets, maxDistance, 1e-6, gated);
+        return new T5Config(
+                24,
+                20,
+                6,
+                28,
+                2,
+                3,
+                buckets,
+                maxDistance,
+                1e-6,
+                gated ? Activation.GELU_TANH : Activation.RELU,
+                gated);
     }
 
     private static T5Encoder load(WeightSource source, DType dtype, T5Config config)
@@ -209,7 +221,7 @@ class T5EncoderTest {
     /** The spreads of transformers' T5: with others, a new encoder learns a bag of words. */
     @Test
     void beginsWithWordsThatItsBlocksDoNotDrown() {
-        var config = new T5Config(100, 64, 32, 128, 1, 4, 16, 32, 1e-6, true);
+        var config = new T5Config(100, 64, 32, 128, 1, 4, 16, 32, 1e-6, Activation.GELU_TANH, true);
         try (var scope = TensorScope.open();
                 var encoder =
                         Weights.random(

@@ -56,7 +56,7 @@ class AutoencoderKlConfigTest {
                  "down_block_types": ["DownEncoderBlock2D", "AttnDownEncoderBlock2D"],
                  "up_block_types": ["AttnUpDecoderBlock2D", "UpDecoderBlock2D"],
                  "block_out_channels": [8, 16], "act_fn": "mish", "norm_num_groups": 4,
-                 "sample_size": 512, "scaling_factor": 0.5, "shift_factor": 0.25,
+                 "sample_size": 512, "scaling_factor": 0.5, "shift_factor": null,
                  "latents_mean": [1, 2], "latents_std": [3, 4], "force_upcast": false,
                  "use_quant_conv": false, "use_post_quant_conv": false,
                  "mid_block_add_attention": false}\
@@ -74,7 +74,7 @@ class AutoencoderKlConfigTest {
                         2,
                         4,
                         0.5,
-                        0.25,
+                        null,
                         List.of(1.0, 2.0),
                         List.of(3.0, 4.0),
                         false,
@@ -107,6 +107,12 @@ class AutoencoderKlConfigTest {
                 "{\"shift_factor\": Infinity} | shift_factor can't be Infinity",
                 "{\"latents_mean\": [1]} | latents_mean must have 4 elements, as latent_channels"
                         + " says, not 1",
+                "{\"latents_mean\": [1, 2, 3, 4]} | latents_mean and latents_std go together",
+                "{\"latents_std\": [1, 2, 3, 4]} | latents_mean and latents_std go together",
+                "{\"latents_mean\": [1, 2, 3, 4], \"latents_std\": [1, 0, 3, 4]} | latents_std"
+                        + " can't be [1.0, 0.0, 3.0, 4.0]",
+                "{\"latents_mean\": [1, 2, 3, 4], \"latents_std\": [1, 1, 1, 1],"
+                        + " \"shift_factor\": 0.5} | shift_factor 0.5 and latents_mean can't both",
                 "{\"act_fn\": \"snake\"} | no activation \"snake\"; there are silu, swish"
             })
     void whatIsNotSupportedIsNamed(String json, String message) {

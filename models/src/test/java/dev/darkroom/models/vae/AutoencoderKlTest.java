@@ -1,5 +1,6 @@
 package dev.darkroom.models.vae;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -11,6 +12,7 @@ import dev.darkroom.runtime.Memory;
 import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
+import dev.darkroom.runtime.Warnings;
 import dev.darkroom.runtime.nn.WeightSource;
 import dev.darkroom.runtime.nn.Weights;
 import dev.darkroom.runtime.safetensors.LoadMode;
@@ -28,6 +30,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
 
 /** The autoencoder against diffusers'. */
 class AutoencoderKlTest {
@@ -135,6 +139,74 @@ class AutoencoderKlTest {
 
     private AutoencoderKlConfig config(String json) throws IOException {
         return AutoencoderKlConfig.read(Files.writeString(folder.resolve("config.json"), json));
+    }
+
+    /** As diffusers' pipelines for Stable Diffusion XL do: z · std / scale + mean, and back. */
+    @Test
+    void aMeanAndADeviationOfEachChannelAreUsed() throws IOException {
+        var config =
+                config(
+                        "{\"block_out_channels\": [32], \"latent_channels\": 2,"
+                                + " \"scaling_factor\": 0.5, \"latents_mean\": [-1, 2],"
+                                + " \"latents_std\": [8, 4]}");
+        try (var vae = random(config, DType.FLOAT32)) {
+            var latents = Tensor.copyOf(new float[] {1, 2, 3, 4}, 1, 2, 1, 2);
+            var unscaled = vae.unscaled(latents);
+            assertArrayEquals(new float[] {15, 31, 26, 34}, unscaled.toFloatArray());
+            assertArrayEquals(latents.toFloatArray(), vae.scaled(unscaled).toFloatArray());
+        }
+    }
+
+    /** The oldest checkpoints: other names, and 1×1 convolutions; and what training left. */
+    @Test
+    void attentionMayBeStoredAsConvolutions() throws IOException {
+        var config = config("{\"block_out_channels\": [32]}");
+        try (var vae = random(config, DType.FLOAT32)) {
+            var old = new HashMap<String, Tensor>();
+            vae.state()
+                    .forEach(
+                            (name, value) -> {
+                                String before =
+                                        name.replace(".to_q.", ".query.")
+                                                .replace(".to_k.", ".key.")
+                                                .replace(".to_v.", ".value.")
+                                                .replace(".to_out.0.", ".proj_attn.");
+                                boolean isMatrix = !before.equals(name) && value.rank() == 2;
+                                old.put(
+                                        before,
+                                        isMatrix ? value.unsqueeze(-1).unsqueeze(-1) : value);
+                            });
+            assertEquals(
+                    16, old.keySet().stream().filter(n -> !vae.state().containsKey(n)).count());
+            old.put("loss.logvar", Tensor.zeros(DType.FLOAT32, 1));
+            old.put("loss.discriminator.main.0.weight", Tensor.zeros(DType.FLOAT32, 2, 2));
+            old.put("logvar", Tensor.zeros(DType.FLOAT32, 1));
+            var warnings = Warnings.collected();
+            try (var loaded = load(old, config, warnings)) {
+                assertEquals(vae.state().keySet(), loaded.state().keySet());
+                vae.state()
+                        .forEach(
+                                (name, value) ->
+                                        assertTrue(
+                                                value.contentEquals(loaded.state().get(name)),
+                                                name));
+            }
+            assertEquals(List.of(), warnings.list());
+            String both = "decoder.mid_block.attentions.0.to_q.weight";
+            old.put(both, vae.state().get(both));
+            load(old, config, warnings).close();
+            assertEquals(1, warnings.list().size());
+            assertTrue(
+                    warnings.list().getFirst().contains("attentions.0.query.weight"),
+                    warnings.list().getFirst());
+        }
+    }
+
+    private static AutoencoderKl load(
+            Map<String, Tensor> tensors, AutoencoderKlConfig config, Warnings warnings)
+            throws IOException {
+        var source = WeightSource.of("old", tensors);
+        return AutoencoderKl.load(source, config, null, Device.CPU, warnings);
     }
 
     @Test

@@ -10,6 +10,7 @@ import dev.darkroom.runtime.Ops;
 import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
+import dev.darkroom.runtime.Warnings;
 import dev.darkroom.runtime.nn.Linear;
 import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.runtime.nn.Parameter;
@@ -24,6 +25,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 
 /**
  * Low-rank adapters on the linear layers of a network (Hu et al. 2021, arXiv:2106.09685, equation
@@ -37,6 +39,10 @@ import java.util.TreeSet;
 public final class Lora implements AutoCloseable {
     private static final String CONFIG = "adapter_config.json";
     private static final String WEIGHTS = "adapter_model.safetensors";
+
+    /** How many tensors a warning names. */
+    private static final int LISTED = 5;
+
     private static final String PREFIX = "base_model.model.";
 
     /**
@@ -90,12 +96,24 @@ public final class Lora implements AutoCloseable {
     }
 
     /**
-     * Adapters from a folder of PEFT's.
+     * Adapters from a folder of PEFT's, strictly: an unknown option and a tensor without a layer
+     * are errors.
      *
      * @throws IOException if it can't be read, or does not fit the network; all misfits are named
      */
     public static Lora load(Module network, Path folder) throws IOException {
-        LoraConfig config = LoraConfig.read(folder.resolve(CONFIG));
+        return load(network, folder, Warnings.strict());
+    }
+
+    /**
+     * Adapters from a folder of PEFT's.
+     *
+     * @param warnings are told of unknown options and of tensors without a layer; if they are
+     *     strict, these are errors
+     * @throws IOException if it can't be read, or does not fit the network; all misfits are named
+     */
+    public static Lora load(Module network, Path folder, Warnings warnings) throws IOException {
+        LoraConfig config = LoraConfig.read(folder.resolve(CONFIG), warnings);
         Path weights = folder.resolve(WEIGHTS);
         var pairs = new LinkedHashMap<String, Pair>();
         try (var scope = TensorScope.open();
@@ -109,7 +127,7 @@ public final class Lora implements AutoCloseable {
                         expected.put(a(name), Shape.of(config.rank(), shape.size(1)));
                         expected.put(b(name), Shape.of(shape.size(0), config.rank()));
                     });
-            requireFit(weights, file, expected);
+            requireFit(file, expected, warnings);
             for (var target : targets.entrySet()) {
                 String name = target.getKey();
                 Tensor a = file.tensor(a(name)).to(DType.FLOAT32);
@@ -122,13 +140,14 @@ public final class Lora implements AutoCloseable {
         return new Lora(config, pairs);
     }
 
-    private static void requireFit(Path path, Safetensors file, Map<String, Shape> expected)
+    private static void requireFit(Safetensors file, Map<String, Shape> expected, Warnings warnings)
             throws IOException {
         var wrong = new TreeSet<String>();
+        var extra = new TreeSet<String>();
         for (String name : file.names()) {
             Shape shape = expected.get(name);
             if (shape == null) {
-                wrong.add("unexpected " + name);
+                extra.add(name);
             } else if (!file.info(name).shape().equals(shape)) {
                 wrong.add(name + " has shape " + file.info(name).shape() + ", not " + shape);
             }
@@ -138,8 +157,21 @@ public final class Lora implements AutoCloseable {
                 wrong.add("missing " + name);
             }
         }
+        if (!wrong.isEmpty() || warnings.isStrict()) {
+            extra.forEach(name -> wrong.add("unexpected " + name));
+        }
         if (!wrong.isEmpty()) {
-            throw new IOException(path + " does not fit the network: " + String.join("; ", wrong));
+            throw new IOException(
+                    file.path() + " does not fit the network: " + String.join("; ", wrong));
+        }
+        if (!extra.isEmpty()) {
+            String first = extra.stream().limit(LISTED).collect(Collectors.joining(", "));
+            int more = extra.size() - LISTED;
+            warnings.add(
+                    file.path()
+                            + " has tensors for layers that are not adapted: "
+                            + first
+                            + (more > 0 ? " and " + more + " more" : ""));
         }
     }
 

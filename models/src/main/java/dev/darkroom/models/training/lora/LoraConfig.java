@@ -1,6 +1,7 @@
 package dev.darkroom.models.training.lora;
 
 import dev.darkroom.models.config.ConfigReader;
+import dev.darkroom.runtime.Warnings;
 
 import java.io.IOException;
 import java.nio.file.Path;
@@ -83,10 +84,16 @@ public record LoraConfig(int rank, double alpha, List<String> targets) {
     /**
      * Reads PEFT's {@code adapter_config.json}.
      *
+     * @param warnings are told of unknown options
      * @throws IOException if it can't be read, is not LoRA's, or asks for a variant of it
      */
+    public static LoraConfig read(Path file, Warnings warnings) throws IOException {
+        return ConfigReader.read(file, warnings, LoraConfig::of);
+    }
+
+    /** As {@link #read(Path, Warnings)}; an unknown option is an error. */
     public static LoraConfig read(Path file) throws IOException {
-        return ConfigReader.read(file, LoraConfig::of);
+        return read(file, Warnings.strict());
     }
 
     private static LoraConfig of(ConfigReader json) {

@@ -7,6 +7,7 @@ import dev.darkroom.models.pixart.PixArtConfig;
 import dev.darkroom.models.pixart.PixArtTransformer;
 import dev.darkroom.models.training.data.TextCache.Texts;
 import dev.darkroom.runtime.DType;
+import dev.darkroom.runtime.Warnings;
 import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.runtime.nn.Weights;
 
@@ -46,10 +47,15 @@ record CaptionConditioning(PixArtConfig config, ObjectNode json, Captions captio
      * @param guidanceChannels its sinusoids; null for networks as they are
      */
     CaptionConditioning told(@Nullable Integer guidanceChannels) {
-        return guidanceChannels == null
-                ? this
-                : new CaptionConditioning(
-                        json.deepCopy().put("time_cond_proj_dim", guidanceChannels), captions);
+        if (guidanceChannels == null) {
+            return this;
+        }
+        ObjectNode told = json.deepCopy().put("time_cond_proj_dim", guidanceChannels);
+        var unknown = Warnings.collected(); // those of the config without guidance
+        return new CaptionConditioning(
+                ConfigReader.of(CLASS_NAME, told.toString(), unknown, PixArtConfig::of),
+                told,
+                captions);
     }
 
     @Override

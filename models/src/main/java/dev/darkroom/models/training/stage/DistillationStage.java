@@ -166,7 +166,7 @@ record DistillationStage(
         try (var data = LatentData.open(latents, folder, config, out, listener);
                 var ofTeacher =
                         teacher.conditioning(folder, LatentData.cache(out, "captions"), listener);
-                var frozen = teacher.network(ofTeacher, config.dtype(), config.device());
+                var frozen = teacher.network(ofTeacher, config.dtype(), config.device(), listener);
                 var task = task(data, ofTeacher, objective, frozen)) {
             var identity = new LinkedHashMap<>(data.identity());
             identity.putAll(teacher.identity("teacher"));

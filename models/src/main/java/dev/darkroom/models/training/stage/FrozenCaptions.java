@@ -10,6 +10,7 @@ import dev.darkroom.models.training.data.TextCache.Texts;
 import dev.darkroom.models.training.run.RunListener;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
+import dev.darkroom.runtime.Warnings;
 import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.runtime.nn.Weights;
 import dev.darkroom.runtime.safetensors.WeightFiles;
@@ -42,7 +43,9 @@ final class FrozenCaptions implements Captions {
     static FrozenCaptions read(Source source, PictureFolder data, Path file, RunListener listener)
             throws IOException {
         Tokenizer tokenizer = Tokenizers.load(source.part("tokenizer"), null);
-        T5Config config = T5Config.read(source.part("text_encoder").resolve("config.json"));
+        Warnings warnings = Warnings.passedTo(listener::warned);
+        T5Config config =
+                T5Config.read(source.part("text_encoder").resolve("config.json"), warnings);
         List<String> captions = Captions.of(data);
         List<String> all = new ArrayList<>(captions);
         all.add(NONE);
@@ -52,9 +55,14 @@ final class FrozenCaptions implements Captions {
                         WeightFiles.TRANSFORMERS,
                         DType.FLOAT32,
                         Device.CPU,
-                        (weights, dtype, device) ->
+                        warnings,
+                        (weights, dtype, device, told) ->
                                 Weights.load(
-                                        weights, dtype, device, w -> new T5Encoder(w, config)))) {
+                                        weights,
+                                        dtype,
+                                        device,
+                                        told,
+                                        w -> new T5Encoder(w, config)))) {
             var cache =
                     TextCache.openOrMake(
                             file,

@@ -3,6 +3,7 @@ package dev.darkroom.models.training.stage;
 import dev.darkroom.models.training.run.Hashes;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
+import dev.darkroom.runtime.Warnings;
 import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.runtime.nn.WeightSource;
 import dev.darkroom.runtime.safetensors.LoadMode;
@@ -20,7 +21,8 @@ final class Inputs {
     /** Makes a network of its weights. */
     @FunctionalInterface
     interface Maker<M extends Module> {
-        M make(WeightSource weights, DType dtype, Device device) throws IOException;
+        M make(WeightSource weights, DType dtype, Device device, Warnings warnings)
+                throws IOException;
     }
 
     /**
@@ -29,10 +31,11 @@ final class Inputs {
      * @param stem of the weights' files
      */
     static <M extends Module> M network(
-            Path part, String stem, DType dtype, Device device, Maker<M> maker) throws IOException {
+            Path part, String stem, DType dtype, Device device, Warnings warnings, Maker<M> maker)
+            throws IOException {
         Path weights = WeightFiles.find(part, stem, null).path();
         try (var file = Safetensors.open(weights, LoadMode.READ)) {
-            return maker.make(file.weights(), dtype, device);
+            return maker.make(file.weights(), dtype, device, warnings);
         }
     }
 

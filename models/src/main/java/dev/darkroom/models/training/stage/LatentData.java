@@ -12,6 +12,7 @@ import dev.darkroom.models.vae.AutoencoderKlConfig;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Generator;
 import dev.darkroom.runtime.Tensor;
+import dev.darkroom.runtime.Warnings;
 import dev.darkroom.runtime.safetensors.WeightFiles;
 
 import java.io.IOException;
@@ -87,14 +88,17 @@ final class LatentData implements AutoCloseable {
             Path out,
             RunListener listener)
             throws IOException {
-        var kl = AutoencoderKlConfig.read(config.autoencoder.resolve("config.json"));
+        Warnings warnings = Warnings.passedTo(listener::warned);
+        var kl = AutoencoderKlConfig.read(config.autoencoder.resolve("config.json"), warnings);
         AutoencoderKl autoencoder =
                 Inputs.network(
                         config.autoencoder,
                         WeightFiles.DIFFUSERS,
                         DType.FLOAT32,
                         training.device(),
-                        (weights, dtype, device) -> AutoencoderKl.load(weights, kl, dtype, device));
+                        warnings,
+                        (weights, dtype, device, told) ->
+                                AutoencoderKl.load(weights, kl, dtype, device, told));
         try (autoencoder) {
             var latents =
                     LatentCache.openOrMake(

@@ -62,7 +62,8 @@ record LoraStage(
         try (var data = LatentData.open(latents, folder, config, out, listener);
                 var conditioning =
                         base.conditioning(folder, LatentData.cache(out, "captions"), listener);
-                var network = base.network(conditioning, config.dtype(), config.device());
+                var network =
+                        base.network(conditioning, config.dtype(), config.device(), listener);
                 var noise = new Generator(Seeds.of(config.seed(), 1));
                 var lora = Lora.create(network, adapters, noise);
                 var task = task(data, conditioning, network, lora)) {

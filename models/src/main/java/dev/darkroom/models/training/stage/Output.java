@@ -103,7 +103,8 @@ record Output(
                 PipelineOptions.defaults()
                         .withDevice(config.device())
                         .withThreads(Threads.count())
-                        .withMapped(false),
+                        .withMapped(false)
+                        .withLogging(false), // the run was warned as it began
                 conditioning instanceof ClassConditioning,
                 pictures.resolve(String.format(Locale.ROOT, "step-%06d.png", step)));
     }

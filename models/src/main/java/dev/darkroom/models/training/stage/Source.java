@@ -4,13 +4,16 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 
 import dev.darkroom.models.config.ConfigReader;
 import dev.darkroom.models.diffusion.SamplerSpec;
+import dev.darkroom.models.pixart.PixArtConfig;
 import dev.darkroom.models.training.data.CacheListener;
 import dev.darkroom.models.training.data.PictureFolder;
 import dev.darkroom.models.training.run.RunListener;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
+import dev.darkroom.runtime.Warnings;
 import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.runtime.nn.Weights;
+import dev.darkroom.runtime.safetensors.UnfinishedDownload;
 import dev.darkroom.runtime.safetensors.WeightFiles;
 
 import java.io.IOException;
@@ -27,10 +30,20 @@ import java.util.Map;
  * @param index the content of that file
  * @param sampler its scheduler
  * @param places tokens of a caption
+ * @param warnings of what was read so far
  */
-record Source(Path folder, ObjectNode index, SamplerSpec sampler, int places) {
+record Source(Path folder, ObjectNode index, SamplerSpec sampler, int places, Warnings warnings) {
+    /** PixArt's, and what older checkpoints call it. */
+    private static final List<String> CLASSES =
+            List.of(CaptionConditioning.CLASS_NAME, "Transformer2DModel");
+
     static Source of(ConfigReader json, Places places, String key) {
         Path folder = places.folder(json, key);
+        UnfinishedDownload.of(folder.resolve("model_index.json"))
+                .ifPresent(
+                        problem -> {
+                            throw new IllegalArgumentException(key + ": " + problem);
+                        });
         if (!Files.isRegularFile(folder.resolve("model_index.json"))) {
             throw new IllegalArgumentException(
                     key + ": " + folder + " holds no model_index.json; name a whole checkpoint");
@@ -38,9 +51,11 @@ record Source(Path folder, ObjectNode index, SamplerSpec sampler, int places) {
         try {
             ObjectNode index =
                     HubFolder.object(Files.readString(folder.resolve("model_index.json")));
+            Warnings warnings = Warnings.collected();
             var sampler =
-                    SamplerSpec.read(folder.resolve("scheduler").resolve("scheduler_config.json"));
-            return new Source(folder, index, sampler, json.integer("captionTokens", 120));
+                    SamplerSpec.read(
+                            folder.resolve("scheduler").resolve("scheduler_config.json"), warnings);
+            return new Source(folder, index, sampler, json.integer("captionTokens", 120), warnings);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
@@ -62,9 +77,11 @@ record Source(Path folder, ObjectNode index, SamplerSpec sampler, int places) {
      */
     CaptionConditioning conditioning(PictureFolder data, Path cache, RunListener listener)
             throws IOException {
+        warnings.list().forEach(listener::warned);
+        Warnings told = Warnings.passedTo(listener::warned);
         ObjectNode json = config("transformer", "config.json");
         String className = json.path("_class_name").asText();
-        if (!className.equals(CaptionConditioning.CLASS_NAME)) {
+        if (!CLASSES.contains(className)) {
             throw new IllegalArgumentException(
                     part("transformer")
                             + " is a "
@@ -73,7 +90,9 @@ record Source(Path folder, ObjectNode index, SamplerSpec sampler, int places) {
                             + CaptionConditioning.CLASS_NAME
                             + " is needed");
         }
-        return new CaptionConditioning(json, FrozenCaptions.read(this, data, cache, listener));
+        var config = PixArtConfig.read(part("transformer").resolve("config.json"), told);
+        return new CaptionConditioning(
+                config, json, FrozenCaptions.read(this, data, cache, listener));
     }
 
     /** Reads what its text encoder would be given. */
@@ -82,13 +101,16 @@ record Source(Path folder, ObjectNode index, SamplerSpec sampler, int places) {
     }
 
     /** Its network, in memory of its own. */
-    Module network(Conditioning conditioning, DType dtype, Device device) throws IOException {
+    Module network(Conditioning conditioning, DType dtype, Device device, RunListener listener)
+            throws IOException {
         return Inputs.network(
                 part("transformer"),
                 WeightFiles.DIFFUSERS,
                 dtype,
                 device,
-                (weights, type, on) -> Weights.load(weights, type, on, conditioning::network));
+                Warnings.passedTo(listener::warned),
+                (weights, type, on, told) ->
+                        Weights.load(weights, type, on, told, conditioning::network));
     }
 
     /** What a result depends on. */

@@ -336,7 +336,7 @@ class CachesTest {
     }
 
     private static T5Encoder encoder(long seed) {
-        var config = new T5Config(24, 20, 6, 28, 2, 3, 8, 20, 1e-6, false);
+        var config = new T5Config(24, 20, 6, 28, 2, 3, 8, 20, 1e-6, Activation.RELU, false);
         return Weights.random(seed, DType.FLOAT32, Device.CPU, w -> new T5Encoder(w, config));
     }
 

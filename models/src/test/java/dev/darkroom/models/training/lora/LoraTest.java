@@ -16,6 +16,7 @@ import dev.darkroom.runtime.Mode;
 import dev.darkroom.runtime.Ops;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
+import dev.darkroom.runtime.Warnings;
 import dev.darkroom.runtime.nn.Linear;
 import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.runtime.nn.WeightSource;
@@ -34,6 +35,7 @@ import org.junit.jupiter.api.io.TempDir;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -210,6 +212,40 @@ class LoraTest {
         try (var lora = Lora.load(network, folder)) {
             assertNotEquals(plain.sum().item(), network.forward(x).sum().item());
         }
+    }
+
+    @Test
+    void whatIsExtraIsAWarningWhereItMayBe() throws IOException {
+        Path config = folder.resolve("adapter_config.json");
+        Path weights = folder.resolve("adapter_model.safetensors");
+        String text = Files.readString(PEFT.resolve("adapter_config.json"));
+        Files.writeString(config, text.replaceFirst("\\{", "{\"sauce\": 1,"));
+        try (var scope = TensorScope.open()) {
+            var tensors = new LinkedHashMap<String, Tensor>();
+            try (var file =
+                    Safetensors.open(PEFT.resolve("adapter_model.safetensors"), LoadMode.READ)) {
+                for (String name : file.names()) {
+                    tensors.put(name, file.tensor(name));
+                }
+            }
+            tensors.put("base_model.model.gone.lora_A.weight", Tensor.ones(DType.FLOAT32, 2, 2));
+            SafetensorsWriter.write(weights, tensors, Map.of());
+        }
+        var warnings = Warnings.collected();
+        try (var lora = Lora.load(network, folder, warnings)) {
+            Golden.assertClose("adapted", adapted, network.forward(x), 1e-6);
+        }
+        assertEquals(
+                List.of(
+                        config + ": an option that is not known and without effect: sauce (1)",
+                        weights
+                                + " has tensors for layers that are not adapted:"
+                                + " base_model.model.gone.lora_A.weight"),
+                warnings.list());
+        assertThrows(IOException.class, () -> Lora.load(network, folder));
+        Files.writeString(config, text);
+        var error = assertThrows(IOException.class, () -> Lora.load(network, folder));
+        assertTrue(error.getMessage().contains("unexpected base_model.model.gone"));
     }
 
     @Test

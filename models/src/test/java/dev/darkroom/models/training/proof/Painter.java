@@ -31,7 +31,18 @@ final class Painter extends Module {
         text =
                 new T5Encoder(
                         w.sub("text"),
-                        new T5Config(Pictures.WORDS, 32, 16, 64, 1, 2, 8, 16, 1e-6, true));
+                        new T5Config(
+                                Pictures.WORDS,
+                                32,
+                                16,
+                                64,
+                                1,
+                                2,
+                                8,
+                                16,
+                                1e-6,
+                                Activation.GELU_TANH,
+                                true));
         transformer =
                 new PixArtTransformer(
                         w.sub("transformer"),

@@ -25,7 +25,8 @@ class OptimizerConfigTest {
             new PixArtConfig(
                     2, 8, 4, 4, 1, 16, false, 12, 2, Activation.GELU, 1e-6, 1.0, false, 12);
 
-    private static final T5Config T5 = new T5Config(30, 12, 4, 16, 1, 3, 8, 16, 1e-6, true);
+    private static final T5Config T5 =
+            new T5Config(30, 12, 4, 16, 1, 3, 8, 16, 1e-6, Activation.GELU_TANH, true);
 
     private static List<ParameterGroup> groups(String json) {
         OptimizerConfig config = ConfigReader.of(json, OptimizerConfig::of);

@@ -17,10 +17,13 @@ import dev.darkroom.models.training.run.RunListener;
 import dev.darkroom.models.training.run.StepReport;
 import dev.darkroom.models.training.run.Trainer.End;
 import dev.darkroom.models.training.run.TrainingException;
+import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Memory;
+import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
 import dev.darkroom.runtime.safetensors.LoadMode;
 import dev.darkroom.runtime.safetensors.Safetensors;
+import dev.darkroom.runtime.safetensors.SafetensorsWriter;
 
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -31,6 +34,7 @@ import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -105,7 +109,7 @@ class StageTest {
          'text_encoder': {'d_model': 16, 'd_kv': 8, 'd_ff': 32, 'num_layers': 1, 'num_heads': 2,
                           'feed_forward_proj': 'gated-gelu'},
          'scheduler': {'_class_name': 'DPMSolverMultistepScheduler', 'prediction_type':
-                       'v_prediction'},
+                       'v_prediction', 'lambda_min_clipped': -Infinity},
          'defaults': {'steps': 3, 'guidance': 2},
          'samples': {'prompts': ['a red square on blue', 'a blue square on red'], 'steps': 2}}
         """
@@ -272,6 +276,65 @@ class StageTest {
         var config = LoraConfig.read(adapted.resolve("lora/adapter_config.json"));
         assertEquals(2, config.rank());
         assertEquals(Defaults.read(teacher), Defaults.read(adapted));
+    }
+
+    /** With an old class, leftovers of conversions, and what nobody knows. */
+    @Test
+    void aPublishedCheckpointIsAdapted() throws IOException {
+        Path base = root.resolve("published");
+        try (var files = Files.walk(teacher)) {
+            for (Path file : files.filter(Files::isRegularFile).toList()) {
+                Path copy = base.resolve(teacher.relativize(file).toString());
+                Files.createDirectories(copy.getParent());
+                Files.copy(file, copy);
+            }
+        }
+        Path config = base.resolve("transformer/config.json");
+        Files.writeString(
+                config,
+                Files.readString(config)
+                        .replace("PixArtTransformer2DModel", "Transformer2DModel")
+                        .replaceFirst("\\{", "{\"sauce\": 1, \"nothing\": null,"));
+        Path scheduler = base.resolve("scheduler/scheduler_config.json");
+        Files.writeString(
+                scheduler, Files.readString(scheduler).replaceFirst("\\{", "{\"sauce\": 2,"));
+        Path weights = base.resolve("transformer/diffusion_pytorch_model.safetensors");
+        try (var scope = TensorScope.open()) {
+            var tensors = new TreeMap<String, Tensor>();
+            try (var file = Safetensors.open(weights, LoadMode.READ)) {
+                for (String name : file.names()) {
+                    tensors.put(name, file.tensor(name));
+                }
+            }
+            tensors.put("caption_projection.y_embedding", Tensor.ones(DType.FLOAT32, 8, 16));
+            tensors.put("stray", Tensor.ones(DType.FLOAT32, 1));
+            SafetensorsWriter.write(weights, tensors, Map.of());
+        }
+        var warnings = new ArrayList<String>();
+        var stage =
+                stage(
+                        Stage.Kind.LORA,
+                        "published-adapted",
+                        """
+                        {'steps': 2, 'batch': 4, 'base': 'published', 'size': 16,
+                         'captionTokens': 8, 'optimizer': {'warmUp': 1}, 'lora': {'rank': 2}}
+                        """);
+        var listener =
+                new RunListener() {
+                    @Override
+                    public void warned(String warning) {
+                        warnings.add(warning);
+                    }
+                };
+        Path out = root.resolve("published-adapted");
+        assertEquals(End.FINISHED, stage.run(out, listener));
+        assertEquals(
+                List.of(
+                        scheduler + ": an option that is not known and without effect: sauce (2)",
+                        config + ": an option that is not known and without effect: sauce (1)",
+                        weights + " has more than PixArtTransformer needs; 1 ignored: stray"),
+                warnings);
+        assertSamples(out, SampleRequest.of("a red square on blue"));
     }
 
     @Test
