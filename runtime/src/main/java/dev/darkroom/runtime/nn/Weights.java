@@ -116,7 +116,7 @@ public final class Weights {
      */
     public static Map<String, Shape> declared(Function<Weights, ? extends Module> network) {
         var declarations = new Declarations(null, null, Device.CPU);
-        network.apply(new Weights(declarations));
+        var _ = network.apply(new Weights(declarations));
         return declarations.shapes();
     }
 
