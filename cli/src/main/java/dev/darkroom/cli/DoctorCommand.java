@@ -3,7 +3,9 @@ package dev.darkroom.cli;
 import dev.darkroom.runtime.ByteSize;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Diagnosis;
+import dev.darkroom.runtime.Kernels;
 import dev.darkroom.runtime.MemoryBudget;
+import dev.darkroom.runtime.Processor;
 
 import org.jspecify.annotations.Nullable;
 
@@ -36,7 +38,6 @@ final class DoctorCommand implements Callable<Integer> {
     /** Where values begin. */
     private static final int COLUMN = 30;
 
-    private static final Path CPUINFO = Path.of("/proc/cpuinfo");
     private static final Path NVIDIA_DRIVER = Path.of("/proc/driver/nvidia/version");
 
     /** The instructions that decide which of libtorch's kernels run, and how fast bfloat16 is. */
@@ -47,9 +48,6 @@ final class DoctorCommand implements Callable<Integer> {
 
     @Option(names = "--json", description = "Print JSON.")
     private boolean json;
-
-    /** The processor. */
-    private record Cpu(String name, int count, List<String> features) {}
 
     @Override
     public Integer call() {
@@ -99,10 +97,12 @@ final class DoctorCommand implements Callable<Integer> {
                         + ") in "
                         + System.getProperty("java.home"));
         all.put("platform", diagnosis.platform());
-        Cpu cpu = cpu();
-        all.put("processor", cpu.name);
-        all.put("processors", cpu.count);
-        all.put("instructions", cpu.features);
+        Processor processor = Processor.current();
+        all.put("processor", processor.name());
+        all.put("processors", Runtime.getRuntime().availableProcessors());
+        all.put(
+                "instructions",
+                processor.instructions().stream().filter(FEATURE.asMatchPredicate()).toList());
         all.put("heap limit", ByteSize.format(Runtime.getRuntime().maxMemory()));
         all.put("memory", memory());
         all.put("cache folder", diagnosis.cache() + cacheSize(diagnosis.cache()));
@@ -121,6 +121,7 @@ final class DoctorCommand implements Callable<Integer> {
         loaded.put("shim", libtorch.shim().toString());
         loaded.put("threads", libtorch.threads());
         loaded.put("kernels", libtorch.cpuCapability());
+        loaded.put("16-bit kernels", kernels());
         loaded.put("devices", libtorch.devices().stream().map(Device::toString).toList());
         String noGpu = noGpu(libtorch);
         if (noGpu != null) {
@@ -131,6 +132,14 @@ final class DoctorCommand implements Callable<Integer> {
         }
         all.put("libtorch used", loaded);
         return all;
+    }
+
+    private static List<String> kernels() {
+        try {
+            return List.of(Kernels.current().toString().split(","));
+        } catch (IllegalArgumentException | IllegalStateException e) {
+            return List.of(String.valueOf(e.getMessage()));
+        }
     }
 
     private static String memory() {
@@ -173,30 +182,5 @@ final class DoctorCommand implements Callable<Integer> {
         } catch (IOException | UncheckedIOException e) {
             return " (can't be read)";
         }
-    }
-
-    private static Cpu cpu() {
-        String name = System.getProperty("os.arch");
-        List<String> features = List.of();
-        try {
-            for (String line :
-                    Files.exists(CPUINFO) ? Files.readAllLines(CPUINFO) : List.<String>of()) {
-                String[] field = line.split(":", 2);
-                switch (field[0].strip()) {
-                    case "model name" -> name = field[1].strip();
-                    case "flags", "Features" ->
-                            features =
-                                    Stream.of(field[1].strip().split(" "))
-                                            .filter(FEATURE.asMatchPredicate())
-                                            .toList();
-                    default -> {
-                        // Other lines tell nothing that matters here.
-                    }
-                }
-            }
-        } catch (IOException e) {
-            features = List.of("unknown: " + e.getMessage());
-        }
-        return new Cpu(name, Runtime.getRuntime().availableProcessors(), features);
     }
 }

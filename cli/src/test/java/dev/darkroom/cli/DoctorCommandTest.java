@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 
 import dev.darkroom.runtime.Diagnosis;
+import dev.darkroom.runtime.Kernels;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -38,6 +39,7 @@ class DoctorCommandTest {
                         libtorch.directory().toString(),
                         libtorch.shim().toString(),
                         libtorch.cpuCapability(),
+                        Kernels.current().toString().replace(',', ' '),
                         "devices ",
                         "Darkroom can run here.")) {
             assertTrue(run.out().contains(expected), expected + " in " + run.out());

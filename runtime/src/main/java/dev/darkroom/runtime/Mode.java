@@ -62,7 +62,8 @@ public final class Mode {
 
     /**
      * This mode with autocast: matrix products and convolutions run in {@code dtype}, reductions in
-     * float32, by libtorch's lists. libtorch's cache of cast weights is not used.
+     * float32, by libtorch's lists. libtorch's cache of cast weights is not used. Where {@link
+     * Kernels} compute in float32, only results are cast.
      *
      * @param dtype {@link DType#BFLOAT16} or {@link DType#FLOAT16}
      */
@@ -83,6 +84,16 @@ public final class Mode {
     /** Whether operators are recorded for backward. */
     public boolean recordsGradients() {
         return grad;
+    }
+
+    /** What autocast on a device casts to; null if nothing. */
+    @Nullable DType autocast(Device.Type device) {
+        return device == autocastDevice ? autocast : null;
+    }
+
+    /** This mode with operators computing in the types of their arguments. */
+    Mode withoutAutocast() {
+        return autocast == null ? this : new Mode(grad, inference, null, Device.Type.CPU, stream);
     }
 
     /** Whether operators neither record nor cast. */

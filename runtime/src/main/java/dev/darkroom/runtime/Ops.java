@@ -12,11 +12,11 @@ public final class Ops {
     private static final Operator CAT = Operator.of("cat", "");
     private static final Operator STACK = Operator.of("stack", "");
     private static final Operator LINEAR = Operator.of("linear", "");
+    private static final Operator ADDMM = Operator.of("addmm", "");
     private static final Operator CONV2D = Operator.of("conv2d", "");
     private static final Operator EMBEDDING = Operator.of("embedding", "");
     private static final Operator LAYER_NORM = Operator.of("layer_norm", "");
     private static final Operator GROUP_NORM = Operator.of("group_norm", "");
-    private static final Operator ATTENTION = Operator.of("scaled_dot_product_attention", "");
     private static final Operator PAD = Operator.of("constant_pad_nd", "");
     private static final Operator NEAREST = Operator.of("upsample_nearest2d", "");
     private static final Operator BILINEAR = Operator.of("upsample_bilinear2d", "");
@@ -94,8 +94,26 @@ public final class Ops {
                             + " takes");
         }
         requireVector("linear: bias", bias, shape.size(0));
+        DType type = SixteenBits.inFloat32(Kernels.Work.PRODUCTS, x, weight, bias);
+        if (type != null) {
+            return SixteenBits.compute(
+                    type,
+                    () ->
+                            linear(
+                                    SixteenBits.wide(x),
+                                    SixteenBits.wide(weight),
+                                    SixteenBits.wideOrNull(bias),
+                                    weight));
+        }
+        return linear(x, weight, bias, weight);
+    }
+
+    /**
+     * @param parameter that the weight is, or is a cast of
+     */
+    private static Tensor linear(Tensor x, Tensor weight, @Nullable Tensor bias, Tensor parameter) {
         CallFrame frame;
-        if (OneDnn.LINEAR != null && OneDnn.takes(x, weight, bias)) {
+        if (OneDnn.LINEAR != null && OneDnn.takes(x, weight, bias, parameter)) {
             frame = OneDnn.LINEAR.call().arg(x.handle).arg(weight.handle);
             frame.arg(Tensor.handle(bias)).arg("none").doubles().arg("");
         } else {
@@ -131,18 +149,46 @@ public final class Ops {
             }
         }
 
-        static boolean takes(Tensor x, Tensor weight, @Nullable Tensor bias) {
+        static boolean takes(Tensor x, Tensor weight, @Nullable Tensor bias, Tensor parameter) {
             return Mode.current().computesPlainly()
                     && isPlain(x)
                     && isPlain(weight)
                     && (bias == null || isPlain(bias))
                     && x.elements() * weight.size(0) >= WORTHWHILE
-                    && !weight.requiresGrad();
+                    && !parameter.requiresGrad();
         }
 
         private static boolean isPlain(Tensor tensor) {
             return tensor.dtype() == DType.FLOAT32 && tensor.device().equals(Device.CPU);
         }
+    }
+
+    /**
+     * beta · x + alpha · a · b.
+     *
+     * @param x broadcasts to {@code [T,M]}
+     * @param a {@code [T,K]}
+     * @param b {@code [K,M]}
+     * @return {@code [T,M]}
+     */
+    public static Tensor addProduct(Tensor x, Tensor a, Tensor b, double beta, double alpha) {
+        Checks.requireRank("addProduct: a", a.shape(), 2);
+        Checks.requireRank("addProduct: b", b.shape(), 2);
+        Checks.requireMatmul(a.shape(), b.shape());
+        DType type = SixteenBits.inFloat32(Kernels.Work.PRODUCTS, a, b, x);
+        if (type != null) {
+            return SixteenBits.compute(
+                    type,
+                    () ->
+                            addProduct(
+                                    SixteenBits.wide(x),
+                                    SixteenBits.wide(a),
+                                    SixteenBits.wide(b),
+                                    beta,
+                                    alpha));
+        }
+        return Tensor.run(
+                ADDMM.call().arg(x.handle).arg(a.handle).arg(b.handle).arg(beta).arg(alpha));
     }
 
     /**
@@ -173,6 +219,19 @@ public final class Ops {
                             + " takes");
         }
         requireVector("conv2d: bias", bias, weight.size(0));
+        DType type = SixteenBits.inFloat32(Kernels.Work.CONVOLUTIONS, x, weight, bias);
+        if (type != null) {
+            return SixteenBits.compute(
+                    type,
+                    () ->
+                            conv2d(
+                                    SixteenBits.wide(x),
+                                    SixteenBits.wide(weight),
+                                    SixteenBits.wideOrNull(bias),
+                                    stride,
+                                    padding,
+                                    groups));
+        }
         return Tensor.run(
                 CONV2D.call()
                         .arg(x.handle)
@@ -273,16 +332,7 @@ public final class Ops {
                             + v.shape()
                             + " do not fit");
         }
-        CallFrame call =
-                ATTENTION
-                        .call()
-                        .arg(q.handle)
-                        .arg(k.handle)
-                        .arg(v.handle)
-                        .arg(Tensor.handle(mask))
-                        .arg(0.0)
-                        .arg(false);
-        return Tensor.run(scale == null ? call : call.arg(scale.doubleValue()));
+        return DotProductAttention.compute(q, k, v, mask, scale);
     }
 
     /**

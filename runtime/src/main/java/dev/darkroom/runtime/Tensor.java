@@ -1413,7 +1413,7 @@ public final class Tensor implements AutoCloseable {
     /** Matrix product over the last two dimensions, the others broadcast. */
     public Tensor matmul(Tensor other) {
         Checks.requireMatmul(shape(), other.shape());
-        return run(MATMUL.call().arg(handle).arg(other.handle));
+        return product(MATMUL, other);
     }
 
     /**
@@ -1424,6 +1424,15 @@ public final class Tensor implements AutoCloseable {
      */
     public Tensor bmm(Tensor other) {
         Checks.requireMatmul(shape(), other.shape());
-        return run(BMM.call().arg(handle).arg(other.handle));
+        return product(BMM, other);
+    }
+
+    private Tensor product(Operator operator, Tensor other) {
+        DType type = SixteenBits.inFloat32(Kernels.Work.PRODUCTS, this, other);
+        if (type != null) {
+            return SixteenBits.compute(
+                    type, () -> SixteenBits.wide(this).product(operator, SixteenBits.wide(other)));
+        }
+        return run(operator.call().arg(handle).arg(other.handle));
     }
 }

@@ -212,6 +212,10 @@ class OperatorGradientsTest {
                 in -> Ops.linear(in.get(0), in.get(1), in.get(2)),
                 s -> List.of(s.any(2, 2, 3), s.any(4, 3), s.any(4)));
         on(
+                "Ops.addProduct[Tensor, Tensor, Tensor, double, double]",
+                in -> Ops.addProduct(in.get(0), in.get(1), in.get(2), 0.5, 2),
+                s -> List.of(s.any(2, 4), s.any(2, 3), s.any(3, 4)));
+        on(
                 "Ops.conv2d[Tensor, Tensor, Tensor, long, long, long]",
                 in -> Ops.conv2d(in.get(0), in.get(1), in.get(2), 2, 1, 2),
                 s -> List.of(s.any(2, 4, 5, 4), s.any(2, 2, 3, 3), s.any(2)));

@@ -14,6 +14,7 @@ import dev.darkroom.models.pipeline.SampleMonitor;
 import dev.darkroom.models.pipeline.SampleRequest;
 import dev.darkroom.models.pipeline.SampleResult;
 import dev.darkroom.runtime.DType;
+import dev.darkroom.runtime.Kernels;
 import dev.darkroom.runtime.Memory;
 import dev.darkroom.runtime.Tensor;
 
@@ -242,7 +243,9 @@ class PipelineTest {
                 Pipeline.load(
                         Cases.named("pixart_alpha").resolve("model"),
                         PipelineOptions.defaults().withDtype(DType.BFLOAT16))) {
-            Picture rounded = half.sample(small("a dog").build()).pictures().getFirst();
+            var result = half.sample(small("a dog").build());
+            assertEquals(Kernels.current().toString(), result.used().get("kernels"));
+            Picture rounded = result.pictures().getFirst();
             for (int i = 0; i < full.rgb().length; i++) {
                 difference[0] += Math.abs((full.rgb()[i] & 0xff) - (rounded.rgb()[i] & 0xff));
             }

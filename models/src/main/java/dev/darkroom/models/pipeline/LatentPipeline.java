@@ -13,6 +13,7 @@ import dev.darkroom.models.vae.AutoencoderKl;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.InsufficientMemoryException;
+import dev.darkroom.runtime.Kernels;
 import dev.darkroom.runtime.LibtorchException;
 import dev.darkroom.runtime.MemoryBudget;
 import dev.darkroom.runtime.Ops;
@@ -349,7 +350,7 @@ abstract class LatentPipeline implements Pipeline {
             return;
         }
         long pixels = (long) plan.sampled().height() * plan.sampled().width();
-        long decoding = decoder.bytes(pixels, vae.dtype());
+        long decoding = decoder.bytes(pixels, computed(vae.dtype(), Kernels.Work.CONVOLUTIONS));
         MemoryBudget.current()
                 .require(
                         Math.max(decoding, activationBytes(plan)),
@@ -365,7 +366,23 @@ abstract class LatentPipeline implements Pipeline {
     final long transformerBytes(Plan plan, int patch, int width) {
         long perToken = (long) pixelsPerLatent() * patch;
         long tokens = (plan.sampled().height() / perToken) * (plan.sampled().width() / perToken);
-        return 14L * plan.evaluated() * tokens * width * dtype().bytes();
+        return 14L
+                * plan.evaluated()
+                * tokens
+                * width
+                * computed(dtype(), Kernels.Work.PRODUCTS).bytes();
+    }
+
+    /** The type that results have while they are computed. */
+    private DType computed(DType dtype, Kernels.Work work) {
+        boolean cast =
+                isSixteenBitsOnTheCpu(dtype)
+                        && Kernels.current().way(dtype, work) == Kernels.Way.FLOAT32;
+        return cast ? DType.FLOAT32 : dtype;
+    }
+
+    private boolean isSixteenBitsOnTheCpu(DType dtype) {
+        return dtype.bytes() == 2 && device().type() == Device.Type.CPU;
     }
 
     private void note(Plan plan, SamplerSpec spec, Notes notes) {
@@ -387,6 +404,9 @@ abstract class LatentPipeline implements Pipeline {
         notes.used("vaeDtype", vae.dtype().toString());
         notes.used("device", device().toString());
         notes.used("threads", Threads.count());
+        if (isSixteenBitsOnTheCpu(dtype()) || isSixteenBitsOnTheCpu(vae.dtype())) {
+            notes.used("kernels", Kernels.current().toString());
+        }
     }
 
     @Override

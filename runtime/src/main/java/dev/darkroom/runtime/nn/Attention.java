@@ -1,7 +1,5 @@
 package dev.darkroom.runtime.nn;
 
-import dev.darkroom.runtime.Device;
-import dev.darkroom.runtime.Mode;
 import dev.darkroom.runtime.Ops;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
@@ -15,9 +13,6 @@ import java.util.Locale;
  * {@code to_q}, {@code to_k}, {@code to_v}, {@code to_out.0}.
  */
 public final class Attention extends Module {
-    /** Scores of a head up to which they are written to memory, for training on the CPU. */
-    private static final long MAX_SCORES = 256 * 256;
-
     private final Linear toQ;
     private final Linear toK;
     private final Linear toV;
@@ -145,35 +140,9 @@ public final class Attention extends Module {
             q = split(q, heads);
             k = split(k, heads);
             v = split(v, heads);
-            Tensor out =
-                    inProducts(q, k, mask)
-                            ? products(q, k, v, mask, scale)
-                            : Ops.attention(q, k, v, mask, scale);
+            Tensor out = Ops.attention(q, k, v, mask, scale);
             return scope.keep(out.transpose(1, 2).flatten(2, 3)); // [N,T,heads·d]
         }
-    }
-
-    /**
-     * Whether matrix products and a softmax are the faster way: where gradients are recorded on the
-     * CPU, since the backward pass of libtorch's fused kernel is slow there, and the scores are
-     * few.
-     */
-    private static boolean inProducts(Tensor q, Tensor k, @Nullable Tensor mask) {
-        return Mode.current().recordsGradients()
-                && (q.requiresGrad() || k.requiresGrad())
-                && q.device().type() == Device.Type.CPU
-                && q.size(2) * k.size(2) <= MAX_SCORES
-                && (mask == null || mask.dtype().isFloatingPoint());
-    }
-
-    private static Tensor products(
-            Tensor q, Tensor k, Tensor v, @Nullable Tensor mask, @Nullable Double scale) {
-        double factor = scale == null ? 1 / Math.sqrt(q.size(3)) : scale;
-        Tensor scores = q.times(factor).matmul(k.transpose(2, 3)); // [N,heads,T,L]
-        if (mask != null) {
-            scores = scores.plus(mask);
-        }
-        return scores.softmax(-1).matmul(v);
     }
 
     /** {@code [N,T,heads·d]} as {@code [N,heads,T,d]}. */

@@ -3,6 +3,7 @@ package dev.darkroom.runtime.optim;
 import dev.darkroom.runtime.Aten;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Mode;
+import dev.darkroom.runtime.Ops;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
 
@@ -139,8 +140,8 @@ public final class Muon implements Optimizer {
         x = x.dividedBy(Aten.tensor("aten::clamp_min", x.norm(false, 0, 1), EPS));
         for (int i = 0; i < options.steps(); i++) {
             Tensor gram = x.matmul(x.transpose(0, 1));
-            Tensor quadratic = Aten.tensor("aten::addmm", gram, gram, gram, B, C);
-            x = Aten.tensor("aten::addmm", x, quadratic, x, A, 1);
+            Tensor quadratic = Ops.addProduct(gram, gram, gram, B, C);
+            x = Ops.addProduct(x, quadratic, x, A, 1);
         }
         return tall ? x.transpose(0, 1) : x;
     }

@@ -22,6 +22,7 @@ import java.util.TreeSet;
  * @param skipped steps without a finite loss and gradient
  * @param skippedInARow how many of them were the last ones
  * @param threads native threads that it ran with
+ * @param kernels how 16-bit types were computed; empty in checkpoints of before that was noted
  * @param config everything that the result depends on, by name
  */
 record RunState(
@@ -30,6 +31,7 @@ record RunState(
         long skipped,
         int skippedInARow,
         int threads,
+        String kernels,
         Map<String, String> config) {
     private static final JsonMapper JSON = JsonMapper.builder().build();
 
@@ -37,7 +39,7 @@ record RunState(
         ObjectNode json = JSON.createObjectNode();
         json.put("step", step).put("samples", samples);
         json.put("skipped", skipped).put("skippedInARow", skippedInARow);
-        json.put("threads", threads);
+        json.put("threads", threads).put("kernels", kernels);
         json.put("configSha256", configHash());
         json.set("config", JSON.valueToTree(config));
         return JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(json);
@@ -55,6 +57,7 @@ record RunState(
                 json.path("skipped").asLong(),
                 json.path("skippedInARow").asInt(),
                 json.path("threads").asInt(),
+                json.path("kernels").asText(),
                 config);
     }
 

@@ -1,6 +1,7 @@
 package dev.darkroom.models.training.run;
 
 import dev.darkroom.runtime.Generator;
+import dev.darkroom.runtime.Kernels;
 import dev.darkroom.runtime.Mode;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
@@ -35,6 +36,8 @@ public final class Trainer {
         /** The listener asked to stop; a checkpoint was saved. */
         STOPPED
     }
+
+    private static final String GOES_ON = ": it goes on, but not bit for bit as it would have";
 
     private final Path folder;
     private final Path training;
@@ -95,10 +98,10 @@ public final class Trainer {
             RunState start =
                     checkpoints
                             .resume(config, task.learner(), listener)
-                            .orElse(new RunState(0, 0, 0, 0, Threads.count(), config));
+                            .orElseGet(() -> state(0, 0, 0, 0));
             if (start.step() > 0) {
                 listener.resumed(start.step());
-                warnOfThreads(start);
+                warnOfAnotherMachine(start);
             }
             try (var log = RunLog.open(log(folder), start.step());
                     var noise = new Generator(options.seed())) {
@@ -121,15 +124,40 @@ public final class Trainer {
         return lock;
     }
 
-    private void warnOfThreads(RunState start) {
+    private void warnOfAnotherMachine(RunState start) {
         if (start.threads() != Threads.count()) {
             listener.warned(
                     "the run had "
                             + start.threads()
                             + " native threads and has "
                             + Threads.count()
-                            + " now: it goes on, but not bit for bit as it would have");
+                            + " now"
+                            + GOES_ON);
         }
+        String now = Kernels.current().toString();
+        if (!start.kernels().isEmpty() && !start.kernels().equals(now)) {
+            listener.warned(
+                    "16-bit types were computed by the kernels "
+                            + start.kernels()
+                            + " and are by "
+                            + now
+                            + " now"
+                            + GOES_ON
+                            + "; -Ddarkroom.kernels="
+                            + start.kernels()
+                            + " keeps them");
+        }
+    }
+
+    private RunState state(long step, long samples, long skipped, int skippedInARow) {
+        return new RunState(
+                step,
+                samples,
+                skipped,
+                skippedInARow,
+                Threads.count(),
+                Kernels.current().toString(),
+                config);
     }
 
     /** What a step gave; null where it was skipped. */
@@ -271,9 +299,7 @@ public final class Trainer {
             }
             log.force();
             long samples = task.samples(step);
-            checkpoints.save(
-                    new RunState(step, samples, skipped, skippedInARow, Threads.count(), config),
-                    task.learner());
+            checkpoints.save(state(step, samples, skipped, skippedInARow), task.learner());
             saved = step;
             listener.saved(step);
         }

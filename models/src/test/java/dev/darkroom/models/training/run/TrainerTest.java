@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Generator;
+import dev.darkroom.runtime.Kernels;
 import dev.darkroom.runtime.Memory;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.optim.LearningRate;
@@ -115,6 +116,27 @@ class TrainerTest {
         assertEquals(Trainer.End.FINISHED, train(parts, second));
         assertEquals(List.of(17L), second.resumed);
         assertSame(whole, parts);
+    }
+
+    @Test
+    void aRunThatComputesSixteenBitsInAnotherWaySaysSo() throws IOException {
+        Kernels before = Kernels.current();
+        try {
+            Kernels.use(Kernels.parse("own"));
+            train(folder, new Notes(5));
+            var same = new Notes(15);
+            train(folder, same);
+            assertEquals(List.of(), same.warnings);
+            Kernels.use(Kernels.parse("own,bfloat16.attention=float32"));
+            var other = new Notes(25);
+            train(folder, other);
+            assertEquals(1, other.warnings.size(), other.warnings::toString);
+            String warning = other.warnings.getFirst();
+            assertTrue(warning.contains("-Ddarkroom.kernels=" + Kernels.parse("own")), warning);
+            assertTrue(warning.contains("by " + Kernels.current() + " now"), warning);
+        } finally {
+            Kernels.use(before);
+        }
     }
 
     private static void assertSame(Path expected, Path actual) throws IOException {

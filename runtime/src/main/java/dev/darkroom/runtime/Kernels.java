@@ -1,0 +1,206 @@
+package dev.darkroom.runtime;
+
+import org.jspecify.annotations.Nullable;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
+import java.util.function.BiFunction;
+
+/**
+ * How the CPU computes products, convolutions and attention in bfloat16 and float16: in their own
+ * type, or in float32 with arguments and results cast. Which is faster depends on the processor and
+ * on what libtorch was built with, by a factor of up to 30 either way, so it is chosen for the
+ * machine: by instructions where they decide, else by a measurement that is kept in the {@link
+ * Cache}, so that every run on the machine computes the same.
+ *
+ * <p>Results agree within the rounding of the type, but not bit for bit. What computes in float32
+ * or float64, or on another device, is not concerned.
+ *
+ * <p>{@code -Ddarkroom.kernels} fixes the choice: {@code own} or {@code float32} for everything, or
+ * parts of what {@link #toString} gives, such as {@code bfloat16.attention=float32}; the rest is
+ * chosen for the machine. A program may call {@link #use} instead.
+ */
+public final class Kernels {
+    /** A way of computing. */
+    public enum Way {
+        /** In the type of the arguments. */
+        OWN,
+        /** In float32; arguments and results are cast. */
+        FLOAT32
+    }
+
+    /** What is computed. */
+    public enum Work {
+        /** Matrix products: linear layers, {@code matmul}, {@code bmm}; and their gradients. */
+        PRODUCTS,
+        /** Convolutions and their gradients. */
+        CONVOLUTIONS,
+        /** Attention without gradients, by libtorch's fused operator. */
+        ATTENTION,
+        /** Attention that records gradients, by libtorch's fused operator, and its gradients. */
+        ATTENTION_GRADIENTS
+    }
+
+    static final String PROPERTY = "darkroom.kernels";
+
+    private static final List<DType> TYPES = List.of(DType.BFLOAT16, DType.FLOAT16);
+
+    private static volatile @Nullable Kernels current;
+
+    private final Map<DType, Map<Work, Way>> ways;
+
+    private Kernels(Map<DType, Map<Work, Way>> ways) {
+        this.ways = ways;
+    }
+
+    /**
+     * The choice that operators follow. It is made on the first call, which loads libtorch.
+     *
+     * @throws IllegalArgumentException if {@code -Ddarkroom.kernels} can't be understood
+     */
+    public static Kernels current() {
+        Kernels known = current;
+        return known != null ? known : choose();
+    }
+
+    private static synchronized Kernels choose() {
+        Kernels known = current;
+        if (known == null) {
+            known = parse(System.getProperty(PROPERTY, ""));
+            current = known;
+        }
+        return known;
+    }
+
+    /** Has operators that start later follow another choice, on all threads. */
+    public static synchronized void use(Kernels kernels) {
+        current = Objects.requireNonNull(kernels);
+    }
+
+    /**
+     * Reads a choice.
+     *
+     * @param text as {@code -Ddarkroom.kernels} has it; what it leaves out is chosen for this
+     *     machine, so that an empty text is the machine's choice
+     * @throws IllegalArgumentException if it can't be understood
+     */
+    public static Kernels parse(String text) {
+        return parse(text, (type, work) -> MachineKernels.current().way(type, work));
+    }
+
+    /**
+     * Reads a choice.
+     *
+     * @param otherwise what the text leaves out; it is not asked for more
+     */
+    static Kernels parse(String text, BiFunction<DType, Work, Way> otherwise) {
+        Map<DType, Map<Work, Way>> given = read(text.strip().toLowerCase(Locale.ROOT));
+        Map<DType, Map<Work, Way>> ways = new EnumMap<>(DType.class);
+        for (DType type : TYPES) {
+            Map<Work, Way> set = given.getOrDefault(type, Map.of());
+            Map<Work, Way> complete = new EnumMap<>(Work.class);
+            for (Work work : Work.values()) {
+                Way way = set.get(work);
+                complete.put(work, way != null ? way : otherwise.apply(type, work));
+            }
+            ways.put(type, complete);
+        }
+        return new Kernels(ways);
+    }
+
+    private static Map<DType, Map<Work, Way>> read(String text) {
+        Map<DType, Map<Work, Way>> given = new EnumMap<>(DType.class);
+        if (text.isEmpty()) {
+            return given;
+        }
+        for (String part : text.split(",", -1)) {
+            String[] sides = part.strip().split("=", -1);
+            String[] names = sides.length == 2 ? sides[0].split("\\.", -1) : new String[0];
+            Way way = find(Way.values(), sides[sides.length - 1]);
+            DType type = names.length == 2 ? find(TYPES.toArray(DType[]::new), names[0]) : null;
+            Work work = names.length == 2 ? find(Work.values(), names[1]) : null;
+            if (way != null && sides.length == 1) {
+                TYPES.forEach(each -> put(given, each, Arrays.asList(Work.values()), way));
+            } else if (way != null && type != null && work != null) {
+                put(given, type, List.of(work), way);
+            } else {
+                throw new IllegalArgumentException(
+                        "-D"
+                                + PROPERTY
+                                + " is own, float32 or a list of TYPE.WORK=WAY with the types"
+                                + " bfloat16 and float16, the works products, convolutions,"
+                                + " attention and attention_gradients, and the ways own and"
+                                + " float32; \""
+                                + part.strip()
+                                + "\" is none of these");
+            }
+        }
+        return given;
+    }
+
+    private static void put(
+            Map<DType, Map<Work, Way>> given, DType type, List<Work> works, Way way) {
+        works.forEach(
+                work ->
+                        given.computeIfAbsent(type, any -> new EnumMap<>(Work.class))
+                                .put(work, way));
+    }
+
+    private static <E extends Enum<E>> @Nullable E find(E[] values, String name) {
+        for (E value : values) {
+            if (lower(value).equals(name)) {
+                return value;
+            }
+        }
+        return null;
+    }
+
+    private static String lower(Enum<?> value) {
+        return value.name().toLowerCase(Locale.ROOT);
+    }
+
+    /**
+     * How something is computed.
+     *
+     * @param type {@link DType#BFLOAT16} or {@link DType#FLOAT16}
+     * @throws IllegalArgumentException for another type
+     */
+    public Way way(DType type, Work work) {
+        Map<Work, Way> found = ways.get(type);
+        if (found == null) {
+            throw new IllegalArgumentException(
+                    "there is a choice for bfloat16 and float16, not for " + type);
+        }
+        return Objects.requireNonNull(found.get(work));
+    }
+
+    @Override
+    public boolean equals(@Nullable Object other) {
+        return other instanceof Kernels kernels && ways.equals(kernels.ways);
+    }
+
+    @Override
+    public int hashCode() {
+        return ways.hashCode();
+    }
+
+    /**
+     * All of the choice, as {@code -Ddarkroom.kernels} takes it: {@code
+     * bfloat16.products=own,bfloat16.convolutions=own,bfloat16.attention=float32,float16…}.
+     */
+    @Override
+    public String toString() {
+        List<String> parts = new ArrayList<>();
+        ways.forEach(
+                (type, works) ->
+                        works.forEach(
+                                (work, way) ->
+                                        parts.add(type + "." + lower(work) + "=" + lower(way))));
+        return String.join(",", parts);
+    }
+}

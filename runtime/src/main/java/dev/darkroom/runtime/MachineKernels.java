@@ -1,0 +1,108 @@
+package dev.darkroom.runtime;
+
+import dev.darkroom.runtime.Kernels.Way;
+import dev.darkroom.runtime.Kernels.Work;
+
+import org.jspecify.annotations.Nullable;
+
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * What a machine's processor and libtorch decide about {@link Kernels}.
+ *
+ * @param processor with its instructions
+ * @param oneDnn whether libtorch has oneDNN
+ * @param mkl whether libtorch has MKL
+ * @param oneDnnLimit what {@code ONEDNN_MAX_CPU_ISA} says, in capitals; null if nothing
+ */
+record MachineKernels(
+        Processor processor, boolean oneDnn, boolean mkl, @Nullable String oneDnnLimit) {
+    /** Instructions of 16-bit products that oneDNN leaves alone under a limit. */
+    private static final Map<String, String> HIDDEN =
+            Map.ofEntries(
+                    Map.entry("SSE41", "avx512.*|amx.*"),
+                    Map.entry("AVX", "avx512.*|amx.*"),
+                    Map.entry("AVX2", "avx512.*|amx.*"),
+                    Map.entry("AVX2_VNNI", "avx512.*|amx.*"),
+                    Map.entry("AVX2_VNNI_2", "avx512.*|amx.*"),
+                    Map.entry("AVX512_CORE", "avx512_bf16|avx512_fp16|amx.*"),
+                    Map.entry("AVX512_CORE_VNNI", "avx512_bf16|avx512_fp16|amx.*"),
+                    Map.entry("AVX512_CORE_BF16", "avx512_fp16|amx.*"),
+                    Map.entry("AVX512_CORE_FP16", "amx.*"),
+                    Map.entry("AVX10_1_512", "amx.*"),
+                    Map.entry("AVX512_CORE_AMX", "amx_fp16"),
+                    Map.entry("AVX10_1_512_AMX", "amx_fp16"));
+
+    /** What the loaded libtorch has, on this machine. */
+    static MachineKernels current() {
+        String settings = Diagnosis.loaded().settings();
+        return new MachineKernels(
+                Processor.current(),
+                settings.contains("MKL-DNN v"),
+                settings.contains("Math Kernel Library"),
+                limit(System.getenv("ONEDNN_MAX_CPU_ISA"), System.getenv("DNNL_MAX_CPU_ISA")));
+    }
+
+    /** oneDNN's variable, by its name now or before; the value that lifts all limits is none. */
+    static @Nullable String limit(@Nullable String now, @Nullable String before) {
+        String set = now != null ? now : before;
+        String limit = set == null ? "" : set.strip().toUpperCase(Locale.ROOT);
+        return limit.isEmpty() || limit.equals("ALL") || limit.equals("DEFAULT") ? null : limit;
+    }
+
+    /** How something is computed on this machine. */
+    Way way(DType type, Work work) {
+        return decide(type, work).orElseGet(() -> KernelMeasurement.way(this, type, work));
+    }
+
+    /** How something is computed, if instructions and libtorch decide it; else it is measured. */
+    Optional<Way> decide(DType type, Work work) {
+        if (!processor.architecture().equals("amd64") || processor.instructions().isEmpty()) {
+            return Optional.empty();
+        }
+        return switch (work) {
+            case PRODUCTS, CONVOLUTIONS -> products(type);
+            case ATTENTION -> hasTiles(type) ? Optional.of(Way.OWN) : attention(type);
+            case ATTENTION_GRADIENTS -> attention(type);
+        };
+    }
+
+    /**
+     * libtorch's fused attention multiplies by oneDNN where there is AMX for the type and no
+     * gradient is wanted, else by MKL; without that, number by number.
+     */
+    private Optional<Way> attention(DType type) {
+        if (!mkl) {
+            return Optional.of(Way.FLOAT32);
+        }
+        boolean known = type == DType.BFLOAT16 && processor.instructions().contains("avx512_bf16");
+        return known ? Optional.of(Way.OWN) : Optional.empty();
+    }
+
+    /** oneDNN multiplies in bfloat16 from AVX-512 on. */
+    private Optional<Way> products(DType type) {
+        if (!oneDnn) {
+            return Optional.of(Way.FLOAT32);
+        }
+        if (hasTiles(type) || (type == DType.BFLOAT16 && has("avx512_bf16"))) {
+            return Optional.of(Way.OWN);
+        }
+        // Products of float16 without tiles convert their numbers: whether that pays is to be seen.
+        return type == DType.FLOAT16 && has("avx512_fp16")
+                ? Optional.empty()
+                : Optional.of(Way.FLOAT32);
+    }
+
+    private boolean hasTiles(DType type) {
+        return oneDnn && has(type == DType.BFLOAT16 ? "amx_bf16" : "amx_fp16");
+    }
+
+    /** Whether oneDNN has and may use an instruction. */
+    private boolean has(String instruction) {
+        String hidden = oneDnnLimit == null ? null : HIDDEN.get(oneDnnLimit);
+        return processor.instructions().contains(instruction)
+                && (hidden == null || !instruction.matches(hidden));
+    }
+}
