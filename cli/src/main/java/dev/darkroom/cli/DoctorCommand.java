@@ -105,7 +105,7 @@ final class DoctorCommand implements Callable<Integer> {
                 processor.instructions().stream().filter(FEATURE.asMatchPredicate()).toList());
         all.put("heap limit", ByteSize.format(Runtime.getRuntime().maxMemory()));
         all.put("memory", memory());
-        all.put("cache folder", diagnosis.cache() + cacheSize(diagnosis.cache()));
+        putCache(all, diagnosis.cache());
         Map<String, Object> sources = new LinkedHashMap<>();
         diagnosis.sources().forEach(source -> sources.put(source.name(), source.found()));
         all.put("libtorch found", sources);
@@ -169,7 +169,24 @@ final class DoctorCommand implements Callable<Integer> {
                 : "this libtorch has CUDA, but there is no NVIDIA driver";
     }
 
-    private static String cacheSize(Path cache) {
+    private static void putCache(Map<String, Object> all, Diagnosis.CacheState cache) {
+        Path folder = cache.folder();
+        if (folder != null) {
+            all.put("cache folder", folder + size(folder));
+        }
+        if (cache.problem() != null) {
+            all.put("cache problem", cache.problem());
+        }
+        if (!cache.damaged().isEmpty()) {
+            all.put(
+                    "cache damaged",
+                    cache.damaged().stream()
+                            .map(each -> each + ", which is unpacked again when it is used")
+                            .toList());
+        }
+    }
+
+    private static String size(Path cache) {
         if (!Files.isDirectory(cache)) {
             return " (not made yet)";
         }
@@ -178,7 +195,7 @@ final class DoctorCommand implements Callable<Integer> {
                     files.filter(Files::isRegularFile)
                             .mapToLong(file -> file.toFile().length())
                             .sum();
-            return " (" + ByteSize.format(bytes) + ")";
+            return " (" + ByteSize.format(bytes) + ", read and compared)";
         } catch (IOException | UncheckedIOException e) {
             return " (can't be read)";
         }

@@ -1,23 +1,34 @@
 package dev.darkroom.runtime;
 
+import dev.darkroom.runtime.internal.cache.Manifest;
+import dev.darkroom.runtime.internal.cache.Ownership;
+import dev.darkroom.runtime.internal.cache.Unpacking;
+
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.util.Comparator;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
-import java.util.Optional;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
 
 /**
  * Where Darkroom keeps what it unpacks once on a machine: natives and the embedded model. Its
  * folders appear whole or not at all, whoever else unpacks them at the same time; they may be
  * deleted while nothing runs.
+ *
+ * <p>Native code is loaded from here, so the folders belong to the user alone (mode 0700), or to
+ * root where nobody else may write; others are refused. Each has a manifest of its files, written
+ * last. Whoever asks for a folder gets it if the files have their sizes and times, or else their
+ * contents; a folder that is damaged or incomplete is unpacked again.
  */
 public final class Cache {
-    private static final System.Logger LOG = System.getLogger("dev.darkroom.cache");
-
     private Cache() {}
 
     /** Writes the files of a folder. */
@@ -29,65 +40,192 @@ public final class Cache {
         void writeTo(Path folder) throws IOException;
     }
 
-    /** {@code -Ddarkroom.cache}, or Darkroom's folder in the user's cache folder. */
-    public static Path root() {
-        String set = System.getProperty("darkroom.cache");
-        if (set != null) {
-            return Path.of(set);
+    /**
+     * An absolute path: {@code -Ddarkroom.cache}, or else Darkroom's folder in the user's cache
+     * folder, which is {@code $XDG_CACHE_HOME} where that is absolute, else {@code .cache} in the
+     * home folder.
+     *
+     * @throws IOException if none of them is set, with what to do
+     */
+    public static Path root() throws IOException {
+        return root(
+                System.getProperty("darkroom.cache"),
+                System.getenv("XDG_CACHE_HOME"),
+                System.getenv("HOME"),
+                System.getProperty("user.home"));
+    }
+
+    static Path root(@Nullable String set, @Nullable String cache, @Nullable String... homes)
+            throws IOException {
+        if (set != null && !set.isBlank()) {
+            return Path.of(set).toAbsolutePath().normalize();
         }
-        String home = System.getProperty("user.home");
-        Path base =
-                Optional.ofNullable(System.getenv("XDG_CACHE_HOME"))
-                        .filter(text -> !text.isBlank())
-                        .map(Path::of)
-                        .orElse(Path.of(home, ".cache"));
-        return base.resolve("darkroom");
+        // The XDG Base Directory Specification: "All paths set in these environment variables must
+        // be absolute. If an implementation encounters a relative path […] it should consider the
+        // path invalid and ignore it."
+        if (cache != null && isAbsolute(cache)) {
+            return Path.of(cache, "darkroom");
+        }
+        for (String home : homes) {
+            if (home != null && isAbsolute(home)) {
+                return Path.of(home, ".cache", "darkroom");
+            }
+        }
+        throw new IOException(
+                "there is no folder for what Darkroom unpacks, since neither HOME nor"
+                    + " XDG_CACHE_HOME is an absolute path and the user has no home folder; name"
+                    + " one with -Ddarkroom.cache");
+    }
+
+    private static boolean isAbsolute(String path) {
+        return !path.isEmpty() && Path.of(path).isAbsolute();
     }
 
     /**
-     * A folder of the cache, which is written if it is not there. That is logged, since it takes
-     * some seconds for the natives.
+     * A folder of the cache, which is written if it is not there or not as it was written. That is
+     * logged, since it takes some seconds for the natives.
      *
-     * @param name a path below {@link #root}; another content has another name
-     * @throws IOException if it can't be written; nothing is left then
+     * @param name a relative path below {@link #root}; another content has another name
+     * @throws IOException if it can't be written, or somebody else could have written it; nothing
+     *     is left then
      */
     public static Path folder(Path name, Content content) throws IOException {
-        Path folder = root().resolve(name);
-        if (!Files.isDirectory(folder)) {
-            Path parent = Objects.requireNonNull(folder.getParent());
-            Files.createDirectories(parent);
-            LOG.log(System.Logger.Level.INFO, "unpacking " + folder + ", once on this machine");
-            Path partial = Files.createTempDirectory(parent, ".unpacking-");
-            try {
-                content.writeTo(partial);
-                publish(partial, folder);
-            } finally {
-                if (Files.exists(partial)) {
-                    delete(partial);
-                }
+        if (name.isAbsolute() || !name.normalize().equals(name) || name.startsWith("..")) {
+            throw new IllegalArgumentException("not a name of a folder in the cache: " + name);
+        }
+        Path root = root();
+        Path folder = root.resolve(name);
+        try {
+            if (!Files.isDirectory(folder)
+                    || !isClosed(root, folder)
+                    || !Manifest.isAsWritten(folder)) {
+                undisturbed(() -> unpack(root, folder, content));
             }
+        } catch (IOException e) {
+            throw new IOException(name + " can't be unpacked into " + root + ": " + reason(e), e);
         }
         return folder;
     }
 
-    /** Renames the finished folder; if another process was first, its folder stays. */
-    private static void publish(Path partial, Path folder) throws IOException {
-        try {
-            Files.move(partial, folder, StandardCopyOption.ATOMIC_MOVE);
-        } catch (IOException e) {
-            if (!Files.isDirectory(folder)) {
-                throw e;
+    /** The file system's failures in words. */
+    private static String reason(IOException failure) {
+        return switch (failure) {
+            case AccessDeniedException denied -> "no permission for " + denied.getFile();
+            case FileSystemException other when other.getReason() == null -> other.toString();
+            default -> String.valueOf(failure.getMessage());
+        };
+    }
+
+    /** Makes sure that nobody else could have put something between the cache and a folder. */
+    private static boolean isClosed(Path root, Path folder) throws IOException {
+        for (Path each = folder.getParent();
+                each != null && each.startsWith(root);
+                each = each.getParent()) {
+            if (!each.equals(root) && Files.isSymbolicLink(each)) {
+                throw new IOException(
+                        each + " is a link; the folders in Darkroom's cache are plain ones");
+            }
+            Ownership.require(each);
+        }
+        return true;
+    }
+
+    private static void unpack(Path root, Path folder, Content content) throws IOException {
+        Ownership.make(root);
+        Ownership.make(Objects.requireNonNull(folder.getParent()));
+        isClosed(root, folder);
+        try (var unpacking = Unpacking.begin(root)) {
+            if (Files.isDirectory(folder, LinkOption.NOFOLLOW_LINKS)
+                    && Manifest.isAsWritten(folder)) {
+                return; // another process has unpacked it meanwhile
+            }
+            // Not a constant, since a logger takes longer to make than all else of most calls.
+            System.getLogger("dev.darkroom.cache")
+                    .log(
+                            System.Logger.Level.INFO,
+                            Files.exists(folder)
+                                    ? "unpacking " + folder + " again, since it was damaged"
+                                    : "unpacking " + folder + ", once on this machine");
+            Path partial = unpacking.partial(folder);
+            try {
+                content.writeTo(partial);
+                Manifest.write(partial);
+                unpacking.publish(partial, folder);
+            } finally {
+                Unpacking.delete(partial);
             }
         }
     }
 
-    private static void delete(Path folder) throws IOException {
-        List<Path> files;
-        try (Stream<Path> walk = Files.walk(folder)) {
-            files = walk.sorted(Comparator.reverseOrder()).toList();
+    /**
+     * Reads all that is in the cache. What is not as it was written is unpacked again when it is
+     * next asked for, and what dead processes left is swept.
+     *
+     * @return the folders that were damaged
+     * @throws IOException if the cache can't be read or changed
+     */
+    public static List<Path> verify() throws IOException {
+        Path root = root();
+        var damaged = new ArrayList<Path>();
+        if (Files.isDirectory(root)) {
+            Ownership.require(root);
+            try (var unpacking = Unpacking.begin(root)) {
+                for (Path folder : folders(root)) {
+                    if (!Manifest.isIntact(folder)) {
+                        Files.delete(folder.resolve(Manifest.NAME));
+                        damaged.add(folder);
+                    }
+                }
+            }
         }
-        for (Path file : files) {
-            Files.delete(file);
+        return damaged;
+    }
+
+    private static List<Path> folders(Path root) throws IOException {
+        try (Stream<Path> walk = Files.walk(root, 3)) {
+            return walk.filter(path -> path.endsWith(Manifest.NAME)).map(Path::getParent).toList();
+        }
+    }
+
+    /** A step of unpacking. */
+    private interface Step {
+        void run() throws IOException;
+    }
+
+    /**
+     * Runs on a thread that nobody interrupts, since an interrupt closes files that are written.
+     */
+    private static void undisturbed(Step step) throws IOException {
+        var failure = new AtomicReference<@Nullable Throwable>();
+        Thread thread =
+                Thread.ofPlatform()
+                        .name("darkroom-unpacking")
+                        .start(
+                                () -> {
+                                    try {
+                                        step.run();
+                                    } catch (Throwable e) {
+                                        failure.set(e);
+                                    }
+                                });
+        boolean interrupted = false;
+        while (true) {
+            try {
+                thread.join();
+                break;
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+        switch (failure.get()) {
+            case null -> {}
+            case IOException e -> throw e;
+            case RuntimeException e -> throw e;
+            case Error e -> throw e;
+            case Throwable e -> throw new IOException(e);
         }
     }
 }

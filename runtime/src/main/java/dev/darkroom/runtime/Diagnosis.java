@@ -7,6 +7,7 @@ import dev.darkroom.runtime.internal.ffi.Platform;
 
 import org.jspecify.annotations.Nullable;
 
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -17,17 +18,36 @@ import java.util.Objects;
  * never fails: what is missing is part of the answer.
  *
  * @param platform such as {@code linux-x86_64}
- * @param cache where Darkroom unpacks natives
+ * @param cache the state of the folder where Darkroom unpacks natives
  * @param sources the places where a libtorch may be, in the order in which they are tried
  * @param libtorch the loaded libtorch; null if none could be loaded
  * @param problem why none could be loaded; null if one is
  */
 public record Diagnosis(
         String platform,
-        Path cache,
+        CacheState cache,
         List<Source> sources,
         @Nullable Loaded libtorch,
         @Nullable String problem) {
+
+    /**
+     * Darkroom's cache, all of which has been read.
+     *
+     * @param folder null if there can be none
+     * @param damaged what was not as it was written; it is unpacked again when it is used
+     * @param problem why it can't be used; null if it can
+     */
+    public record CacheState(@Nullable Path folder, List<Path> damaged, @Nullable String problem) {
+        private static CacheState read() {
+            Path root = null;
+            try {
+                root = Cache.root();
+                return new CacheState(root, Cache.verify(), null);
+            } catch (IOException e) {
+                return new CacheState(root, List.of(), e.getMessage());
+            }
+        }
+    }
 
     /**
      * A place where a libtorch may be.
@@ -61,6 +81,7 @@ public record Diagnosis(
 
     /** Looks at everything, and loads libtorch if it is not loaded yet. */
     public static Diagnosis make() {
+        CacheState cache = CacheState.read();
         List<Source> sources = new ArrayList<>();
         for (LibtorchLocation.Source source : LibtorchLocation.Source.values()) {
             String found;
@@ -82,7 +103,7 @@ public record Diagnosis(
         } catch (LibtorchNotFoundException e) {
             problem = e.getMessage();
         }
-        return new Diagnosis(Platform.name(), Cache.root(), List.copyOf(sources), loaded, problem);
+        return new Diagnosis(Platform.name(), cache, List.copyOf(sources), loaded, problem);
     }
 
     /**

@@ -1,6 +1,7 @@
 package dev.darkroom.models.pipeline;
 
 import dev.darkroom.runtime.Cache;
+import dev.darkroom.runtime.FileHashes;
 
 import java.io.IOException;
 import java.io.InputStream;
@@ -44,12 +45,9 @@ public enum EmbeddedModel {
             return Cache.folder(name, folder -> unpack(files, folder)).resolve(folderName());
         } catch (IOException e) {
             throw new PipelineException(
-                    "the embedded model could not be unpacked into "
-                            + Cache.root()
-                            + " ("
-                            + e
-                            + "); free about 40 MB there or choose another folder with"
-                            + " -Ddarkroom.cache",
+                    "the embedded model: "
+                            + e.getMessage()
+                            + "; it takes about 40 MB, and -Ddarkroom.cache chooses another folder",
                     e);
         }
     }
@@ -60,11 +58,18 @@ public enum EmbeddedModel {
 
     private static void unpack(byte[] files, Path folder) throws IOException {
         for (String line : new String(files, StandardCharsets.UTF_8).lines().toList()) {
-            String name = line.substring(line.indexOf(' ')).strip();
+            int space = line.indexOf(' ');
+            String name = line.substring(space).strip();
             Path file = folder.resolve(name);
             Files.createDirectories(file.getParent());
             try (InputStream in = open(name)) {
                 Files.copy(in, file);
+            }
+            if (!FileHashes.compute(file).equals(line.substring(0, space))) {
+                throw new IOException(
+                        "darkroom-models is damaged: its "
+                                + name
+                                + " has not the SHA-256 that it was built with");
             }
         }
         share(folder.resolve(TEACHER.folderName()), folder.resolve(STUDENT.folderName()));

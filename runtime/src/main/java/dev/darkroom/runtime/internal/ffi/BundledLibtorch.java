@@ -2,12 +2,14 @@ package dev.darkroom.runtime.internal.ffi;
 
 import dev.darkroom.runtime.Cache;
 import dev.darkroom.runtime.LibtorchNotFoundException;
+import dev.darkroom.runtime.internal.cache.Sha256;
 
 import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.URL;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -36,19 +38,53 @@ final class BundledLibtorch {
                         torchVersion + "-" + version("openblas") + "-" + Platform.name());
         Path folder;
         try {
-            folder = Cache.folder(name, to -> unpack(torch, BLAS + Platform.name() + "/", to));
+            folder =
+                    Cache.folder(
+                            name,
+                            to -> {
+                                unpack(torch, BLAS + Platform.name() + "/", to);
+                                compare(to, known(number(torchVersion)));
+                            });
         } catch (IOException e) {
             throw new LibtorchNotFoundException(
-                    "libtorch could not be unpacked into "
-                            + Cache.root().resolve(name)
-                            + " ("
-                            + e
-                            + "); free about 400 MB there or choose another folder with"
-                            + " -Ddarkroom.cache",
+                    e.getMessage()
+                            + "; it takes about 400 MB, and -Ddarkroom.cache chooses another"
+                            + " folder",
                     e);
         }
-        String version = torchVersion.substring(0, torchVersion.indexOf('-'));
-        return new LibtorchLocation(source, folder, version, LibtorchLocation.libraries(folder));
+        return new LibtorchLocation(
+                source, folder, number(torchVersion), LibtorchLocation.libraries(folder));
+    }
+
+    /** {@code 2.13.0} of {@code 2.13.0-1.5.14}. */
+    private static String number(String version) {
+        return version.substring(0, version.indexOf('-'));
+    }
+
+    /** Lines of {@code sha256sum} that darkroom-native has for a version; none if it has none. */
+    private static List<String> known(String version) throws IOException {
+        String path = "dev/darkroom/native/" + Platform.name() + "/" + version + "/natives.sha256";
+        try (InputStream in = Platform.resource(path)) {
+            return in == null
+                    ? List.of()
+                    : new String(in.readAllBytes(), StandardCharsets.UTF_8).lines().toList();
+        }
+    }
+
+    /** Fails if a library is not the one that the shim was built with. */
+    static void compare(Path folder, List<String> known) throws IOException {
+        for (String line : known) {
+            int space = line.indexOf(' ');
+            Path file = folder.resolve(line.substring(space).strip());
+            if (!Files.isRegularFile(file) || !Sha256.of(file).equals(line.substring(0, space))) {
+                throw new IOException(
+                        "the jars on the class path don't have the "
+                                + file.getFileName()
+                                + " that Darkroom was built with, by its SHA-256; delete"
+                                + " org.bytedeco's jars in Maven's local repository and build"
+                                + " again");
+            }
+        }
     }
 
     private static void unpack(String torch, String blas, Path folder) throws IOException {

@@ -2,14 +2,12 @@ package dev.darkroom.runtime.internal.ffi;
 
 import dev.darkroom.runtime.Cache;
 import dev.darkroom.runtime.LibtorchNotFoundException;
+import dev.darkroom.runtime.internal.cache.Sha256;
 
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 
 /** Finds the shim that was built for a libtorch. */
 final class Shim {
@@ -50,26 +48,12 @@ final class Shim {
             }
             byte[] bytes = in.readAllBytes();
             return Cache.folder(
-                            Path.of("shim", digest(bytes)),
+                            Path.of("shim", Sha256.of(bytes).substring(0, 32)),
                             folder -> Files.write(folder.resolve(file), bytes))
                     .resolve(file);
         } catch (IOException e) {
             throw new LibtorchNotFoundException(
-                    "the shim could not be copied into "
-                            + Cache.root()
-                            + " ("
-                            + e
-                            + "); choose another folder with -Ddarkroom.cache",
-                    e);
-        }
-    }
-
-    private static String digest(byte[] bytes) {
-        try {
-            byte[] hash = MessageDigest.getInstance("SHA-256").digest(bytes);
-            return HexFormat.of().formatHex(hash, 0, 16);
-        } catch (NoSuchAlgorithmException e) {
-            throw new AssertionError("every JDK has SHA-256", e);
+                    e.getMessage() + "; choose another folder with -Ddarkroom.cache", e);
         }
     }
 }
