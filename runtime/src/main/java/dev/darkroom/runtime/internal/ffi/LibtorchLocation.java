@@ -5,9 +5,12 @@ import dev.darkroom.runtime.LibtorchNotFoundException;
 import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -24,6 +27,9 @@ import java.util.regex.Pattern;
  */
 public record LibtorchLocation(
         String source, Path directory, String version, List<Path> libraries) {
+    /** For a Python to answer; on a cold disk it takes seconds. */
+    private static final Duration PATIENCE = Duration.ofSeconds(10);
+
     private static final Pattern VERSION = Pattern.compile("(\\d+\\.\\d+\\.\\d+)");
 
     /** In the order of their dependencies; those that a libtorch lacks are passed over. */
@@ -169,26 +175,35 @@ public record LibtorchLocation(
 
     /** Asks the python3 on the PATH where its torch is, without importing it. */
     private static @Nullable Path pythonTorch() {
+        return pythonTorch("python3", PATIENCE);
+    }
+
+    /**
+     * Asks a Python where its torch is. The answer is read when the process has ended, and only
+     * what is there by then: neither Python nor what it has started can hold this up.
+     */
+    static @Nullable Path pythonTorch(String command, Duration patience) {
         try {
             Process python =
                     new ProcessBuilder(
-                                    "python3",
+                                    command,
                                     "-c",
                                     "import importlib.util as u; s = u.find_spec('torch');"
                                         + " print(s.submodule_search_locations[0] if s else '')")
-                            .redirectErrorStream(false)
                             .redirectError(ProcessBuilder.Redirect.DISCARD)
                             .start();
             python.getOutputStream().close();
-            String answer =
-                    new String(python.getInputStream().readAllBytes(), StandardCharsets.UTF_8)
-                            .strip();
-            if (!python.waitFor(20, TimeUnit.SECONDS) || answer.isEmpty()) {
+            if (!python.waitFor(patience.toMillis(), TimeUnit.MILLISECONDS)) {
+                python.descendants().forEach(ProcessHandle::destroyForcibly);
                 python.destroyForcibly();
                 return null;
             }
-            return Path.of(answer);
-        } catch (IOException e) {
+            InputStream answer = python.getInputStream();
+            String path =
+                    new String(answer.readNBytes(answer.available()), StandardCharsets.UTF_8)
+                            .strip();
+            return path.isEmpty() ? null : Path.of(path);
+        } catch (IOException | InvalidPathException e) {
             return null;
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
