@@ -8,8 +8,9 @@ import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.Spec;
 import picocli.CommandLine.UnmatchedArgumentException;
 
-import java.io.PrintStream;
+import java.io.FileDescriptor;
 import java.io.PrintWriter;
+import java.nio.charset.Charset;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.FileSystemLoopException;
@@ -57,12 +58,22 @@ public final class Main implements Runnable {
     public static void main(String[] args) {
         // Our own text is the same in every locale; so is what picocli and the progress bar format.
         Locale.setDefault(Locale.Category.FORMAT, Locale.ROOT);
-        System.exit(run(writer(System.out), writer(System.err), args));
+        System.exit(
+                run(
+                        new Stdout(FileDescriptor.out),
+                        System.out.charset(),
+                        new PrintWriter(System.err, true, System.err.charset()),
+                        args));
     }
 
-    /** Writes in the terminal's own encoding. */
-    private static PrintWriter writer(PrintStream stream) {
-        return new PrintWriter(stream, true, stream.charset());
+    /** Runs one command, which has failed if what it told could not be written. */
+    static int run(Stdout stdout, Charset charset, PrintWriter err, String... args) {
+        var out = new PrintWriter(stdout, true, charset);
+        int code = run(out, err, args);
+        out.flush();
+        return stdout.hasFailed(err) && code == CommandLine.ExitCode.OK
+                ? CommandLine.ExitCode.SOFTWARE
+                : code;
     }
 
     /**

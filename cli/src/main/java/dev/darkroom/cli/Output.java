@@ -1,5 +1,7 @@
 package dev.darkroom.cli;
 
+import dev.darkroom.models.pipeline.Seed;
+
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.FileSystemException;
@@ -73,7 +75,7 @@ record Output(String pattern) {
     }
 
     private static String filled(String pattern, long seed, int index) {
-        return pattern.replace("{seed}", Long.toString(seed))
+        return pattern.replace("{seed}", Seed.value(seed).toString())
                 .replace("{index}", Integer.toString(index));
     }
 

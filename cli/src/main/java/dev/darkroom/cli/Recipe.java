@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 
 import dev.darkroom.models.pipeline.SampleRequest;
 import dev.darkroom.models.pipeline.SampleResult;
+import dev.darkroom.models.pipeline.Seed;
 import dev.darkroom.runtime.Diagnosis;
 
 import org.jspecify.annotations.Nullable;
@@ -24,7 +25,7 @@ import java.util.Map;
  *
  * @param result how the pictures came about
  * @param model what the checkpoint is
- * @param weights the SHA-256 of each weights file
+ * @param weights the SHA-256 of each weights file; none where they are not known
  * @param latentsSha256 of the file with the start; null if the start was drawn
  * @param libtorch that was used
  */
@@ -35,6 +36,11 @@ record Recipe(
         @Nullable String latentsSha256,
         Diagnosis.Loaded libtorch) {
     private static final int SHORT_HASH = 10;
+
+    /** This with the hashes of the weights. */
+    Recipe with(Map<String, String> weights) {
+        return new Recipe(result, model, weights, latentsSha256, libtorch);
+    }
 
     /**
      * The texts for the file of one picture.
@@ -59,9 +65,11 @@ record Recipe(
         fields.add("Steps: " + used("steps"));
         fields.add("Sampler: " + used("sampler"));
         fields.add("CFG scale: " + used("guidanceScale"));
-        fields.add("Seed: " + (request.seed() + index));
+        fields.add("Seed: " + Seed.value(request.seed() + index));
         fields.add("Size: " + used("width") + "x" + used("height"));
-        fields.add("Model hash: " + modelHash());
+        if (!weights.isEmpty()) {
+            fields.add("Model hash: " + modelHash());
+        }
         fields.add("Model: " + quoted(String.valueOf(model.get("model"))));
         fields.add("Version: darkroom " + Version.project());
         return text.append('\n').append(String.join(", ", fields)).toString();
@@ -115,7 +123,9 @@ record Recipe(
         }
         recipe.put("used", result.used());
         recipe.put("checkpoint", model);
-        recipe.put("weights", weights);
+        if (!weights.isEmpty()) {
+            recipe.put("weights", weights);
+        }
         Map<String, Object> versions = new LinkedHashMap<>();
         versions.put("darkroom", Version.project());
         versions.put("libtorch", libtorch.version());
@@ -138,7 +148,7 @@ record Recipe(
         put(values, "steps", request.steps());
         put(values, "guidanceScale", request.guidanceScale());
         put(values, "sampler", request.sampler());
-        put(values, "seed", request.seed());
+        put(values, "seed", Seed.value(request.seed()));
         put(values, "width", request.width());
         put(values, "height", request.height());
         put(values, "batch", request.batch());

@@ -8,6 +8,7 @@ import dev.darkroom.models.pipeline.Pipeline;
 import dev.darkroom.models.pipeline.PipelineOptions;
 import dev.darkroom.models.pipeline.SampleRequest;
 import dev.darkroom.models.pipeline.SampleResult;
+import dev.darkroom.models.pipeline.Seed;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Diagnosis;
@@ -33,8 +34,12 @@ import java.io.OutputStream;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.attribute.FileTime;
 import java.security.DigestOutputStream;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
@@ -43,9 +48,9 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.Callable;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Predicate;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 
@@ -132,7 +137,10 @@ final class SampleCommand implements Callable<Integer> {
     @Option(
             names = "--seed",
             paramLabel = "N",
-            description = "Seed of the first picture; without it, a random one.")
+            converter = Seeds.class,
+            description =
+                    "Seed of the first picture, -2^63 to 2^64 - 1 as in PyTorch; without it, a"
+                            + " random one.")
     private @Nullable Long seed;
 
     @Option(names = "--width", paramLabel = "W", description = "In pixels.")
@@ -245,6 +253,17 @@ final class SampleCommand implements Callable<Integer> {
             description = "Also write the tensors in between to a safetensors file.")
     private @Nullable Path trace;
 
+    @Option(
+            names = "--weights-hash",
+            paramLabel = "kept|exact|none",
+            converter = HashModes.class,
+            completionCandidates = HashModes.class,
+            description =
+                    "The SHA-256 of the weights in a picture's recipe: as kept in the cache since"
+                            + " the files were last read (the default), from their bytes now, or"
+                            + " none. A picture does not wait for them; its recipe is completed.")
+    private WeightHashes.Mode weightsHash = WeightHashes.Mode.KEPT;
+
     @Option(names = "--json", description = "Print one JSON object instead of lines.")
     private boolean json;
 
@@ -342,9 +361,6 @@ final class SampleCommand implements Callable<Integer> {
                             + "; name one for all pictures or one for each");
         }
         long first = seed == null ? ThreadLocalRandom.current().nextLong(RANDOM_SEEDS) : seed;
-        if (first < 0 || first > Long.MAX_VALUE - pictures) {
-            throw new IllegalArgumentException("a seed is a number from 0, not " + first);
-        }
         return SampleRequest.builder()
                 .prompt(prompt)
                 .negativePrompt(negative)
@@ -397,18 +413,17 @@ final class SampleCommand implements Callable<Integer> {
                         new Watcher(pipeline, cancelled, progress, strip != null, trace != null)) {
             long loaded = System.nanoTime();
             warn(pipeline.warnings());
-            // Runs beside the sampling; should it fail, the call below tells.
-            var _ = CompletableFuture.runAsync(pipeline::hashWeights);
+            var hashes = WeightHashes.of(pipeline, weightsHash);
             SampleResult result = pipeline.sample(request, watcher, start);
             var recipe =
                     new Recipe(
                             result,
                             pipeline.describe(),
-                            pipeline.hashWeights(),
+                            hashes.now(),
                             latents == null ? null : sha256(latents),
                             Diagnosis.loaded());
             long sampled = System.nanoTime();
-            write(targets, recipe, watcher);
+            write(targets, recipe, watcher, file -> true);
             var seconds = new LinkedHashMap<String, Double>();
             seconds.put("load", (loaded - begin) / 1e9);
             seconds.putAll(result.seconds());
@@ -416,6 +431,9 @@ final class SampleCommand implements Callable<Integer> {
             seconds.put("write", (System.nanoTime() - sampled) / 1e9);
             seconds.put("total", (System.nanoTime() - begin) / 1e9);
             report(targets, recipe, pipeline.warnings(), seconds);
+            if (recipe.weights().isEmpty() && weightsHash != WeightHashes.Mode.NONE) {
+                complete(targets, recipe, watcher, hashes, cancelled);
+            }
             return ExitCode.OK;
         } catch (CancelledException e) {
             if (verbose) {
@@ -444,17 +462,60 @@ final class SampleCommand implements Callable<Integer> {
         return Recipe.hex(digest);
     }
 
-    private void write(Targets targets, Recipe recipe, Watcher watcher) throws IOException {
+    private void write(Targets targets, Recipe recipe, Watcher watcher, Predicate<Path> wanted)
+            throws IOException {
         List<Picture> pictures = recipe.result().pictures();
         for (int i = 0; i < targets.pictures.size(); i++) {
-            Raster raster = grid ? Raster.grid(pictures) : Raster.of(pictures.get(i));
-            writePng(targets.pictures.get(i), raster, recipe.texts(i));
+            if (wanted.test(targets.pictures.get(i))) {
+                Raster raster = grid ? Raster.grid(pictures) : Raster.of(pictures.get(i));
+                writePng(targets.pictures.get(i), raster, recipe.texts(i));
+            }
         }
-        if (targets.strip != null) {
+        if (targets.strip != null && wanted.test(targets.strip)) {
             writePng(targets.strip, watcher.strip(), recipe.texts(0));
         }
-        if (targets.trace != null) {
+        if (targets.trace != null && wanted.test(targets.trace)) {
             SafetensorsWriter.write(targets.trace, watcher.trace(), Map.of());
+        }
+    }
+
+    /** Puts the weights' hashes into pictures that are written, unless somebody took them. */
+    private void complete(
+            Targets targets,
+            Recipe recipe,
+            Watcher watcher,
+            WeightHashes hashes,
+            AtomicBoolean cancelled)
+            throws IOException {
+        Map<Path, File> written = new HashMap<>();
+        for (Path file : targets.all()) {
+            if (!file.equals(targets.trace)) {
+                written.put(file, File.of(file));
+            }
+        }
+        hashes.await(cancelled::get);
+        if (hashes.isDone()) {
+            write(
+                    targets,
+                    recipe.with(hashes.now()),
+                    watcher,
+                    file -> File.of(file).isStill(written.get(file)));
+        }
+    }
+
+    /** A file as it was left; without a time, one that is gone. */
+    private record File(@Nullable FileTime time, @Nullable Object key) {
+        boolean isStill(@Nullable File before) {
+            return time != null && equals(before);
+        }
+
+        static File of(Path path) {
+            try {
+                var file = Files.readAttributes(path, BasicFileAttributes.class);
+                return new File(file.lastModifiedTime(), file.fileKey());
+            } catch (IOException e) {
+                return new File(null, null);
+            }
         }
     }
 
@@ -507,7 +568,7 @@ final class SampleCommand implements Callable<Integer> {
         SampleResult result = recipe.result();
         var files = new ArrayList<Map<String, Object>>();
         for (int i = 0; i < targets.pictures.size(); i++) {
-            List<Long> seeds = grid ? seeds(result) : seeds(result).subList(i, i + 1);
+            List<Number> seeds = grid ? seeds(result) : seeds(result).subList(i, i + 1);
             files.add(file(grid ? "grid" : "picture", targets.pictures.get(i), seeds));
         }
         if (targets.strip != null) {
@@ -527,7 +588,7 @@ final class SampleCommand implements Callable<Integer> {
         return summary;
     }
 
-    private static Map<String, Object> file(String kind, Path path, List<Long> seeds) {
+    private static Map<String, Object> file(String kind, Path path, List<Number> seeds) {
         Map<String, Object> file = new LinkedHashMap<>();
         file.put("kind", kind);
         file.put("path", path.toString());
@@ -535,9 +596,23 @@ final class SampleCommand implements Callable<Integer> {
         return file;
     }
 
-    private static List<Long> seeds(SampleResult result) {
+    private static List<Number> seeds(SampleResult result) {
         long first = result.request().seed();
-        return LongStream.range(first, first + result.pictures().size()).boxed().toList();
+        return LongStream.range(0, result.pictures().size())
+                .mapToObj(i -> Seed.value(first + i))
+                .toList();
+    }
+
+    /** Numbers in PyTorch's range. */
+    static final class Seeds implements ITypeConverter<Long> {
+        @Override
+        public Long convert(String text) {
+            try {
+                return Seed.parse(text);
+            } catch (IllegalArgumentException e) {
+                throw new TypeConversionException(String.valueOf(e.getMessage()));
+            }
+        }
     }
 
     // ---- Values that are names ----
@@ -584,6 +659,29 @@ final class SampleCommand implements Callable<Integer> {
         @Override
         public Iterator<String> iterator() {
             return TYPES.stream().map(DType::toString).iterator();
+        }
+    }
+
+    /** Names of {@link WeightHashes.Mode}s. */
+    static final class HashModes implements ITypeConverter<WeightHashes.Mode>, Iterable<String> {
+        @Override
+        public WeightHashes.Mode convert(String name) {
+            for (WeightHashes.Mode mode : WeightHashes.Mode.values()) {
+                if (name(mode).equals(name)) {
+                    return mode;
+                }
+            }
+            throw new TypeConversionException(
+                    "no mode '" + name + "'; there are " + String.join(", ", this));
+        }
+
+        private static String name(WeightHashes.Mode mode) {
+            return mode.name().toLowerCase(Locale.ROOT);
+        }
+
+        @Override
+        public Iterator<String> iterator() {
+            return Arrays.stream(WeightHashes.Mode.values()).map(HashModes::name).iterator();
         }
     }
 

@@ -35,6 +35,7 @@ final class FakePipeline implements Pipeline {
     List<String> warnings = List.of();
     List<String> warningsOfLoading = List.of();
     @Nullable RuntimeException failure;
+    Runnable hashing = () -> {};
     boolean cancelled;
     boolean closed;
 
@@ -125,7 +126,13 @@ final class FakePipeline implements Pipeline {
 
     @Override
     public Map<String, String> hashWeights() {
+        hashing.run();
         return Map.of("vae/a.safetensors", "00ff");
+    }
+
+    @Override
+    public Map<String, String> rehashWeights() {
+        return Map.of("vae/a.safetensors", "11ff");
     }
 
     @Override

@@ -423,8 +423,15 @@ class SampleCommandTest {
         assertUsageError("batch must be", "a", "--batch", 0);
         assertUsageError("max tokens must be", "a", "--max-tokens", 0);
         assertUsageError("threads must be", "a", "--threads", -1);
-        assertUsageError("a seed is a number from 0, not -1", "a", "--seed", -1);
-        assertUsageError("a seed is a number from 0", "a", "--seed", Long.MAX_VALUE, "--batch", 2);
+        assertUsageError(
+                "a seed is a whole number from -9223372036854775808 to 18446744073709551615,"
+                        + " PyTorch's range, not 18446744073709551616",
+                "a",
+                "--seed",
+                "18446744073709551616");
+        assertUsageError("not -9223372036854775809", "a", "--seed", "-9223372036854775809");
+        assertUsageError("not seven", "a", "--seed", "seven");
+        assertUsageError("no mode 'some'; there are kept, exact", "a", "--weights-hash", "some");
         assertUsageError("a prompt or a class, not both", "a", "--class", "9");
         assertUsageError(
                 "2 classes for a batch of 3", "--class", "9", "--class", "4", "--batch", 3);

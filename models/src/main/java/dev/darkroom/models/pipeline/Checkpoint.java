@@ -16,17 +16,12 @@ import dev.darkroom.runtime.safetensors.StoredTensor;
 import dev.darkroom.runtime.safetensors.UnfinishedDownload;
 import dev.darkroom.runtime.safetensors.WeightFiles;
 
-import org.jspecify.annotations.Nullable;
-
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashSet;
-import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -56,7 +51,6 @@ final class Checkpoint {
     private final Set<String> used = new HashSet<>();
     private final Set<Path> weightFiles = new LinkedHashSet<>();
     private final List<Module> networks = new ArrayList<>();
-    private @Nullable Map<String, String> hashes;
 
     private Checkpoint(
             Path folder,
@@ -344,31 +338,22 @@ final class Checkpoint {
         return description;
     }
 
-    /** The SHA-256 of each weights file, by its path below the folder. */
-    synchronized Map<String, String> hashWeights() {
-        if (hashes == null) {
-            Map<String, String> computed = new LinkedHashMap<>();
-            for (Path file : weightFiles) {
-                String name = folder.relativize(file).toString().replace('\\', '/');
-                computed.put(name, sha256(file));
-            }
-            hashes = Collections.unmodifiableMap(computed);
-        }
-        return hashes;
+    /** Gives the SHA-256 of a file. */
+    interface Hash {
+        String of(Path file) throws IOException;
     }
 
-    private static String sha256(Path file) {
-        try (var in = Files.newInputStream(file)) {
-            MessageDigest digest = MessageDigest.getInstance("SHA-256");
-            var buffer = new byte[1 << 20];
-            for (int read = in.read(buffer); read >= 0; read = in.read(buffer)) {
-                digest.update(buffer, 0, read);
+    /** The SHA-256 of each weights file, by its path below the folder. */
+    Map<String, String> hashWeights(Hash hash) {
+        Map<String, String> hashes = new LinkedHashMap<>();
+        for (Path file : weightFiles) {
+            String name = folder.relativize(file).toString().replace('\\', '/');
+            try {
+                hashes.put(name, hash.of(file));
+            } catch (IOException e) {
+                throw new PipelineException(file + " can't be read: " + e.getMessage(), e);
             }
-            return HexFormat.of().formatHex(digest.digest());
-        } catch (IOException e) {
-            throw new PipelineException(file + " can't be read: " + e.getMessage(), e);
-        } catch (NoSuchAlgorithmException e) {
-            throw new AssertionError("every JDK has SHA-256", e);
         }
+        return Collections.unmodifiableMap(hashes);
     }
 }

@@ -12,6 +12,7 @@ import dev.darkroom.models.diffusion.Step;
 import dev.darkroom.models.vae.AutoencoderKl;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
+import dev.darkroom.runtime.FileHashes;
 import dev.darkroom.runtime.InsufficientMemoryException;
 import dev.darkroom.runtime.Kernels;
 import dev.darkroom.runtime.LibtorchException;
@@ -394,7 +395,9 @@ abstract class LatentPipeline implements Pipeline {
         notes.used("prediction", spec.prediction().toString());
         notes.used(
                 "seeds",
-                LongStream.range(0, request.batch()).map(i -> request.seed() + i).boxed().toList());
+                LongStream.range(0, request.batch())
+                        .mapToObj(i -> Seed.value(request.seed() + i))
+                        .toList());
         notes.used("width", plan.picture().width());
         notes.used("height", plan.picture().height());
         notes.used("sampledWidth", plan.sampled().width());
@@ -421,7 +424,12 @@ abstract class LatentPipeline implements Pipeline {
 
     @Override
     public final Map<String, String> hashWeights() {
-        return checkpoint.hashWeights();
+        return checkpoint.hashWeights(FileHashes::of);
+    }
+
+    @Override
+    public final Map<String, String> rehashWeights() {
+        return checkpoint.hashWeights(FileHashes::compute);
     }
 
     @Override

@@ -95,8 +95,17 @@ public interface Pipeline extends AutoCloseable {
      */
     Map<String, Object> describe();
 
-    /** The SHA-256 of each weights file, by its path below the folder; computed once. */
+    /**
+     * The SHA-256 of each weights file, by its path below the folder. A file is read only if the
+     * {@linkplain dev.darkroom.runtime.FileHashes cache} does not know the hash of the file with
+     * its path, size, times and inode.
+     *
+     * @throws PipelineException if a file can't be read
+     */
     Map<String, String> hashWeights();
+
+    /** As {@link #hashWeights}, but all files are read. */
+    Map<String, String> rehashWeights();
 
     /** Ends after the request in progress; requests that wait fail. */
     @Override

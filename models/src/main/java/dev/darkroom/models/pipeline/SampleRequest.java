@@ -17,8 +17,8 @@ import java.util.Objects;
  * @param guidanceScale weight of classifier-free guidance, 1 for none, at most 1000 (Ho and
  *     Salimans 2022); null for the checkpoint's
  * @param sampler name of a sampler, see {@code Samplers}; null for the checkpoint's
- * @param seed of the first picture; picture i of the batch has a generator of its own with {@code
- *     seed + i}
+ * @param seed of the first picture, as {@link Seed} has them; picture i of the batch has a
+ *     generator of its own with {@code seed + i}, where 0 follows the last seed
  * @param width of the picture in pixels; null for the checkpoint's
  * @param height of the picture in pixels; null for the checkpoint's
  * @param batch number of pictures
