@@ -10,6 +10,6 @@ public final class ConfigException extends IOException {
     private static final long serialVersionUID = 1L;
 
     ConfigException(Path file, String problem, @Nullable Exception cause) {
-        super(file + ": " + problem, cause);
+        super(file + ": " + OneLine.of(problem), cause);
     }
 }

@@ -137,7 +137,7 @@ public final class ConfigReader {
         } catch (JsonProcessingException e) {
             throw new IllegalArgumentException(problem(e.getOriginalMessage()), e);
         }
-        throw new IllegalArgumentException("a config is a JSON object, not " + json);
+        throw new IllegalArgumentException(OneLine.of("a config is a JSON object, not " + json));
     }
 
     private static <T> T build(ConfigReader reader, Function<ConfigReader, T> build) {
@@ -156,9 +156,9 @@ public final class ConfigReader {
         if (unfinished.isPresent()) {
             throw new ConfigException(file, unfinished.get(), null);
         }
-        if (Files.size(file) > MAX_BYTES) {
-            throw new ConfigException(
-                    file, "a config is not larger than " + (MAX_BYTES >> 20) + " MiB", null);
+        var problem = FileSize.problem(file, MAX_BYTES, FileSize.JSON_TREE);
+        if (problem.isPresent()) {
+            throw new ConfigException(file, problem.get(), null);
         }
         try (var in = Files.newInputStream(file)) {
             if (JSON.readTree(in) instanceof ObjectNode object) {
@@ -484,7 +484,9 @@ public final class ConfigReader {
 
     private static int integer(String key, JsonNode value) {
         Predicate<JsonNode> kind = each -> each.isIntegralNumber() && each.canConvertToInt();
-        return require(key, value, kind, "an integer").intValue();
+        int integer = require(key, value, kind, "an integer").intValue();
+        Bounds.require(key, integer);
+        return integer;
     }
 
     private static double number(String key, JsonNode value) {
@@ -504,7 +506,8 @@ public final class ConfigReader {
     private static JsonNode require(
             String key, JsonNode value, Predicate<JsonNode> kind, String expected) {
         if (!kind.test(value)) {
-            throw new IllegalArgumentException(key + " must be " + expected + ", not " + value);
+            throw new IllegalArgumentException(
+                    OneLine.of(key + " must be " + expected + ", not " + value));
         }
         return value;
     }

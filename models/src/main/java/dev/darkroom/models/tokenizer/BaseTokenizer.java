@@ -28,7 +28,7 @@ abstract class BaseTokenizer implements Tokenizer {
 
     @Override
     public int[] encode(String text) {
-        return withEnds(content(Utf8.wellFormed(text)));
+        return withEnds(content(readable(text)));
     }
 
     @Override
@@ -42,7 +42,7 @@ abstract class BaseTokenizer implements Tokenizer {
                             + ends
                             + " places");
         }
-        var content = content(Utf8.wellFormed(text));
+        var content = content(readable(text));
         int whole = withEnds(content).length;
         // A text that fits only because of its own end token is cut all the same, as the
         // references do; the result is the same.
@@ -53,6 +53,11 @@ abstract class BaseTokenizer implements Tokenizer {
         var mask = new boolean[maxLength];
         Arrays.fill(mask, 0, length, true);
         return new Tokens(ids, mask, whole);
+    }
+
+    private static String readable(String text) {
+        Limits.requireText(text);
+        return Utf8.wellFormed(text);
     }
 
     private int[] withEnds(int[] content) {

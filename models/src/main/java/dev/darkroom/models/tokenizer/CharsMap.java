@@ -16,10 +16,12 @@ final class CharsMap {
     private static final int VALUE_BIT = 1 << 31;
     private static final int LEAF_BIT = 1 << 8;
 
+    private final Path file;
     private final int[] units;
     private final byte[] replacements;
 
-    private CharsMap(int[] units, byte[] replacements) {
+    private CharsMap(Path file, int[] units, byte[] replacements) {
+        this.file = file;
         this.units = units;
         this.replacements = replacements;
     }
@@ -35,13 +37,16 @@ final class CharsMap {
         in.asIntBuffer().get(units);
         var replacements = new byte[blob.length - 4 - trieBytes];
         in.get(4 + trieBytes, replacements);
-        var map = new CharsMap(units, replacements);
-        map.check(file);
+        var map = new CharsMap(file, units, replacements);
+        map.check();
         return map;
     }
 
     /** Makes sure, once, that no walk can leave the arrays. */
-    private void check(Path file) throws TokenizerException {
+    private void check() throws TokenizerException {
+        for (int start = 0; start < replacements.length; start = end(start) + 1) {
+            Limits.requireToken(file, "a replacement of the normaliser table", end(start) - start);
+        }
         for (int i = 0; i < units.length; i++) {
             if (units[i] < 0) {
                 continue;
@@ -76,6 +81,11 @@ final class CharsMap {
     /** Where a match's replacement starts. */
     static int start(long match) {
         return (int) match;
+    }
+
+    /** The file that the rules are from. */
+    Path file() {
+        return file;
     }
 
     byte[] replacements() {

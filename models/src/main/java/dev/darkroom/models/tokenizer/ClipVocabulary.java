@@ -2,6 +2,8 @@ package dev.darkroom.models.tokenizer;
 
 import com.fasterxml.jackson.databind.JsonNode;
 
+import dev.darkroom.models.config.FileSize;
+
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
@@ -25,10 +27,8 @@ record ClipVocabulary(Map<String, Integer> ids, List<Bpe.Merge> merges) {
         var ids = new HashMap<String, Integer>();
         var seen = new HashSet<Integer>();
         for (var entry : vocab.properties()) {
-            int id = json.integer(vocab, entry.getKey());
-            if (id < 0) {
-                throw json.error("the id of \"" + entry.getKey() + "\" is negative");
-            }
+            Limits.requireToken(json.path(), "a token", entry.getKey().length());
+            int id = json.id(vocab, entry.getKey(), "the id of \"" + entry.getKey() + "\"");
             if (!seen.add(id)) {
                 throw json.error("the id " + id + " is there twice");
             }
@@ -42,6 +42,10 @@ record ClipVocabulary(Map<String, Integer> ids, List<Bpe.Merge> merges) {
 
     /** The first line is a version; then there are two parts to a line. */
     private static List<Bpe.Merge> merges(Path file) throws IOException {
+        var problem = FileSize.problem(file, Limits.FILE_BYTES, FileSize.JSON_TREE);
+        if (problem.isPresent()) {
+            throw new TokenizerException(file, problem.get());
+        }
         List<String> lines;
         try {
             lines = Files.readAllLines(file);

@@ -4,6 +4,7 @@ import static dev.darkroom.models.tokenizer.TokenizerSettings.Role;
 
 import org.jspecify.annotations.Nullable;
 
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -50,13 +51,15 @@ final class FastTokenizer extends BaseTokenizer {
             int[] suffix,
             Decoder decoder) {}
 
+    private final Path folder;
     private final Parts parts;
     private final AddedTokens.Search raw;
     private final AddedTokens.Search normalized;
     private final int size;
 
-    private FastTokenizer(Parts parts, int padId, int eosId, int maxLength) {
+    private FastTokenizer(Path folder, Parts parts, int padId, int eosId, int maxLength) {
         super(parts.prefix, parts.suffix, padId, eosId, maxLength);
+        this.folder = folder;
         this.parts = parts;
         this.raw = parts.added.searchRaw();
         this.normalized = parts.added.searchNormalized(parts.normalizer);
@@ -83,11 +86,17 @@ final class FastTokenizer extends BaseTokenizer {
                 added.add(token, parts.model::id, next(parts));
             }
         }
-        return new FastTokenizer(
-                parts,
-                added.id(settings.special(Role.PAD).content()),
-                added.id(settings.special(Role.EOS).content()),
-                settings.maxLength());
+        try {
+            return new FastTokenizer(
+                    settings.folder(),
+                    parts,
+                    added.id(settings.special(Role.PAD).content()),
+                    added.id(settings.special(Role.EOS).content()),
+                    settings.maxLength());
+        } catch (TokenizingException e) {
+            throw new TokenizerException(
+                    settings.folder(), "an added token can't be normalised: " + e.getMessage(), e);
+        }
     }
 
     private static int next(Parts parts) {
@@ -105,6 +114,7 @@ final class FastTokenizer extends BaseTokenizer {
                 continue;
             }
             var normal = parts.normalizer.apply(text.substring(span.start(), span.end()));
+            Limits.requireInProportion(folder, text.length(), normal.length());
             for (var inner : normalized.split(normal)) {
                 if (inner.id() >= 0) {
                     ids.add(inner.id());
@@ -119,7 +129,10 @@ final class FastTokenizer extends BaseTokenizer {
     }
 
     private void pieces(PreTokenizer.Piece part, Ids ids) {
-        for (var piece : parts.preTokenizer.split(part)) {
+        var pieces = parts.preTokenizer.split(part);
+        long length = pieces.stream().mapToLong(piece -> piece.text().length()).sum();
+        Limits.requireInProportion(folder, part.text().length(), length);
+        for (var piece : pieces) {
             if (!piece.text().isEmpty()) {
                 parts.model.encode(piece.text(), ids);
             }

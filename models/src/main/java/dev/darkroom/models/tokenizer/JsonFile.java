@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 
 import dev.darkroom.models.config.ConfigReader;
+import dev.darkroom.models.config.FileSize;
 
 import org.jspecify.annotations.Nullable;
 
@@ -21,6 +22,10 @@ record JsonFile(Path path, JsonNode root) {
                     .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
 
     static JsonFile read(Path path) throws IOException {
+        var problem = FileSize.problem(path, Limits.FILE_BYTES, FileSize.JSON_TREE);
+        if (problem.isPresent()) {
+            throw new TokenizerException(path, problem.get());
+        }
         JsonNode root;
         try {
             root = MAPPER.readTree(path.toFile());
@@ -72,6 +77,33 @@ record JsonFile(Path path, JsonNode root) {
                 : checked(parent, field, JsonNode::isBoolean, "true or false").booleanValue();
     }
 
+    /** The id of a token, which errors call {@code what}. */
+    int id(JsonNode parent, String field, String what) throws TokenizerException {
+        int id = integer(parent, field);
+        if (id < 0) {
+            throw error(what + " is negative");
+        }
+        if (id > Limits.ID) {
+            throw error(what + " is " + id + ", more than " + Limits.ID);
+        }
+        return id;
+    }
+
+    /** Fails where a part such as a normalizer has more parts than anybody has need for. */
+    void requireFewParts(JsonNode part, String what) throws TokenizerException {
+        int parts = part.findValues("type").size();
+        if (parts > Limits.PARTS) {
+            throw error(
+                    "the "
+                            + what
+                            + " has "
+                            + parts
+                            + " parts; at most "
+                            + Limits.PARTS
+                            + " are read");
+        }
+    }
+
     /** {@code type} of a part such as a normalizer. */
     String type(JsonNode part, String what) throws TokenizerException {
         if (!part.isObject()) {
@@ -82,12 +114,14 @@ record JsonFile(Path path, JsonNode root) {
 
     AddedToken addedToken(JsonNode node, boolean special) throws TokenizerException {
         if (node.isTextual()) {
+            Limits.requireToken(path, "an added token", node.textValue().length());
             return new AddedToken(node.textValue(), false, false, false, !special, special);
         }
         if (!node.isObject()) {
             throw error("a token should be a string or an object, not " + node);
         }
         special |= bool(node, "special", false);
+        Limits.requireToken(path, "an added token", string(node, "content").length());
         return new AddedToken(
                 string(node, "content"),
                 bool(node, "single_word", false),

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 
 import org.jspecify.annotations.Nullable;
 
+import java.nio.file.Path;
 import java.text.BreakIterator;
 import java.text.Normalizer.Form;
 import java.util.ArrayList;
@@ -11,7 +12,6 @@ import java.util.Base64;
 import java.util.Locale;
 import java.util.function.UnaryOperator;
 import java.util.regex.Pattern;
-import java.util.regex.PatternSyntaxException;
 
 /** The {@code normalizer} of a {@code tokenizer.json}. */
 final class Normalizers {
@@ -32,12 +32,27 @@ final class Normalizers {
         if (node == null) {
             return UnaryOperator.identity();
         }
+        json.requireFewParts(node, "normalizer");
+        return bounded(json.path(), readPart(json, node));
+    }
+
+    /** Stops where a text has grown beyond all measure. */
+    private static UnaryOperator<String> bounded(Path file, UnaryOperator<String> normalizer) {
+        return text -> {
+            String normal = normalizer.apply(text);
+            Limits.requireStep(file, normal.length());
+            return normal;
+        };
+    }
+
+    private static UnaryOperator<String> readPart(JsonFile json, JsonNode node)
+            throws TokenizerException {
         String type = json.type(node, "normalizer");
         return switch (type) {
             case "Sequence" -> {
                 var parts = new ArrayList<UnaryOperator<String>>();
                 for (var part : json.array(node, "normalizers")) {
-                    parts.add(read(json, part));
+                    parts.add(bounded(json.path(), readPart(json, part)));
                 }
                 yield sequence(parts);
             }
@@ -53,10 +68,10 @@ final class Normalizers {
                             json.bool(node, "strip_left", true),
                             json.bool(node, "strip_right", true));
             case "StripAccents" -> replace(UnicodeVersion.V9, Pattern.compile("\\p{M}"), "");
-            case "Replace" ->
-                    replace(UnicodeVersion.V16, pattern(json, node), json.string(node, "content"));
+            case "Replace" -> replace(pattern(json, node), json.string(node, "content"));
             case "Prepend" -> {
                 var prefix = json.string(node, "prepend");
+                Limits.requireToken(json.path(), "the text of Prepend", prefix.length());
                 yield text -> text.isEmpty() ? text : prefix + text;
             }
             case "ByteLevel" -> ByteLevel::encode;
@@ -121,6 +136,7 @@ final class Normalizers {
     }
 
     private static void append(StringBuilder out, CharsMap map, long match) {
+        Limits.requireStep(map.file(), out.length());
         int start = CharsMap.start(match);
         out.append(Utf8.text(map.replacements(), start, map.end(start)));
     }
@@ -132,8 +148,13 @@ final class Normalizers {
         };
     }
 
+    /** Replaces the matches of a pattern of Darkroom's own. */
     static UnaryOperator<String> replace(UnicodeVersion version, Pattern pattern, String content) {
-        return text -> version.replaceAll(pattern, text, content);
+        return replace(GuardedPattern.own(version, pattern), content);
+    }
+
+    private static UnaryOperator<String> replace(GuardedPattern pattern, String content) {
+        return text -> pattern.replaceAll(text, content);
     }
 
     static UnaryOperator<String> form(Form form) {
@@ -184,21 +205,11 @@ final class Normalizers {
     }
 
     /** A {@code pattern}: {@code {"String": …}} or {@code {"Regex": …}}. */
-    static Pattern pattern(JsonFile json, JsonNode node) throws TokenizerException {
+    static GuardedPattern pattern(JsonFile json, JsonNode node) throws TokenizerException {
         var pattern = json.object(node, "pattern");
         if (json.optional(pattern, "String") != null) {
-            return Pattern.compile(json.string(pattern, "String"), Pattern.LITERAL);
+            return GuardedPattern.literal(json.path(), json.string(pattern, "String"));
         }
-        try {
-            return Pattern.compile(json.string(pattern, "Regex"), Pattern.UNICODE_CHARACTER_CLASS);
-        } catch (PatternSyntaxException e) {
-            throw new TokenizerException(
-                    json.path(),
-                    "the regular expression \""
-                            + e.getPattern()
-                            + "\" is not valid: "
-                            + e.getDescription(),
-                    e);
-        }
+        return GuardedPattern.regex(json.path(), json.string(pattern, "Regex"));
     }
 }

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 
 import org.jspecify.annotations.Nullable;
 
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Pattern;
@@ -28,6 +29,7 @@ interface PreTokenizer {
         if (node == null) {
             return List::of;
         }
+        json.requireFewParts(node, "pre_tokenizer");
         String type = json.type(node, "pre_tokenizer");
         return switch (type) {
             case "Sequence" -> {
@@ -35,7 +37,7 @@ interface PreTokenizer {
                 for (var part : json.array(node, "pretokenizers")) {
                     parts.add(read(json, part));
                 }
-                yield sequence(parts);
+                yield sequence(json.path(), parts);
             }
             case "WhitespaceSplit" -> PreTokenizer::whitespaceSplit;
             case "Metaspace" ->
@@ -58,6 +60,15 @@ interface PreTokenizer {
     }
 
     static PreTokenizer sequence(List<PreTokenizer> parts) {
+        return sequence(null, parts);
+    }
+
+    /**
+     * One after the other.
+     *
+     * @param file that has them; null for Darkroom's own
+     */
+    private static PreTokenizer sequence(@Nullable Path file, List<PreTokenizer> parts) {
         return piece -> {
             var pieces = List.of(piece);
             for (var part : parts) {
@@ -66,6 +77,7 @@ interface PreTokenizer {
                     part.split(each).stream().filter(p -> !p.text.isEmpty()).forEach(next::add);
                 }
                 pieces = next;
+                Limits.requireStep(file, pieces.stream().mapToLong(p -> p.text.length()).sum());
             }
             return pieces;
         };
@@ -123,6 +135,11 @@ interface PreTokenizer {
 
     /** Cuts at the matches of a pattern, and drops what lies between them, or them. */
     static PreTokenizer split(Pattern pattern, boolean dropOthers, boolean dropMatches) {
+        return split(GuardedPattern.own(UnicodeVersion.V16, pattern), dropOthers, dropMatches);
+    }
+
+    private static PreTokenizer split(
+            GuardedPattern pattern, boolean dropOthers, boolean dropMatches) {
         return piece -> matches(piece, pattern, dropMatches, dropOthers);
     }
 
@@ -133,26 +150,31 @@ interface PreTokenizer {
                 text = " " + text;
             }
             var whole = new Piece(text, piece.first);
-            return (useRegex ? matches(whole, ByteLevel.WORDS, false, false) : List.of(whole))
+            return (useRegex
+                            ? matches(
+                                    whole,
+                                    GuardedPattern.own(UnicodeVersion.V16, ByteLevel.WORDS),
+                                    false,
+                                    false)
+                            : List.of(whole))
                     .stream().map(p -> new Piece(ByteLevel.encode(p.text), p.first)).toList();
         };
     }
 
     /** The matches of a pattern and what is between them, less those that are dropped. */
     private static List<Piece> matches(
-            Piece piece, Pattern pattern, boolean dropMatches, boolean dropOthers) {
+            Piece piece, GuardedPattern pattern, boolean dropMatches, boolean dropOthers) {
         var pieces = new ArrayList<Piece>();
         var text = piece.text;
-        var matcher = UnicodeVersion.V16.matcher(pattern, text);
         int last = 0;
-        while (matcher.find()) {
-            if (!dropOthers && last < matcher.start()) {
-                pieces.add(slice(piece, last, matcher.start()));
+        for (var match : pattern.matches(text)) {
+            if (!dropOthers && last < match.start()) {
+                pieces.add(slice(piece, last, match.start()));
             }
             if (!dropMatches) {
-                pieces.add(slice(piece, matcher.start(), matcher.end()));
+                pieces.add(slice(piece, match.start(), match.end()));
             }
-            last = matcher.end();
+            last = match.end();
         }
         if (!dropOthers && last < text.length()) {
             pieces.add(slice(piece, last, text.length()));

@@ -154,6 +154,7 @@ final class SentencePiece {
                 afterSpace = collapse && rule.bytes[rule.to - 1] == ' ';
             }
             at += rule.covered;
+            Limits.requireInProportion(model.file(), text.length, out.size);
         }
         while (collapse && out.endsWith(space)) {
             out.size -= space.length;

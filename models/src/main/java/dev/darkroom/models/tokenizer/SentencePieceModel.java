@@ -1,5 +1,7 @@
 package dev.darkroom.models.tokenizer;
 
+import dev.darkroom.models.config.FileSize;
+
 import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
@@ -51,6 +53,9 @@ record SentencePieceModel(
 
     private static final int UNIGRAM = 1;
 
+    /** Of a piece of few letters: its text and its place in the trie and among the ids. */
+    private static final int HEAP_PER_BYTE = 64;
+
     static SentencePieceModel read(Path file) throws IOException {
         return new Builder(file).read();
     }
@@ -91,6 +96,10 @@ record SentencePieceModel(
         }
 
         SentencePieceModel read() throws IOException {
+            var problem = FileSize.problem(file, Limits.FILE_BYTES, HEAP_PER_BYTE);
+            if (problem.isPresent()) {
+                throw error(problem.get());
+            }
             var model = new ProtoReader(file, Files.readAllBytes(file));
             while (model.next()) {
                 switch (model.field()) {
@@ -129,6 +138,7 @@ record SentencePieceModel(
             if (text.isEmpty()) {
                 throw error("piece " + id + " is empty");
             }
+            Limits.requireToken(file, "piece " + id, text.length());
             if (!Float.isFinite(score)) {
                 throw error("piece " + id + " has the score " + score);
             }

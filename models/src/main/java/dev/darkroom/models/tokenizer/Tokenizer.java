@@ -9,7 +9,10 @@ public interface Tokenizer {
     /**
      * All ids of a text, neither cut nor padded.
      *
-     * @param text any text, also empty; unpaired surrogates count as U+FFFD
+     * @param text any text of at most 2¹⁸ characters, also empty; unpaired surrogates count as
+     *     U+FFFD
+     * @throws TokenizingException if the text is longer, or the tokenizer's rules make it so or
+     *     take too long for it
      * @return the ids with the special tokens that the model expects (T5: {@code </s>} at the end;
      *     CLIP: start and end)
      */
@@ -21,6 +24,7 @@ public interface Tokenizer {
      *
      * @param maxLength number of places, at least the number of special tokens
      * @throws IllegalArgumentException if the special tokens alone do not fit
+     * @throws TokenizingException as {@link #encode(String)}
      */
     Tokens encode(String text, int maxLength);
 

@@ -1,5 +1,7 @@
 package dev.darkroom.models.tokenizer;
 
+import dev.darkroom.models.config.OneLine;
+
 import java.io.IOException;
 import java.nio.file.Path;
 
@@ -9,11 +11,11 @@ public final class TokenizerException extends IOException {
 
     /** Names the file, then says what is wrong with it. */
     public TokenizerException(Path file, String problem) {
-        super(file + ": " + problem);
+        super(file + ": " + OneLine.of(problem));
     }
 
     /** As {@link #TokenizerException(Path, String)}, with the exception that showed it. */
     public TokenizerException(Path file, String problem, Throwable cause) {
-        super(file + ": " + problem, cause);
+        super(file + ": " + OneLine.of(problem), cause);
     }
 }

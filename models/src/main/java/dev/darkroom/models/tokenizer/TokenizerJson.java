@@ -57,9 +57,9 @@ final class TokenizerJson {
         if (json.optional(json.root(), "added_tokens") != null) {
             for (var node : json.array(json.root(), "added_tokens")) {
                 var token = json.addedToken(node, false);
-                int id = json.integer(node, "id");
+                int id = json.id(node, "id", "the id of an added token");
                 int inModel = model.id(token.content());
-                if (id < 0 || (inModel >= 0 && inModel != id)) {
+                if (inModel >= 0 && inModel != id) {
                     throw json.error(
                             "the added token \"" + token.content() + "\" has the wrong id " + id);
                 }
@@ -95,6 +95,7 @@ final class TokenizerJson {
                                 + " of the vocabulary should be [text, score]");
             }
             var token = entry.get(0).textValue();
+            Limits.requireToken(json.path(), "a token", token.length());
             if (token.isEmpty() || !seen.add(token)) {
                 throw json.error(
                         "token "
@@ -141,7 +142,9 @@ final class TokenizerJson {
     }
 
     private String text(JsonNode node, String field) throws TokenizerException {
-        return json.optional(node, field) == null ? "" : json.string(node, field);
+        String text = json.optional(node, field) == null ? "" : json.string(node, field);
+        Limits.requireToken(json.path(), field, text.length());
+        return text;
     }
 
     /** {@code "left right"} or {@code ["left", "right"]}; both and their union must be tokens. */
@@ -171,6 +174,7 @@ final class TokenizerJson {
         if (node == null) {
             return;
         }
+        json.requireFewParts(node, "post_processor");
         String type = json.type(node, "post_processor");
         switch (type) {
             case "ByteLevel" -> {} // only about offsets
@@ -199,6 +203,10 @@ final class TokenizerJson {
         var before = new Ids();
         var after = new Ids();
         int sequences = 0;
+        if (json.array(node, "single").size() > Limits.PARTS) {
+            throw json.error(
+                    "the template for single texts has more than " + Limits.PARTS + " parts");
+        }
         for (var piece : json.array(node, "single")) {
             if (piece.has("Sequence")) {
                 sequences++;

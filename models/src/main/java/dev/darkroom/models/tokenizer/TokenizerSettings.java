@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.EnumSet;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -230,12 +231,13 @@ record TokenizerSettings(
             var addedFile = folder.resolve("added_tokens.json");
             if (Files.isRegularFile(addedFile)) {
                 var json = JsonFile.read(addedFile);
+                Set<String> specials = specials();
                 for (var entry : json.root().properties()) {
                     String content = entry.getKey();
-                    int id = json.integer(json.root(), content);
-                    boolean isSpecial = isSpecial(content);
+                    int id = json.id(json.root(), content, "the id of an added token");
+                    boolean isSpecial = specials.contains(content);
                     added.put(
-                            checkId(json, id),
+                            id,
                             new AddedToken(content, false, false, false, !isSpecial, isSpecial));
                 }
             }
@@ -244,18 +246,21 @@ record TokenizerSettings(
                 var json = JsonFile.read(fast);
                 if (json.optional(json.root(), "added_tokens") != null) {
                     for (var token : json.array(json.root(), "added_tokens")) {
-                        int id = checkId(json, json.integer(token, "id"));
-                        added.put(id, json.addedToken(token, false));
+                        added.put(
+                                json.id(token, "id", "the id of an added token"),
+                                json.addedToken(token, false));
                     }
                 }
             }
         }
 
-        private boolean isSpecial(String content) {
-            return names.containsValue(content)
-                    || special.values().stream().anyMatch(t -> t.content().equals(content))
-                    || (additional != null
-                            && additional.stream().anyMatch(t -> t.content().equals(content)));
+        private Set<String> specials() {
+            var all = new HashSet<String>(names.values());
+            special.values().forEach(token -> all.add(token.content()));
+            if (additional != null) {
+                additional.forEach(token -> all.add(token.content()));
+            }
+            return all;
         }
 
         private void readSpecial(JsonFile json, boolean isSpecial) throws TokenizerException {
@@ -335,8 +340,9 @@ record TokenizerSettings(
         }
 
         private static int checkId(JsonFile json, int id) throws TokenizerException {
-            if (id < 0) {
-                throw json.error("the id " + id + " of an added token is negative");
+            if (id < 0 || id > Limits.ID) {
+                throw json.error(
+                        "the id " + id + " of an added token is not from 0 to " + Limits.ID);
             }
             return id;
         }

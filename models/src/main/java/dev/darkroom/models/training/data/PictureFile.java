@@ -1,5 +1,6 @@
 package dev.darkroom.models.training.data;
 
+import dev.darkroom.models.config.FileSize;
 import dev.darkroom.models.pipeline.Picture;
 
 import org.w3c.dom.NamedNodeMap;
@@ -32,6 +33,9 @@ final class PictureFile {
     /** Warnings after which decoders go on with grey pixels in place of what is lost. */
     private static final Pattern DAMAGE = Pattern.compile("Corrupt JPEG data(?!: \\d+ extraneous)");
 
+    /** More than as many pixels take in any format. */
+    private static final long LONGEST = 1L << 30;
+
     private PictureFile() {}
 
     /**
@@ -41,6 +45,7 @@ final class PictureFile {
      */
     static Picture read(Path file) throws DataException {
         try {
+            FileSize.require(file, LONGEST, 1);
             byte[] bytes = Files.readAllBytes(file);
             return decode(bytes, PictureFormat.of(bytes));
         } catch (NoSuchFileException e) {

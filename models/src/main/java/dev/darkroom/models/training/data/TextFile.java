@@ -1,5 +1,6 @@
 package dev.darkroom.models.training.data;
 
+import dev.darkroom.models.config.FileSize;
 import dev.darkroom.models.tokenizer.Whitespace;
 
 import java.io.IOException;
@@ -16,6 +17,12 @@ final class TextFile {
     private static final char ZERO_WIDTH_SPACE = '\u200b';
     private static final char BYTE_ORDER_MARK = '\ufeff';
 
+    /** Captions of some millions of pictures. */
+    private static final long LONGEST = 1L << 30;
+
+    /** As bytes, as text, and as examples. */
+    private static final int HEAP_PER_BYTE = 6;
+
     private TextFile() {}
 
     /**
@@ -26,6 +33,7 @@ final class TextFile {
     static String read(Path file) throws DataException {
         byte[] bytes;
         try {
+            FileSize.require(file, LONGEST, HEAP_PER_BYTE);
             bytes = Files.readAllBytes(file);
         } catch (IOException e) {
             throw new DataException(file, "the file can't be read (" + e + ")", e);

@@ -49,8 +49,7 @@ record Source(Path folder, ObjectNode index, SamplerSpec sampler, int places, Wa
                     key + ": " + folder + " holds no model_index.json; name a whole checkpoint");
         }
         try {
-            ObjectNode index =
-                    HubFolder.object(Files.readString(folder.resolve("model_index.json")));
+            ObjectNode index = HubFolder.object(folder.resolve("model_index.json"));
             Warnings warnings = Warnings.collected();
             var sampler =
                     SamplerSpec.read(
@@ -67,7 +66,7 @@ record Source(Path folder, ObjectNode index, SamplerSpec sampler, int places, Wa
 
     /** A part's config. */
     ObjectNode config(String part, String file) throws IOException {
-        return HubFolder.object(Files.readString(part(part).resolve(file)));
+        return HubFolder.object(part(part).resolve(file));
     }
 
     /**

@@ -1,0 +1,20 @@
+package dev.darkroom.models.config;
+
+/** Messages about files: what they echo of a file is a line at most, whatever the file holds. */
+public final class OneLine {
+    private static final int LONGEST = 600;
+
+    private OneLine() {}
+
+    /** A text with its controls and line ends as spaces, cut where it is longer than a line. */
+    public static String of(String text) {
+        boolean fits = text.length() <= LONGEST;
+        var line = new StringBuilder(fits ? text : text.substring(0, LONGEST));
+        for (int i = 0; i < line.length(); i++) {
+            if (Character.isISOControl(line.charAt(i))) {
+                line.setCharAt(i, ' ');
+            }
+        }
+        return fits ? line.toString() : line.append(" …").toString();
+    }
+}
