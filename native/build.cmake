@@ -45,6 +45,15 @@ if(NOT configured STREQUAL "${options}")
   file(WRITE "${build}/configured.txt" "${options}")
 endif()
 
+# What is compiled again is checked again. Ninja can say so beforehand; other generators check always.
+if("$ENV{LIBTORCH}" STREQUAL "")
+  execute_process(COMMAND "${CMAKE_COMMAND}" --build "${build}" --target darkroom -- -n
+                  OUTPUT_VARIABLE todo ERROR_QUIET)
+  if(NOT todo MATCHES "no work to do")
+    darkroom_check("${dir}" "${LIBTORCH_VERSION}" "${LIBTORCH_INCLUDE}")
+  endif()
+endif()
+
 if(TESTS)
   message(STATUS "Compiling and running the native tests")
   run("Compiling the native tests" "${CMAKE_COMMAND}" --build "${build}" --parallel)

@@ -7,6 +7,8 @@
 # the user's cache. Sets LIBTORCH_VERSION, LIBTORCH_INCLUDE, LIBTORCH_LIBRARIES and
 # LIBTORCH_LIBRARY_DIRS in the caller.
 
+include("${CMAKE_CURRENT_LIST_DIR}/Checksums.cmake")
+
 set(DARKROOM_OLDEST_LIBTORCH 2.8.0)
 
 function(darkroom_find_libtorch dir version)
@@ -67,14 +69,28 @@ function(darkroom_header_version include result)
   message(FATAL_ERROR "${include} holds no libtorch headers: torch's version.h is missing.")
 endfunction()
 
+# Where headers are kept: in the user's cache, whose folder is the user's alone. Relative paths in
+# the environment do not count, as the XDG Base Directory Specification has it.
+function(darkroom_cache result)
+  set(cache "$ENV{XDG_CACHE_HOME}")
+  if(NOT IS_ABSOLUTE "${cache}")
+    set(cache "$ENV{HOME}/.cache")
+  endif()
+  if(NOT IS_ABSOLUTE "${cache}")
+    message(FATAL_ERROR "There is no folder to keep libtorch's headers in: set HOME or XDG_CACHE_HOME "
+                        "to an absolute path.")
+  endif()
+  if(NOT IS_DIRECTORY "${cache}/darkroom")
+    file(MAKE_DIRECTORY "${cache}/darkroom")
+    file(CHMOD "${cache}/darkroom" PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE)
+  endif()
+  set(${result} "${cache}/darkroom/headers" PARENT_SCOPE)
+endfunction()
+
 # The headers of a version from its smallest wheel, the one for macOS: they are the same on all
 # systems as far as the shim goes. The wheels up to 2.10 are tagged for macOS 11, those of 2.13 for 14.
 function(darkroom_fetch_headers version result)
-  if(DEFINED ENV{XDG_CACHE_HOME})
-    set(cache "$ENV{XDG_CACHE_HOME}/darkroom/headers")
-  else()
-    set(cache "$ENV{HOME}/.cache/darkroom/headers")
-  endif()
+  darkroom_cache(cache)
   set(headers "${cache}/${version}")
   set(${result} "${headers}" PARENT_SCOPE)
   if(IS_DIRECTORY "${headers}")
@@ -87,7 +103,7 @@ function(darkroom_fetch_headers version result)
     message(FATAL_ERROR "The headers of libtorch ${version} are needed once and there is no python3 "
                         "to fetch them with. Install Python 3 with pip, ${advice}")
   endif()
-  execute_process(COMMAND "${DARKROOM_PYTHON}" -m pip --version
+  execute_process(COMMAND "${DARKROOM_PYTHON}" -m pip --version TIMEOUT 60
                   RESULT_VARIABLE status OUTPUT_QUIET ERROR_QUIET)
   if(NOT status EQUAL 0)
     message(FATAL_ERROR "The headers of libtorch ${version} are needed once and ${DARKROOM_PYTHON} "
@@ -110,12 +126,15 @@ function(darkroom_fetch_headers version result)
     message(FATAL_ERROR "pip could not fetch the headers of libtorch ${version}:\n${output}"
                         "Check the network and try again, ${advice}")
   endif()
+  darkroom_check_wheel("${wheel}" "${version}")
   file(ARCHIVE_EXTRACT INPUT "${wheel}" DESTINATION "${work}" PATTERNS "torch/include/*")
   darkroom_header_version("${work}/torch/include" found)
   if(NOT found VERSION_EQUAL version)
     file(REMOVE_RECURSE "${work}")
     message(FATAL_ERROR "The wheel of torch ${version} holds headers of ${found}.")
   endif()
+  darkroom_hash_tree("${work}/torch/include" hash)
+  file(WRITE "${headers}.sha256" "${hash}")
   # Another build may have been first: then its folder stays.
   file(RENAME "${work}/torch/include" "${headers}" RESULT renamed)
   file(REMOVE_RECURSE "${work}")
@@ -123,4 +142,24 @@ function(darkroom_fetch_headers version result)
     message(FATAL_ERROR "The headers could not be kept in ${headers}: ${renamed}.")
   endif()
   message(STATUS "Fetched the headers of libtorch ${version} into ${headers}")
+endfunction()
+
+# Makes sure that what will be compiled and linked is what it should be; headers that are not are
+# fetched again.
+function(darkroom_check dir version include)
+  darkroom_check_natives("${dir}" "${version}")
+  darkroom_cache(cache)
+  if(include STREQUAL "${cache}/${version}")
+    darkroom_headers_are_whole("${include}" "${version}" whole)
+    if(NOT whole)
+      message(STATUS "The headers in ${include} are damaged or not known to be whole")
+      file(REMOVE_RECURSE "${include}")
+      darkroom_fetch_headers("${version}" include)
+      darkroom_headers_are_whole("${include}" "${version}" whole)
+      if(NOT whole)
+        message(FATAL_ERROR "The headers of libtorch ${version} that pip fetches are not those that "
+                            "Darkroom knows. Check pip's index and cache.")
+      endif()
+    endif()
+  endif()
 endfunction()
