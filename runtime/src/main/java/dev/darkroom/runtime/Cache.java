@@ -7,6 +7,7 @@ import dev.darkroom.runtime.internal.cache.Unpacking;
 import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
@@ -15,7 +16,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
-import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
 
 /**
@@ -193,39 +193,23 @@ public final class Cache {
     }
 
     /**
-     * Runs on a thread that nobody interrupts, since an interrupt closes files that are written.
+     * Begins again where an interrupt has closed a file, and leaves the interrupt to the caller.
      */
     private static void undisturbed(Step step) throws IOException {
-        var failure = new AtomicReference<@Nullable Throwable>();
-        Thread thread =
-                Thread.ofPlatform()
-                        .name("darkroom-unpacking")
-                        .start(
-                                () -> {
-                                    try {
-                                        step.run();
-                                    } catch (Throwable e) {
-                                        failure.set(e);
-                                    }
-                                });
-        boolean interrupted = false;
-        while (true) {
-            try {
-                thread.join();
-                break;
-            } catch (InterruptedException e) {
-                interrupted = true;
+        boolean interrupted = Thread.interrupted();
+        try {
+            while (true) {
+                try {
+                    step.run();
+                    return;
+                } catch (ClosedByInterruptException e) {
+                    interrupted |= Thread.interrupted();
+                }
             }
-        }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
-        }
-        switch (failure.get()) {
-            case null -> {}
-            case IOException e -> throw e;
-            case RuntimeException e -> throw e;
-            case Error e -> throw e;
-            case Throwable e -> throw new IOException(e);
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
         }
     }
 }

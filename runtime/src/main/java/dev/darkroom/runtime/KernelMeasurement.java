@@ -60,10 +60,8 @@ final class KernelMeasurement {
                     System.Logger.Level.WARNING,
                     "how fast "
                             + type
-                            + " is here can't be kept in "
-                            + Cache.root().resolve(folder)
-                            + " ("
-                            + e
+                            + " is here can't be kept ("
+                            + e.getMessage()
                             + "): it computes in float32");
             return Way.FLOAT32;
         }

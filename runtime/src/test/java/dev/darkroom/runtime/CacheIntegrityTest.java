@@ -271,6 +271,23 @@ class CacheIntegrityTest {
         assertIntact(folder);
     }
 
+    @Test
+    void anInterruptInTheMiddleDoesNotMatter() throws IOException {
+        Path folder =
+                Cache.folder(
+                        NAME,
+                        to -> {
+                            if (unpacked.get() == 0) {
+                                unpacked.incrementAndGet();
+                                Thread.currentThread().interrupt();
+                            }
+                            unpack(to);
+                        });
+        assertTrue(Thread.interrupted());
+        assertIntact(folder);
+        assertEquals(List.of(), partial());
+    }
+
     private static void await(CountDownLatch latch) {
         try {
             latch.await();
