@@ -41,7 +41,7 @@ extern "C" {
 /* ---- Versions ------------------------------------------------------------------------------ */
 
 /* Raised with every change of this header that an older caller would not survive. */
-#define DR_ABI_VERSION 1
+#define DR_ABI_VERSION 2
 
 /* The DR_ABI_VERSION that the library was compiled with. */
 DR_API int32_t dr_abi_version(void);
@@ -69,7 +69,8 @@ enum {
   DR_TYPE_ERROR = 7,        /* dtypes or argument types that do not fit */
   DR_VALUE_ERROR = 8,       /* a value out of its domain */
   DR_LINALG_ERROR = 9,      /* a decomposition did not converge or a matrix was singular */
-  DR_UNSUPPORTED = 10       /* this libtorch or this device lacks the facility */
+  DR_UNSUPPORTED = 10,      /* this libtorch or this device lacks the facility */
+  DR_STACK_EXHAUSTED = 11   /* the calling thread has too little stack left for libtorch */
 };
 
 #define DR_ERROR_CAPACITY 4088
@@ -80,12 +81,15 @@ typedef struct dr_error {
   char message[DR_ERROR_CAPACITY]; /* zero-terminated, cut to fit */
 } dr_error;
 
-/* Receives libtorch's warnings. level: 0 warning. The text is borrowed for the call. The callback
-   must not unwind or throw. It may be called from any thread. */
-typedef void (*dr_log_fn)(int32_t level, const char *text);
+#define DR_MAX_WARNINGS 64
 
-/* Sends libtorch's warnings to `log`; NULL drops them. Nothing is written to stderr either way. */
-DR_API void dr_set_log(dr_log_fn log);
+/* How many of libtorch's warnings wait to be taken. They are kept until then, DR_MAX_WARNINGS of them
+   at most, and further ones are dropped: no call calls back into the caller. Nothing is written to
+   stderr. Borrowed, lives as long as the library; to be read at any time, best after each call. */
+DR_API const int32_t *dr_warnings_waiting(void);
+
+/* Takes the oldest warning, from whichever thread; returns its length, or -1 if none waits. */
+DR_API int64_t dr_take_warning(char *text, int64_t capacity);
 
 /* ---- Handles and modes --------------------------------------------------------------------- */
 
@@ -150,11 +154,15 @@ typedef struct dr_value {
 DR_API int32_t dr_op_find(const char *name, const char *overload, const dr_op **op,
                           dr_error *error);
 
+/* The names of all operators, with their overloads after a dot, a line each: "aten::add.Tensor". */
+DR_API int64_t dr_op_names(char *text, int64_t capacity);
+
 /* The operator's schema in PyTorch's notation. */
 DR_API int64_t dr_op_schema(const dr_op *op, char *text, int64_t capacity);
 
-/* 1 if the schema writes to one of its arguments (in-place and out variants), otherwise 0. */
-DR_API int32_t dr_op_mutates(const dr_op *op);
+/* The arguments that the schema writes to (in-place and out variants): bit i for argument i. Bit 63,
+   the sign, says that the operator may also change their sizes, strides or memory. */
+DR_API int64_t dr_op_mutates(const dr_op *op);
 
 /* Calls an operator. args follow the schema's order; arguments left off at the end take the schema's
    defaults. An integer is accepted where the schema has a float, also in lists. *count is set to the
@@ -162,13 +170,25 @@ DR_API int32_t dr_op_mutates(const dr_op *op);
    undefined one; an in-place variant returns a new reference to its own argument), lists and strings
    as new arrays to be passed to dr_results_free, the tensors in them as new references (in a
    DR_OPTIONAL_TENSOR_LIST if some are undefined: NULL). Fails with DR_INVALID_ARGUMENT before calling
-   if `capacity` is too small. If an in-place or out variant fails because it would have to resize
-   memory that libtorch doesn't own, that tensor is left empty, of size 0. */
+   if `capacity` is too small.
+   An operator that may change an argument's sizes, strides or memory (resize_, t_, out variants) needs
+   that tensor for itself: another reference to it (by a handle, a view or a recording) is
+   DR_INVALID_ARGUMENT, and memory that other tensors share is not moved. A result or an argument that
+   would reach outside its memory is DR_INVALID_ARGUMENT; then, and when the operator fails, such an
+   argument has the sizes and strides that it had before. */
 DR_API int32_t dr_call(const dr_op *op, const dr_mode *mode, const dr_value *args, int32_t nargs,
                        dr_value *results, int32_t capacity, int32_t *count, dr_error *error);
 
 /* Frees the arrays and strings of results (not the tensors in them). */
 DR_API void dr_results_free(dr_value *results, int32_t count);
+
+/* dr_call on tensors over memory of the caller's, which passes that memory too, up to four addresses,
+   NULL for none: nothing is done with them, but a foreign function interface that guards memory keeps
+   it for the time of the call. */
+DR_API int32_t dr_call_keeping(const dr_op *op, const dr_mode *mode, const dr_value *args,
+                               int32_t nargs, dr_value *results, int32_t capacity, int32_t *count,
+                               const void *memory0, const void *memory1, const void *memory2,
+                               const void *memory3, dr_error *error);
 
 /* ---- Tensors from and to memory ------------------------------------------------------------ */
 
@@ -238,7 +258,8 @@ DR_API int32_t dr_tensor_set_requires_grad(dr_tensor *tensor, int32_t requires_g
 /* The accumulated gradient. *grad: new reference, or NULL if there is none. */
 DR_API int32_t dr_tensor_grad(const dr_tensor *tensor, dr_tensor **grad, dr_error *error);
 
-/* Replaces the accumulated gradient; NULL clears it. */
+/* Replaces the accumulated gradient; NULL clears it. This, dr_tensor_grad, dr_tensor_set_requires_grad
+   and dr_backward may meet on one leaf from several threads. */
 DR_API int32_t dr_tensor_set_grad(dr_tensor *tensor, const dr_tensor *grad, dr_error *error);
 
 /* Accumulates the gradients of `outputs` into the leaves. gradients: one per output, NULL entries
@@ -294,7 +315,10 @@ DR_API int32_t dr_event_synchronize(dr_event *event, dr_error *error);
 DR_API int32_t dr_event_elapsed(dr_event *start, dr_event *end, double *milliseconds,
                                 dr_error *error);
 
-/* Threads that one operator may use (for calls of the calling thread and of threads made later). */
+#define DR_MAX_THREADS 1024
+
+/* Threads that one operator may use (for calls of the calling thread and of threads made later), 1 to
+   DR_MAX_THREADS. */
 DR_API int32_t dr_num_threads(void);
 DR_API int32_t dr_set_num_threads(int32_t threads, dr_error *error);
 

@@ -1,5 +1,11 @@
 // Autograd.
 #include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/autograd/function.h>
+#include <torch/csrc/autograd/variable.h>
+
+#include <array>
+#include <memory>
+#include <mutex>
 
 #include "internal.h"
 
@@ -30,6 +36,31 @@ torch::autograd::variable_list incoming(dr_tensor* const* gradients, int32_t cou
   return list;
 }
 
+// The lock under which a backward pass adds to a leaf's gradient.
+struct Accumulator : torch::autograd::Node {
+  static std::mutex& mutex(Node& node) { return node.*(&Accumulator::mutex_); }
+};
+
+// Runs the body while no other thread reads, replaces or adds to the gradient of the tensor. What the
+// body leaves in its argument is dropped after that.
+template <typename Body>
+void with_gradient(const at::Tensor& tensor, Body&& body) {
+  static auto& mutexes = *new std::array<std::mutex, 64>;
+  const auto address = reinterpret_cast<uintptr_t>(tensor.unsafeGetTensorImpl());
+  at::Tensor dropped;
+  const std::lock_guard<std::mutex> lock(mutexes[(address >> 6) % mutexes.size()]);
+  // Where no pass has reached the leaf yet, one that begins now finds this node.
+  const std::shared_ptr<torch::autograd::Node> accumulator =
+      tensor.is_leaf() && tensor.requires_grad()
+          ? torch::autograd::impl::grad_accumulator(tensor)
+          : torch::autograd::impl::try_get_grad_accumulator(tensor);
+  std::unique_lock<std::mutex> accumulating;
+  if (accumulator != nullptr) {
+    accumulating = std::unique_lock<std::mutex>(Accumulator::mutex(*accumulator));
+  }
+  body(dropped);
+}
+
 }  // namespace
 
 int32_t dr_tensor_set_requires_grad(dr_tensor* tensor, int32_t requires_grad, dr_error* error) {
@@ -37,9 +68,11 @@ int32_t dr_tensor_set_requires_grad(dr_tensor* tensor, int32_t requires_grad, dr
     require(tensor != nullptr, "dr_tensor_set_requires_grad: the tensor is NULL.");
     const at::Tensor t = borrow(tensor);
     const bool wanted = requires_grad != 0;
-    require(t.is_leaf() || wanted == t.requires_grad(),
-            "Only a leaf's requires_grad can be changed; detach the tensor first.");
-    t.set_requires_grad(wanted);
+    with_gradient(t, [&](at::Tensor&) {
+      require(t.is_leaf() || wanted == t.requires_grad(),
+              "Only a leaf's requires_grad can be changed; detach the tensor first.");
+      t.set_requires_grad(wanted);
+    });
   });
 }
 
@@ -47,7 +80,8 @@ int32_t dr_tensor_grad(const dr_tensor* tensor, dr_tensor** grad, dr_error* erro
   return guarded(error, [&] {
     require(tensor != nullptr && grad != nullptr,
             "dr_tensor_grad: the tensor or the result pointer is NULL.");
-    *grad = release(at::Tensor(borrow(tensor).grad()));
+    const at::Tensor t = borrow(tensor);
+    with_gradient(t, [&](at::Tensor&) { *grad = release(at::Tensor(t.grad())); });
   });
 }
 
@@ -63,9 +97,12 @@ int32_t dr_tensor_set_grad(dr_tensor* tensor, const dr_tensor* grad, dr_error* e
           "A gradient has the size, dtype and device of its tensor, ", t.sizes(), " ",
           c10::toString(t.scalar_type()), " on ", t.device(), "; this one is ", g.sizes(), " ",
           c10::toString(g.scalar_type()), " on ", g.device(), ".");
-      t.mutable_grad() = g;
+      with_gradient(t, [&](at::Tensor& dropped) {
+        dropped = std::move(t.mutable_grad());
+        t.mutable_grad() = g;
+      });
     } else {
-      t.mutable_grad().reset();
+      with_gradient(t, [&](at::Tensor& dropped) { dropped = std::move(t.mutable_grad()); });
     }
   });
 }

@@ -1,8 +1,11 @@
 // Operator call.
-#include <ATen/EmptyTensor.h>
+#include <ATen/core/enum_tag.h>
+#include <c10/util/DimVector.h>
 #include <torch/version.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <limits>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -40,13 +43,41 @@ enum class Kind : uint8_t {
 
 Kind kind_of(const c10::Argument& argument);
 
+// Whether a parameter says how a convolution, a pooling or an unfolding goes over its input.
+bool is_of_a_window(const c10::FunctionSchema& schema, std::string_view name) {
+  constexpr std::string_view own[] = {"kernel_size", "padding", "dilation", "output_size", "pad"};
+  constexpr std::string_view shared[] = {"stride", "output_padding", "groups"};
+  const auto is_own = [&](std::string_view one) {
+    return std::find(std::begin(own), std::end(own), one) != std::end(own);
+  };
+  return is_own(name) ||
+         (std::find(std::begin(shared), std::end(shared), name) != std::end(shared) &&
+          std::any_of(schema.arguments().begin(), schema.arguments().end(),
+                      [&](const c10::Argument& a) { return is_own(a.name()); }));
+}
+
 struct Parameter {
   Kind kind;
   bool optional;
+  int64_t least;  // of an integer
+  int64_t most;
   const c10::Argument* argument;
 
-  explicit Parameter(const c10::Argument& a)
-      : kind(kind_of(a)), optional(a.type()->kind() == c10::TypeKind::OptionalType), argument(&a) {}
+  Parameter(const c10::FunctionSchema& schema, const c10::Argument& a)
+      : kind(kind_of(a)),
+        optional(a.type()->kind() == c10::TypeKind::OptionalType),
+        least(std::numeric_limits<int64_t>::min()),
+        most(std::numeric_limits<int64_t>::max()),
+        argument(&a) {
+    if (is_of_a_window(schema, a.name())) {
+      // Kernels multiply these, and loop over them.
+      most = std::numeric_limits<int32_t>::max();
+      least = -most;
+    } else if (a.real_type()->str().find("SymInt") != std::string::npos) {
+      // libtorch takes what is below for a pointer.
+      least = c10::SymInt::min_representable_int();
+    }
+  }
 };
 
 c10::TypePtr strip_optional(const c10::TypePtr& type) {
@@ -116,6 +147,13 @@ const char* name_of(int32_t tag) {
   }
 }
 
+// Operators that resize or replace what they are given without saying so by a tag.
+bool is_resizing(const c10::OperatorHandle& op) {
+  const std::string& name = op.operator_name().name;
+  return name.find("resize") != std::string::npos || name.find("set_") != std::string::npos ||
+         name.find("sparse") != std::string::npos;
+}
+
 }  // namespace
 }  // namespace darkroom
 
@@ -123,16 +161,22 @@ struct dr_op {
   c10::OperatorHandle handle;
   std::vector<darkroom::Parameter> parameters;
   size_t nresults;
-  bool mutates;
+  std::vector<size_t> written;  // the arguments that the schema writes to
+  bool reshapes;                // and may give other sizes, strides or memory
   std::unique_ptr<const darkroom::TypedCall> typed;
 
   explicit dr_op(const c10::OperatorHandle& found)
       : handle(found),
         nresults(found.schema().returns().size()),
-        mutates(found.schema().is_mutable()),
+        reshapes(found.hasTag(at::Tag::inplace_view) || darkroom::is_resizing(found)),
         typed(darkroom::TypedCall::of(found)) {
     for (const auto& argument : found.schema().arguments()) {
-      parameters.emplace_back(argument);
+      const auto* alias = argument.alias_info();
+      if (alias != nullptr && alias->isWrite()) {
+        written.push_back(parameters.size());
+        reshapes |= argument.is_out();
+      }
+      parameters.emplace_back(found.schema(), argument);
     }
   }
 };
@@ -169,6 +213,12 @@ c10::IValue scalars(const dr_op& op, size_t index, const dr_value& value) {
   return list_of<Scalar>(value.as.integers, value.size);
 }
 
+void require_range(const dr_op& op, size_t index, int64_t value) {
+  if (value < op.parameters[index].least || value > op.parameters[index].most) {
+    wrong_argument(op, index, c10::str("not the number ", value));
+  }
+}
+
 c10::IValue enumerated(const dr_op& op, size_t index, int64_t value, int64_t end) {
   if (value < 0 || value >= end) {
     wrong_argument(op, index, c10::str("and there is no number ", value, " of it"));
@@ -203,6 +253,7 @@ c10::IValue convert(const dr_op& op, size_t index, const dr_value& value) {
       return static_cast<double>(value.as.integer);
     case Kind::INT:
       if (value.tag != DR_INT) break;
+      require_range(op, index, value.as.integer);
       return value.as.integer;
     case Kind::DTYPE:
       if (value.tag != DR_INT) break;
@@ -230,6 +281,8 @@ c10::IValue convert(const dr_op& op, size_t index, const dr_value& value) {
       return borrow(value.as.generator);
     case Kind::INT_LIST:
       if (value.tag != DR_INT_LIST) break;
+      std::for_each_n(value.as.integers, value.size,
+                      [&](int64_t element) { require_range(op, index, element); });
       return list_of<int64_t>(value.as.integers, value.size);
     case Kind::DOUBLE_LIST:
       if (value.tag == DR_DOUBLE_LIST) return list_of<double>(value.as.reals, value.size);
@@ -267,21 +320,97 @@ c10::IValue convert(const dr_op& op, size_t index, const dr_value& value) {
   wrong_type(op, index, value);
 }
 
-// Where libtorch may not resize a storage (memory of the caller's), it says so after it has given
-// the tensor its new sizes, which then reach beyond the memory. Such a tensor is made empty.
-void undo_failed_resizes(const dr_value* args, size_t nargs) {
-  for (size_t i = 0; i < nargs; ++i) {
-    if (args[i].tag == DR_TENSOR && args[i].as.tensor != nullptr) {
-      const at::Tensor t = borrow(args[i].as.tensor);
-      if (t.layout() == c10::kStrided && t.has_storage() &&
-          at::detail::computeStorageNbytes(t.sizes(), t.strides(), t.itemsize(),
-                                           static_cast<size_t>(t.storage_offset())) >
-              t.storage().nbytes()) {
-        t.unsafeGetTensorImpl()->set_sizes_contiguous({0});
-      }
+// ---- What lies where ---------------------------------------------------------------------------
+
+// Whether the elements lie in the tensor's memory: libtorch doesn't look in every operator that gives
+// a tensor other sizes or strides, and computes in 64 bits that overflow.
+bool fits(const at::Tensor& t) {
+  if (!t.defined() || t.layout() != c10::kStrided || !t.has_storage()) return true;
+  const auto sizes = t.sizes();
+  const auto strides = t.strides();
+  if (std::any_of(sizes.begin(), sizes.end(), [](int64_t size) { return size < 0; })) return false;
+  if (std::find(sizes.begin(), sizes.end(), 0) != sizes.end()) return true;
+  constexpr __int128 most = std::numeric_limits<int64_t>::max();
+  __int128 elements = 1;
+  __int128 first = t.storage_offset();
+  __int128 last = first;
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    elements *= sizes[i];
+    if (elements > most) return false;
+    const __int128 reach = static_cast<__int128>(sizes[i] - 1) * strides[i];
+    (reach < 0 ? first : last) += reach;
+    if (first < 0 || last > most) return false;
+  }
+  return first >= 0 && (last + 1) * static_cast<__int128>(t.itemsize()) <=
+                           static_cast<__int128>(t.storage().nbytes());
+}
+
+template <typename Body>
+void each_tensor(const dr_value& value, Body&& body) {
+  if (value.tag == DR_TENSOR && value.as.tensor != nullptr) {
+    body(value.as.tensor);
+  } else if (value.tag == DR_TENSOR_LIST || value.tag == DR_OPTIONAL_TENSOR_LIST) {
+    for (int32_t i = 0; i < value.size; ++i) {
+      if (value.as.tensors[i] != nullptr) body(value.as.tensors[i]);
     }
   }
 }
+
+// The arguments whose sizes, strides or memory a call may change, and what these were.
+class Reshaped {
+ public:
+  Reshaped(const dr_op& op, const dr_value* args, size_t nargs) {
+    if (!op.reshapes) return;
+    for (const size_t index : op.written) {
+      if (index < nargs) {
+        each_tensor(args[index], [&](dr_tensor* tensor) { add(op, index, tensor); });
+      }
+    }
+  }
+
+  // Whether they all lie in their memory. Those that don't get back what they had.
+  bool restore() noexcept {
+    bool all_fit = true;
+    for (const Before& before : tensors_) {
+      const at::Tensor t = borrow(before.tensor);
+      if (fits(t)) continue;
+      all_fit = false;
+      auto* impl = t.unsafeGetTensorImpl();
+      const bool changeable = impl->allow_tensor_metadata_change();
+      impl->set_allow_tensor_metadata_change(true);
+      impl->set_sizes_and_strides(before.sizes, before.strides, before.offset);
+      if (!fits(t)) impl->set_sizes_contiguous({0});
+      impl->set_allow_tensor_metadata_change(changeable);
+    }
+    return all_fit;
+  }
+
+ private:
+  struct Before {
+    dr_tensor* tensor;
+    c10::DimVector sizes;
+    c10::DimVector strides;
+    int64_t offset;
+  };
+
+  void add(const dr_op& op, size_t index, dr_tensor* tensor) {
+    c10::TensorImpl* impl = darkroom::impl(tensor);
+    // No other thread can reach a tensor that only this handle refers to.
+    if (c10::raw::intrusive_ptr::use_count(impl) != 1) {
+      wrong_argument(op, index,
+                     "and for this operator a tensor of its own: another handle, a view or a "
+                     "recording refers to it");
+    }
+    if (impl->layout() != c10::kStrided) return;
+    if (impl->has_storage() && impl->unsafe_storage().use_count() > 1) {
+      impl->unsafe_storage().unsafeGetStorageImpl()->set_resizable(false);
+    }
+    tensors_.push_back({tensor, c10::DimVector(impl->sizes()), c10::DimVector(impl->strides()),
+                        impl->storage_offset()});
+  }
+
+  std::vector<Before> tensors_;
+};
 
 // ---- Results -----------------------------------------------------------------------------------
 
@@ -437,6 +566,19 @@ int32_t dr_op_find(const char* name, const char* overload, const dr_op** op, dr_
   });
 }
 
+int64_t dr_op_names(char* text, int64_t capacity) {
+  int64_t length = copy_text("", text, capacity);
+  guarded(nullptr, [&] {
+    std::vector<std::string> names;
+    for (const auto& name : c10::Dispatcher::singleton().getAllOpNames()) {
+      if (c10::Dispatcher::singleton().findSchema(name)) names.push_back(c10::toString(name));
+    }
+    std::sort(names.begin(), names.end());
+    length = copy_text(c10::Join("\n", names), text, capacity);
+  });
+  return length;
+}
+
 int64_t dr_op_schema(const dr_op* op, char* text, int64_t capacity) {
   int64_t length = copy_text("", text, capacity);
   guarded(nullptr, [&] {
@@ -446,7 +588,14 @@ int64_t dr_op_schema(const dr_op* op, char* text, int64_t capacity) {
   return length;
 }
 
-int32_t dr_op_mutates(const dr_op* op) { return op != nullptr && op->mutates ? 1 : 0; }
+int64_t dr_op_mutates(const dr_op* op) {
+  uint64_t mask = 0;
+  if (op != nullptr) {
+    for (const size_t index : op->written) mask |= uint64_t{1} << std::min<size_t>(index, 62);
+    if (op->reshapes) mask |= uint64_t{1} << 63;
+  }
+  return static_cast<int64_t>(mask);
+}
 
 int32_t dr_call(const dr_op* op, const dr_mode* mode, const dr_value* args, int32_t nargs,
                 dr_value* results, int32_t capacity, int32_t* count, dr_error* error) {
@@ -462,16 +611,29 @@ int32_t dr_call(const dr_op* op, const dr_mode* mode, const dr_value* args, int3
             op->handle.operator_name(), " returns ", nresults, " results; there is room for ",
             capacity, ".");
 
+    Reshaped reshaped(*op, args, given);
     const auto in_mode = [&](auto&& run) {
       try {
         const Mode guard(mode);
         return run();
       } catch (...) {
-        if (op->mutates) undo_failed_resizes(args, given);
+        reshaped.restore();
         throw;
       }
     };
+    const auto check_extents = [&](int32_t done) {
+      bool fit = reshaped.restore();
+      for (int32_t i = 0; fit && i < done; ++i) {
+        each_tensor(results[i], [&](dr_tensor* t) { fit = fit && fits(borrow(t)); });
+      }
+      if (!fit) {
+        while (done > 0) free_result(results[--done]);
+        fail(DR_INVALID_ARGUMENT, op->handle.operator_name(),
+             ": with these arguments a tensor would reach outside its memory.");
+      }
+    };
     if (op->typed != nullptr && in_mode([&] { return op->typed->call(args, given, results[0]); })) {
+      if (op->reshapes) check_extents(1);
       *count = 1;
       return;
     }
@@ -497,8 +659,15 @@ int32_t dr_call(const dr_op* op, const dr_mode* mode, const dr_value* args, int3
       while (done > 0) free_result(results[--done]);
       throw;
     }
+    check_extents(static_cast<int32_t>(done));
     *count = static_cast<int32_t>(done);
   });
+}
+
+int32_t dr_call_keeping(const dr_op* op, const dr_mode* mode, const dr_value* args, int32_t nargs,
+                        dr_value* results, int32_t capacity, int32_t* count, const void*,
+                        const void*, const void*, const void*, dr_error* error) {
+  return dr_call(op, mode, args, nargs, results, capacity, count, error);
 }
 
 void dr_results_free(dr_value* results, int32_t count) {

@@ -306,7 +306,8 @@ int32_t dr_num_threads(void) {
 
 int32_t dr_set_num_threads(int32_t threads, dr_error* error) {
   return guarded(error, [&] {
-    require(threads >= 1, "The number of threads is ", threads, "; it must be 1 or more.");
+    require(threads >= 1 && threads <= DR_MAX_THREADS, "The number of threads is ", threads,
+            "; it must be 1 to ", DR_MAX_THREADS, ".");
     at::set_num_threads(threads);
   });
 }

@@ -2,8 +2,13 @@
 #include <ATen/Version.h>
 #include <torch/version.h>
 
+#include <pthread.h>
+
+#include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <deque>
+#include <mutex>
 #include <new>
 
 #include "internal.h"
@@ -11,21 +16,45 @@
 namespace darkroom {
 namespace {
 
-std::atomic<dr_log_fn> log_function{nullptr};
+class Warnings final : public c10::WarningHandler {
+ public:
+  // Never destroyed: threads may warn while the process ends.
+  static Warnings& instance() {
+    static auto* warnings = new Warnings;
+    return *warnings;
+  }
 
-class LogHandler final : public c10::WarningHandler {
   void process(const c10::Warning& warning) override {
-    if (dr_log_fn log = log_function.load(std::memory_order_acquire)) {
-      log(0, warning.msg().c_str());
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (texts_.size() < DR_MAX_WARNINGS) {
+      texts_.push_back(warning.msg());
+      count();
     }
   }
-};
 
-// Never destroyed: threads may warn while the process ends.
-LogHandler& log_handler() {
-  static auto* handler = new LogHandler;
-  return *handler;
-}
+  const int32_t* waiting() const {
+    static_assert(sizeof(waiting_) == sizeof(int32_t) && decltype(waiting_)::is_always_lock_free);
+    return reinterpret_cast<const int32_t*>(&waiting_);
+  }
+
+  int64_t take(char* out, int64_t capacity) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (texts_.empty()) return -1;
+    const int64_t length = copy_text(texts_.front(), out, capacity);
+    texts_.pop_front();
+    count();
+    return length;
+  }
+
+ private:
+  void count() {
+    waiting_.store(static_cast<int32_t>(texts_.size()), std::memory_order_relaxed);
+  }
+
+  std::mutex mutex_;
+  std::deque<std::string> texts_;
+  std::atomic<int32_t> waiting_{0};
+};
 
 // The largest length up to `length` that doesn't split a UTF-8 character of text.
 size_t whole_characters(std::string_view text, size_t length) {
@@ -82,12 +111,21 @@ int32_t report(dr_error* error) noexcept {
   }
 }
 
-void adopt_warnings() {
-  thread_local bool adopted = false;
-  if (C10_UNLIKELY(!adopted)) {
-    c10::WarningUtils::set_warning_handler(&log_handler());
-    adopted = true;
-  }
+const char* adopt_thread() {
+  c10::WarningUtils::set_warning_handler(&Warnings::instance());
+  constexpr size_t needed = 256 * 1024;
+#if defined(__APPLE__)
+  const size_t size = pthread_get_stacksize_np(pthread_self());
+  const char* end = static_cast<const char*>(pthread_get_stackaddr_np(pthread_self())) - size;
+#else
+  pthread_attr_t attributes;
+  if (pthread_getattr_np(pthread_self(), &attributes) != 0) return nullptr;
+  void* end = nullptr;
+  size_t size = 0;
+  pthread_attr_getstack(&attributes, &end, &size);
+  pthread_attr_destroy(&attributes);
+#endif
+  return static_cast<const char*>(end) + std::min(needed, size / 4);
 }
 
 int64_t copy_text(std::string_view text, char* out, int64_t capacity) noexcept {
@@ -107,7 +145,13 @@ int32_t dr_abi_version(void) { return DR_ABI_VERSION; }
 
 const char* dr_built_for(void) { return TORCH_VERSION; }
 
-void dr_set_log(dr_log_fn log) { log_function.store(log, std::memory_order_release); }
+const int32_t* dr_warnings_waiting(void) { return Warnings::instance().waiting(); }
+
+int64_t dr_take_warning(char* text, int64_t capacity) {
+  int64_t length = -1;
+  guarded(nullptr, [&] { length = Warnings::instance().take(text, capacity); });
+  return length;
+}
 
 int64_t dr_libtorch_config(char* text, int64_t capacity) {
   int64_t length = copy_text("", text, capacity);

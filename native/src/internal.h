@@ -85,14 +85,23 @@ void require(bool condition, const Parts&... message) {
 // Fills `error` from the exception that is being handled; returns its code.
 int32_t report(dr_error* error) noexcept;
 
-// Sends this thread's warnings to the log: libtorch keeps the handler per thread.
-void adopt_warnings();
+// Makes a thread known to this library: libtorch keeps the handler of warnings per thread. Returns the
+// lowest address of the stack at which a call may begin.
+const char* adopt_thread();
+
+inline void require_stack() {
+  thread_local const char* lowest = adopt_thread();
+  const char here = 0;
+  if (C10_UNLIKELY(&here < lowest)) {
+    fail(DR_STACK_EXHAUSTED, "The calling thread has too little stack left for libtorch.");
+  }
+}
 
 // Runs the body of an entry: nothing that it throws gets out.
 template <typename Body>
 int32_t guarded(dr_error* error, Body&& body) noexcept {
   try {
-    adopt_warnings();
+    require_stack();
     body();
     return DR_OK;
   } catch (...) {

@@ -135,9 +135,12 @@ static void lookup(void) {
   CHECK(strcmp(text, "aten::add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor") ==
         0);
   CHECK(dr_op_schema(NULL, text, sizeof text) == 0 && text[0] == 0);
+  CHECK(dr_op_names(text, sizeof text) > 10000 && strstr(text, "aten::abs\n") != NULL);
   CHECK(dr_op_mutates(add) == 0 && dr_op_mutates(NULL) == 0);
   CHECK(dr_op_mutates(op("aten::add_", "Tensor")) == 1);
-  CHECK(dr_op_mutates(op("aten::add", "out")) == 1);
+  CHECK(dr_op_mutates(op("aten::add", "out")) == (INT64_MIN | 8));
+  CHECK(dr_op_mutates(op("aten::t_", "")) == (INT64_MIN | 1));
+  CHECK(dr_op_mutates(op("aten::_foreach_add_", "Scalar")) == 1);
   const dr_op* found = NULL;
   FAILS(DR_NO_SUCH_OPERATOR, "\"Scalar\", \"Tensor\"",
         dr_op_find("aten::add", "Tensr", &found, &error));
@@ -744,7 +747,7 @@ static void devices(void) {
   CHECK(threads >= 1);
   OK(dr_set_num_threads(1, &error));
   CHECK(dr_num_threads() == 1);
-  FAILS(DR_INVALID_ARGUMENT, "1 or more", dr_set_num_threads(0, &error));
+  FAILS(DR_INVALID_ARGUMENT, "1 to 1024", dr_set_num_threads(0, &error));
   OK(dr_set_num_threads(threads, &error));
 
   dr_memory before, with, after;
@@ -768,40 +771,87 @@ static void devices(void) {
 
 /* ---- Warnings and threads ---- */
 
-static char warned[256];
-
-/* Calls an operator from within an operator's warning: as a Java callback may. */
-static void log_warning(int32_t level, const char* message) {
-  CHECK(level == 0);
-  snprintf(warned, sizeof warned, "%s", message);
-  float data[] = {1};
-  dr_tensor* t = borrow(data, F32, 1, 1);
-  dr_tensor_free(call(op("neg", ""), ARGS(tensor(t))));
-  dr_tensor_free(t);
-}
-
-/* An out tensor of another size is resized, with a warning. Our memory can't be: the tensor must
-   not be left with sizes that reach beyond it. */
+/* An out tensor of another size is resized, with a warning. Our memory can't be: the tensor keeps the
+   sizes that it had. */
 static void resize(dr_tensor* x) {
   float room[3];
   dr_tensor* out = borrow(room, F32, 1, 3);
   const dr_value args[] = {tensor(x), tensor(x), integer(1), tensor(out)};
   FAILS(DR_ERROR, "not resizable", try_call(op("add", "out"), args, 4));
-  CHECK(inspect(out).sizes[0] == 0);
+  CHECK(inspect(out).dim == 2 && inspect(out).sizes[1] == 3 && inspect(out).strides[0] == 3);
   dr_tensor_free(out);
 }
 
+/* Warnings wait to be taken: nothing is called back, and nothing is written (ctest looks). */
 static void warnings(void) {
   float data[] = {1, 2, 3, 4};
   dr_tensor* x = borrow(data, F32, 2, 2);
-  dr_set_log(log_warning);
+  const int32_t* waiting = dr_warnings_waiting();
+  CHECK(*waiting == 0 && dr_take_warning(text, sizeof text) == -1);
   resize(x);
-  CHECK(strstr(warned, "resized") != NULL);
-  warned[0] = 0;
-  dr_set_log(NULL);
-  resize(x); /* ctest looks that this warning is not on stderr */
-  CHECK(warned[0] == 0);
+  CHECK(*waiting == 1);
+  char small[8];
+  CHECK(dr_take_warning(small, sizeof small) > 7 && strlen(small) == 7);
+  CHECK(*waiting == 0);
+  for (int i = 0; i < DR_MAX_WARNINGS + 10; ++i) resize(x);
+  CHECK(*waiting == DR_MAX_WARNINGS);
+  while (*waiting > 0) {
+    CHECK(dr_take_warning(text, sizeof text) == (int64_t)strlen(text));
+    CHECK(strstr(text, "resized") != NULL);
+  }
+  CHECK(dr_take_warning(NULL, 0) == -1);
   dr_tensor_free(x);
+}
+
+/* No tensor reaches outside its memory, whatever an operator is told. */
+static void extents(void) {
+  float data[] = {1, 2, 3, 4};
+  dr_tensor* x = borrow(data, F32, 2, 2);
+  dr_value result = none();
+  int32_t count = 0;
+  OK(dr_call_keeping(op("neg", ""), NULL, ARGS(tensor(x)), &result, 1, &count, data, NULL, NULL,
+                     NULL, &error));
+  dr_tensor_free(result.as.tensor);
+  const int64_t sizes[] = {2, 3};
+  const int64_t far[] = {INT64_C(1) << 61, 1}; /* in bytes, 0 modulo 2^64 */
+  const int64_t wide[] = {INT64_C(1) << 62, 4};
+  const int64_t none[] = {0, 0};
+  FAILS(DR_INVALID_ARGUMENT, "outside its memory",
+        try_call(op("as_strided_", ""), ARGS(tensor(x), integers(sizes, 2), integers(far, 2))));
+  CHECK(inspect(x).sizes[1] == 2 && inspect(x).strides[0] == 2);
+  FAILS(DR_INVALID_ARGUMENT, "outside its memory",
+        try_call(op("_reshape_alias", ""), ARGS(tensor(x), integers(sizes, 2), integers(far, 2))));
+  FAILS(DR_ERROR, "overflow",
+        try_call(op("_reshape_alias", ""), ARGS(tensor(x), integers(wide, 2), integers(none, 2))));
+  const int64_t least[] = {INT64_MIN, 0}; /* would be taken for a pointer */
+  FAILS(DR_INVALID_ARGUMENT, "not the number",
+        try_call(op("as_strided_", ""), ARGS(tensor(x), integers(least, 2), integers(none, 2))));
+  FAILS(DR_INVALID_ARGUMENT, "not the number",
+        try_call(op("slice", "Tensor"), ARGS(tensor(x), integer(0), integer(INT64_MIN))));
+  FAILS(DR_ERROR, "cannot be represented", /* a typed call */
+        try_call(op("reshape", ""), ARGS(tensor(x), integers(least, 2))));
+  dr_tensor* view = call(op("t", ""), ARGS(tensor(x)));
+  FAILS(DR_INVALID_ARGUMENT, "of its own", try_call(op("t_", ""), ARGS(tensor(x))));
+  dr_tensor_free(view);
+  dr_tensor* again = dr_tensor_retain(x);
+  FAILS(DR_INVALID_ARGUMENT, "of its own", try_call(op("t_", ""), ARGS(tensor(x))));
+  dr_tensor_free(again);
+  dr_tensor_free(call(op("t_", ""), ARGS(tensor(x))));
+  dr_tensor_free(x);
+
+  /* memory that another tensor shares stays where it is */
+  const int64_t more[] = {100};
+  dr_tensor* owner = call(op("arange", ""), ARGS(integer(4)));
+  dr_tensor* detached = call(op("detach", ""), ARGS(tensor(owner)));
+  FAILS(DR_ERROR, "not resizable",
+        try_call(op("resize_", ""), ARGS(tensor(owner), integers(more, 1))));
+  CHECK(inspect(owner).sizes[0] == 4);
+  dr_tensor_free(detached);
+  dr_tensor_free(owner);
+  owner = call(op("arange", ""), ARGS(integer(4)));
+  dr_tensor_free(call(op("resize_", ""), ARGS(tensor(owner), integers(more, 1))));
+  CHECK(inspect(owner).sizes[0] == 100);
+  dr_tensor_free(owner);
 }
 
 static void* work(void* unused) {
@@ -833,6 +883,57 @@ static void two_threads(void) {
   for (int i = 0; i < 2; ++i) CHECK(pthread_join(threads[i], NULL) == 0);
 }
 
+/* Passes that add to a leaf's gradient while others read, replace and clear it. */
+static void* use_leaf(void* leaf) {
+  dr_tensor* x = leaf;
+  const dr_mode recording = {.flags = DR_GRAD};
+  float data[4] = {0};
+  for (int i = 0; i < 200; ++i) {
+    dr_tensor* sum = call_in(&recording, op("sum", ""), ARGS(tensor(x)));
+    OK(dr_backward(&sum, NULL, 1, 0, 0, NULL, &error));
+    dr_tensor* grad = NULL;
+    OK(dr_tensor_grad(x, &grad, &error));
+    dr_tensor_free(grad);
+    dr_tensor* zero = borrow(data, F32, 2, 2);
+    dr_tensor* own = call(op("clone", ""), ARGS(tensor(zero)));
+    OK(dr_tensor_set_grad(x, i % 2 == 0 ? own : NULL, &error));
+    dr_tensor_free(own);
+    dr_tensor_free(zero);
+    dr_tensor_free(sum);
+  }
+  return NULL;
+}
+
+static void one_leaf(void) {
+  float data[4] = {1, 2, 3, 4};
+  dr_tensor* x = borrow(data, F32, 2, 2);
+  OK(dr_tensor_set_requires_grad(x, 1, &error));
+  pthread_t threads[4];
+  for (int i = 0; i < 4; ++i) CHECK(pthread_create(&threads[i], NULL, use_leaf, x) == 0);
+  for (int i = 0; i < 4; ++i) CHECK(pthread_join(threads[i], NULL) == 0);
+  OK(dr_tensor_set_grad(x, NULL, &error));
+  dr_tensor_free(x);
+}
+
+static void* recurse(void* unused) {
+  volatile char frame[4096];
+  frame[0] = 0;
+  const int32_t code = dr_generator_seed(NULL, 1, &error);
+  if (code != DR_INVALID_ARGUMENT) {
+    CHECK(code == DR_STACK_EXHAUSTED);
+    return &failures;
+  }
+  return frame[0] == 0 ? recurse(unused) : NULL;
+}
+
+/* A call is refused while there is stack left for it to fail on. */
+static void end_of_stack(void) {
+  pthread_t thread;
+  void* result = NULL;
+  CHECK(pthread_create(&thread, NULL, recurse, NULL) == 0);
+  CHECK(pthread_join(thread, &result) == 0 && result == &failures);
+}
+
 int main(void) {
   dr_memory before, after;
   OK(dr_memory_stats(CPU, &before, &error));
@@ -848,7 +949,10 @@ int main(void) {
   random_numbers();
   devices();
   warnings();
+  extents();
   two_threads();
+  one_leaf();
+  end_of_stack();
   OK(dr_memory_stats(CPU, &after, &error));
   CHECK(after.live_bytes == before.live_bytes);
   if (failures == 0) puts("ok");

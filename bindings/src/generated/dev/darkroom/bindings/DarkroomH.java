@@ -68,10 +68,10 @@ public class DarkroomH {
     public static final AddressLayout C_POINTER = ValueLayout.ADDRESS
             .withTargetLayout(MemoryLayout.sequenceLayout(java.lang.Long.MAX_VALUE, JAVA_BYTE));
     public static final ValueLayout.OfLong C_LONG = ValueLayout.JAVA_LONG;
-    private static final int DR_ABI_VERSION = (int)1L;
+    private static final int DR_ABI_VERSION = (int)2L;
     /**
      * {@snippet lang=c :
-     * #define DR_ABI_VERSION 1
+     * #define DR_ABI_VERSION 2
      * }
      */
     public static int DR_ABI_VERSION() {
@@ -86,6 +86,15 @@ public class DarkroomH {
     public static int DR_ERROR_CAPACITY() {
         return DR_ERROR_CAPACITY;
     }
+    private static final int DR_MAX_WARNINGS = (int)64L;
+    /**
+     * {@snippet lang=c :
+     * #define DR_MAX_WARNINGS 64
+     * }
+     */
+    public static int DR_MAX_WARNINGS() {
+        return DR_MAX_WARNINGS;
+    }
     private static final int DR_MAX_DIM = (int)64L;
     /**
      * {@snippet lang=c :
@@ -94,6 +103,15 @@ public class DarkroomH {
      */
     public static int DR_MAX_DIM() {
         return DR_MAX_DIM;
+    }
+    private static final int DR_MAX_THREADS = (int)1024L;
+    /**
+     * {@snippet lang=c :
+     * #define DR_MAX_THREADS 1024
+     * }
+     */
+    public static int DR_MAX_THREADS() {
+        return DR_MAX_THREADS;
     }
 
     private static class dr_abi_version {
@@ -424,13 +442,21 @@ public class DarkroomH {
     public static int DR_UNSUPPORTED() {
         return DR_UNSUPPORTED;
     }
+    private static final int DR_STACK_EXHAUSTED = (int)11L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.DR_STACK_EXHAUSTED = 11
+     * }
+     */
+    public static int DR_STACK_EXHAUSTED() {
+        return DR_STACK_EXHAUSTED;
+    }
 
-    private static class dr_set_log {
-        public static final FunctionDescriptor DESC = FunctionDescriptor.ofVoid(
-            DarkroomH.C_POINTER
-        );
+    private static class dr_warnings_waiting {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            DarkroomH.C_POINTER    );
 
-        public static final MemorySegment ADDR = DarkroomH.findOrThrow("dr_set_log");
+        public static final MemorySegment ADDR = DarkroomH.findOrThrow("dr_warnings_waiting");
 
         public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
     }
@@ -438,45 +464,104 @@ public class DarkroomH {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * void dr_set_log(dr_log_fn log)
+     * const int32_t *dr_warnings_waiting()
      * }
      */
-    public static FunctionDescriptor dr_set_log$descriptor() {
-        return dr_set_log.DESC;
+    public static FunctionDescriptor dr_warnings_waiting$descriptor() {
+        return dr_warnings_waiting.DESC;
     }
 
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * void dr_set_log(dr_log_fn log)
+     * const int32_t *dr_warnings_waiting()
      * }
      */
-    public static MethodHandle dr_set_log$handle() {
-        return dr_set_log.HANDLE;
+    public static MethodHandle dr_warnings_waiting$handle() {
+        return dr_warnings_waiting.HANDLE;
     }
 
     /**
      * Address for:
      * {@snippet lang=c :
-     * void dr_set_log(dr_log_fn log)
+     * const int32_t *dr_warnings_waiting()
      * }
      */
-    public static MemorySegment dr_set_log$address() {
-        return dr_set_log.ADDR;
+    public static MemorySegment dr_warnings_waiting$address() {
+        return dr_warnings_waiting.ADDR;
     }
 
     /**
      * {@snippet lang=c :
-     * void dr_set_log(dr_log_fn log)
+     * const int32_t *dr_warnings_waiting()
      * }
      */
-    public static void dr_set_log(MemorySegment log) {
-        var mh$ = dr_set_log.HANDLE;
+    public static MemorySegment dr_warnings_waiting() {
+        var mh$ = dr_warnings_waiting.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("dr_set_log", log);
+                traceDowncall("dr_warnings_waiting");
             }
-            mh$.invokeExact(log);
+            return (MemorySegment)mh$.invokeExact();
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class dr_take_warning {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            DarkroomH.C_LONG,
+            DarkroomH.C_POINTER,
+            DarkroomH.C_LONG
+        );
+
+        public static final MemorySegment ADDR = DarkroomH.findOrThrow("dr_take_warning");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int64_t dr_take_warning(char *text, int64_t capacity)
+     * }
+     */
+    public static FunctionDescriptor dr_take_warning$descriptor() {
+        return dr_take_warning.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int64_t dr_take_warning(char *text, int64_t capacity)
+     * }
+     */
+    public static MethodHandle dr_take_warning$handle() {
+        return dr_take_warning.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int64_t dr_take_warning(char *text, int64_t capacity)
+     * }
+     */
+    public static MemorySegment dr_take_warning$address() {
+        return dr_take_warning.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int64_t dr_take_warning(char *text, int64_t capacity)
+     * }
+     */
+    public static long dr_take_warning(MemorySegment text, long capacity) {
+        var mh$ = dr_take_warning.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("dr_take_warning", text, capacity);
+            }
+            return (long)mh$.invokeExact(text, capacity);
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }
@@ -696,6 +781,65 @@ public class DarkroomH {
         }
     }
 
+    private static class dr_op_names {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            DarkroomH.C_LONG,
+            DarkroomH.C_POINTER,
+            DarkroomH.C_LONG
+        );
+
+        public static final MemorySegment ADDR = DarkroomH.findOrThrow("dr_op_names");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int64_t dr_op_names(char *text, int64_t capacity)
+     * }
+     */
+    public static FunctionDescriptor dr_op_names$descriptor() {
+        return dr_op_names.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int64_t dr_op_names(char *text, int64_t capacity)
+     * }
+     */
+    public static MethodHandle dr_op_names$handle() {
+        return dr_op_names.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int64_t dr_op_names(char *text, int64_t capacity)
+     * }
+     */
+    public static MemorySegment dr_op_names$address() {
+        return dr_op_names.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int64_t dr_op_names(char *text, int64_t capacity)
+     * }
+     */
+    public static long dr_op_names(MemorySegment text, long capacity) {
+        var mh$ = dr_op_names.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("dr_op_names", text, capacity);
+            }
+            return (long)mh$.invokeExact(text, capacity);
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class dr_op_schema {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             DarkroomH.C_LONG,
@@ -758,7 +902,7 @@ public class DarkroomH {
 
     private static class dr_op_mutates {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
-            DarkroomH.C_INT,
+            DarkroomH.C_LONG,
             DarkroomH.C_POINTER
         );
 
@@ -770,7 +914,7 @@ public class DarkroomH {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * int32_t dr_op_mutates(const dr_op *op)
+     * int64_t dr_op_mutates(const dr_op *op)
      * }
      */
     public static FunctionDescriptor dr_op_mutates$descriptor() {
@@ -780,7 +924,7 @@ public class DarkroomH {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * int32_t dr_op_mutates(const dr_op *op)
+     * int64_t dr_op_mutates(const dr_op *op)
      * }
      */
     public static MethodHandle dr_op_mutates$handle() {
@@ -790,7 +934,7 @@ public class DarkroomH {
     /**
      * Address for:
      * {@snippet lang=c :
-     * int32_t dr_op_mutates(const dr_op *op)
+     * int64_t dr_op_mutates(const dr_op *op)
      * }
      */
     public static MemorySegment dr_op_mutates$address() {
@@ -799,16 +943,16 @@ public class DarkroomH {
 
     /**
      * {@snippet lang=c :
-     * int32_t dr_op_mutates(const dr_op *op)
+     * int64_t dr_op_mutates(const dr_op *op)
      * }
      */
-    public static int dr_op_mutates(MemorySegment op) {
+    public static long dr_op_mutates(MemorySegment op) {
         var mh$ = dr_op_mutates.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("dr_op_mutates", op);
             }
-            return (int)mh$.invokeExact(op);
+            return (long)mh$.invokeExact(op);
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }
@@ -932,6 +1076,75 @@ public class DarkroomH {
                 traceDowncall("dr_results_free", results, count);
             }
             mh$.invokeExact(results, count);
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class dr_call_keeping {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            DarkroomH.C_INT,
+            DarkroomH.C_POINTER,
+            DarkroomH.C_POINTER,
+            DarkroomH.C_POINTER,
+            DarkroomH.C_INT,
+            DarkroomH.C_POINTER,
+            DarkroomH.C_INT,
+            DarkroomH.C_POINTER,
+            DarkroomH.C_POINTER,
+            DarkroomH.C_POINTER,
+            DarkroomH.C_POINTER,
+            DarkroomH.C_POINTER,
+            DarkroomH.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = DarkroomH.findOrThrow("dr_call_keeping");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t dr_call_keeping(const dr_op *op, const dr_mode *mode, const dr_value *args, int32_t nargs, dr_value *results, int32_t capacity, int32_t *count, const void *memory0, const void *memory1, const void *memory2, const void *memory3, dr_error *error)
+     * }
+     */
+    public static FunctionDescriptor dr_call_keeping$descriptor() {
+        return dr_call_keeping.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t dr_call_keeping(const dr_op *op, const dr_mode *mode, const dr_value *args, int32_t nargs, dr_value *results, int32_t capacity, int32_t *count, const void *memory0, const void *memory1, const void *memory2, const void *memory3, dr_error *error)
+     * }
+     */
+    public static MethodHandle dr_call_keeping$handle() {
+        return dr_call_keeping.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t dr_call_keeping(const dr_op *op, const dr_mode *mode, const dr_value *args, int32_t nargs, dr_value *results, int32_t capacity, int32_t *count, const void *memory0, const void *memory1, const void *memory2, const void *memory3, dr_error *error)
+     * }
+     */
+    public static MemorySegment dr_call_keeping$address() {
+        return dr_call_keeping.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t dr_call_keeping(const dr_op *op, const dr_mode *mode, const dr_value *args, int32_t nargs, dr_value *results, int32_t capacity, int32_t *count, const void *memory0, const void *memory1, const void *memory2, const void *memory3, dr_error *error)
+     * }
+     */
+    public static int dr_call_keeping(MemorySegment op, MemorySegment mode, MemorySegment args, int nargs, MemorySegment results, int capacity, MemorySegment count, MemorySegment memory0, MemorySegment memory1, MemorySegment memory2, MemorySegment memory3, MemorySegment error) {
+        var mh$ = dr_call_keeping.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("dr_call_keeping", op, mode, args, nargs, results, capacity, count, memory0, memory1, memory2, memory3, error);
+            }
+            return (int)mh$.invokeExact(op, mode, args, nargs, results, capacity, count, memory0, memory1, memory2, memory3, error);
         } catch (Throwable ex$) {
            throw new AssertionError("should not reach here", ex$);
         }

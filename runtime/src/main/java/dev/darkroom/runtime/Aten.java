@@ -33,21 +33,28 @@ public final class Aten {
      *     {@code boolean[]}, a {@link Shape}, a list of tensors (with nulls where the schema allows
      *     them), or null for none
      * @return the results: {@link Tensor}, {@link Long}, {@link Double}, {@link Boolean}, {@link
-     *     String}, {@code long[]}, {@code double[]}, {@code boolean[]}, lists of tensors, or null
+     *     String}, {@code long[]}, {@code double[]}, {@code boolean[]}, lists of tensors, or null.
+     *     A tensor that the operator changes and returns is the argument itself, not another {@link
+     *     Tensor} to close
      * @throws LibtorchException.NoSuchOperator if there is no such operator
+     * @throws UnsupportedOperationException if the operator is refused, since no arguments are safe
+     *     to give it from outside libtorch; the message gives the reason
      * @throws IllegalArgumentException if an argument is of no such type, or not what the schema
-     *     says
+     *     says; if a tensor would reach outside its memory; if the operator may change the shape of
+     *     an argument that a view, a recording or an {@linkplain Tensor#alias alias} refers to
+     * @throws IllegalStateException if an argument that the operator changes is in use by another
+     *     thread, or the other way round
      * @throws LibtorchException if libtorch fails the call
      */
     public static List<@Nullable Object> call(String name, @Nullable Object... arguments) {
-        CallFrame frame = operator(name).call();
+        CallFrame frame = operator(name).forAnyArguments().call();
         for (Object argument : arguments) {
             put(frame, name, argument);
         }
         @Nullable Object[] values = frame.values(ThreadState.current().mode.nativeMode);
         List<@Nullable Object> results = new ArrayList<>(values.length);
         for (Object value : values) {
-            results.add(result(value));
+            results.add(result(value, arguments));
         }
         return Collections.unmodifiableList(results);
     }
@@ -69,6 +76,11 @@ public final class Aten {
      */
     public static String schema(String name) {
         return operator(name).describe();
+    }
+
+    /** The names of all operators that this libtorch has, such as {@code aten::add.Tensor}. */
+    public static List<String> names() {
+        return Operator.names();
     }
 
     private static Operator operator(String name) {
@@ -125,8 +137,13 @@ public final class Aten {
         }
     }
 
-    private static @Nullable Object result(@Nullable Object value) {
+    private static @Nullable Object result(@Nullable Object value, @Nullable Object[] arguments) {
         if (value instanceof TensorHandle handle) {
+            for (Object argument : arguments) {
+                if (argument instanceof Tensor tensor && tensor.handle == handle) {
+                    return tensor;
+                }
+            }
             return Tensor.adopt(handle);
         }
         return value instanceof @Nullable TensorHandle[] handles ? adoptAll(handles) : value;

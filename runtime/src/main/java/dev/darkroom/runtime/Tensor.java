@@ -148,8 +148,14 @@ public final class Tensor implements AutoCloseable {
      * The numbers from {@code start} up to, not including, {@code end}.
      *
      * @return {@code [ceil((end − start) / step)]}
+     * @throws IllegalArgumentException if the step is not finite, or 0 in this type
      */
     public static Tensor arange(double start, double end, double step, DType dtype, Device device) {
+        double taken = dtype.isFloatingPoint() ? step : (long) step;
+        if (taken == 0 || !Double.isFinite(step)) {
+            throw new IllegalArgumentException(
+                    "arange: " + step + " is no step between numbers of type " + dtype);
+        }
         return run(options(ARANGE.call().arg(start).arg(end).arg(step), dtype, device));
     }
 
@@ -293,18 +299,26 @@ public final class Tensor implements AutoCloseable {
     public static Tensor copyOf(MemorySegment memory, DType dtype, Shape shape) {
         Checks.requireBytes(memory.byteSize(), dtype, shape);
         Tensor tensor = empty(shape, dtype, Device.CPU);
-        tensor.segment().copyFrom(memory);
-        return tensor;
+        return Native.access(
+                tensor.handle,
+                own -> {
+                    own.copyFrom(memory);
+                    return tensor;
+                });
     }
 
     /**
      * A tensor over memory that Java owns: nothing is copied, a write on one side is seen on the
-     * other. The caller promises that the memory stays valid (its arena open) while this tensor, or
-     * any tensor that shares its memory, is in use; nothing checks that.
+     * other. This tensor and its views keep the segment reachable; using one when the arena is
+     * closed is an {@link IllegalStateException}, and so is closing the arena during an operator
+     * call. What nothing checks, so that the caller must keep the arena open for it: a backward
+     * pass through operators that were recorded on this tensor, a gradient that {@link #setGrad}
+     * made of it, and what {@link #toDlpack} gave to others.
      *
      * @param memory native memory, row-major, aligned for the type
      * @throws IllegalArgumentException if the memory is on the heap, misaligned, read-only or has
      *     not exactly the size of the shape
+     * @throws IllegalStateException if its arena is closed, or is confined to another thread
      */
     public static Tensor borrow(MemorySegment memory, DType dtype, Shape shape) {
         Checks.requireBytes(memory.byteSize(), dtype, shape);
@@ -316,25 +330,27 @@ public final class Tensor implements AutoCloseable {
             throw new IllegalArgumentException(
                     "memory at " + memory.address() + " is not aligned for " + dtype);
         }
-        return adopt(Native.fromMemory(memory.address(), shape, null, dtype, Device.CPU.code()));
+        if (!memory.scope().isAlive()) {
+            throw new IllegalStateException("the memory's arena is closed");
+        }
+        if (!memory.isAccessibleBy(Thread.currentThread())) {
+            throw new IllegalStateException(
+                    "the memory's arena is confined to another thread; use a shared one");
+        }
+        return adopt(Native.fromMemory(memory, shape, dtype, Device.CPU.code()));
     }
 
     /**
-     * The tensor's memory, shared: a write on one side is seen on the other. Valid while this
-     * tensor is open, which every access checks no more than libtorch does: read it before the
-     * tensor is closed.
+     * The tensor's memory, shared: a write on one side is seen on the other. Valid, for any thread,
+     * until this tensor is closed or an operator called through {@link Aten} gives it another
+     * shape: an access after that is an {@link IllegalStateException}. The segment of a {@linkplain
+     * #borrow borrowed} tensor is valid as long as the memory that was borrowed.
      *
      * @return the elements in row-major order
      * @throws IllegalStateException if the tensor is not contiguous or not on the CPU
      */
     public MemorySegment segment() {
-        if (device().type() != Device.Type.CPU || !isContiguous()) {
-            throw new IllegalStateException(
-                    "only a contiguous tensor on the CPU can be seen as memory, not this "
-                            + this
-                            + "; use toDevice(Device.CPU).contiguous()");
-        }
-        return Native.memory(dataPointer(), Math.multiplyExact(elements(), dtype().bytes()));
+        return Native.segment(handle);
     }
 
     /**
@@ -388,7 +404,8 @@ public final class Tensor implements AutoCloseable {
     private <T> T values(DType dtype, java.util.function.Function<MemorySegment, T> read) {
         try (var scope = TensorScope.open();
                 var mode = Mode.NO_GRAD.enter()) {
-            return read.apply(detach().to(Device.CPU).to(dtype).contiguous().segment());
+            Tensor contiguous = detach().to(Device.CPU).to(dtype).contiguous();
+            return Native.access(contiguous.handle, read);
         }
     }
 

@@ -42,9 +42,11 @@ public final class TensorScope implements AutoCloseable {
      * caller then closes it. A tensor that this scope does not own is left as it is.
      *
      * @return the tensor
-     * @throws IllegalStateException if the tensor is closed already
+     * @throws IllegalStateException if the tensor or this scope is closed already, or this is
+     *     another thread's
      */
     public Tensor keep(Tensor tensor) {
+        requireOwn();
         tensor.requireOpen();
         if (tensor.scope == this) {
             if (outer == null) {
@@ -67,11 +69,23 @@ public final class TensorScope implements AutoCloseable {
      * Takes over a tensor: it is closed with this scope.
      *
      * @return the tensor
+     * @throws IllegalStateException if the tensor or this scope is closed already, or this is
+     *     another thread's
      */
     public Tensor adopt(Tensor tensor) {
+        requireOwn();
         tensor.requireOpen();
         add(tensor);
         return tensor;
+    }
+
+    private void requireOwn() {
+        if (closed) {
+            throw new IllegalStateException("the scope is closed; it can't own a tensor any more");
+        }
+        if (ThreadState.current() != owner) {
+            throw new IllegalStateException("a scope is used on the thread that opened it");
+        }
     }
 
     void add(Tensor tensor) {

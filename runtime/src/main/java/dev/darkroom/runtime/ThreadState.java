@@ -15,4 +15,14 @@ final class ThreadState {
     static ThreadState current() {
         return CURRENT.get();
     }
+
+    /** Goes back to a mode and a scope that this thread had, and closes the scopes opened since. */
+    void restore(Mode before, @Nullable TensorScope open) {
+        mode = before;
+        TensorScope inner = scope;
+        while (inner != null && inner != open) {
+            inner.close();
+            inner = scope;
+        }
+    }
 }

@@ -4,6 +4,11 @@ import dev.darkroom.runtime.internal.ffi.Native;
 
 /** The native threads that one operator may use. */
 public final class Threads {
+    /**
+     * The most that can be asked for: each takes memory, and libtorch ends the process without it.
+     */
+    public static final int MAX = 1024;
+
     private Threads() {}
 
     /** Threads that an operator called from this thread uses. */
@@ -15,12 +20,13 @@ public final class Threads {
      * Sets the threads for operators called from this thread, and from threads that call their
      * first operator later.
      *
-     * @throws IllegalArgumentException if the number is not positive
+     * @param count from 1 to {@link #MAX}
+     * @throws IllegalArgumentException if the number is outside
      */
     public static void set(int count) {
-        if (count < 1) {
+        if (count < 1 || count > MAX) {
             throw new IllegalArgumentException(
-                    "an operator needs at least one thread, not " + count);
+                    "an operator may use 1 to " + MAX + " threads, not " + count);
         }
         Native.setThreads(count);
     }

@@ -10,8 +10,13 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
+import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 
 /**
@@ -23,6 +28,7 @@ public final class CallFrame {
     private static final int MAX_ARGUMENTS = 64;
     private static final int MAX_RESULTS = 16;
     private static final int MAX_TENSORS = 64;
+    private static final int MAX_BORROWED = 4;
     private static final long SCRATCH_BYTES = 2048;
 
     private static final long VALUE_BYTES = dr_value.sizeof();
@@ -63,7 +69,15 @@ public final class CallFrame {
     private final MemorySegment count = memory.asSlice(COUNT, 4);
     private final MemorySegment error = memory.asSlice(ERROR, dr_error.sizeof());
     private Handle[] held = new Handle[MAX_TENSORS];
+
+    /** The argument that each of {@link #held} is of. */
+    private byte[] heldBy = new byte[MAX_TENSORS];
+
     private int heldCount;
+
+    /** Whether one of them lies in memory of the caller's. */
+    private boolean borrows;
+
     private int arguments;
     private long scratch;
     private @Nullable Arena overflow;
@@ -83,6 +97,7 @@ public final class CallFrame {
         frame.operator = operator;
         frame.arguments = 0;
         frame.heldCount = 0;
+        frame.borrows = false;
         frame.scratch = SCRATCH;
         return frame;
     }
@@ -92,7 +107,7 @@ public final class CallFrame {
         if (tensor == null) {
             return none();
         }
-        remember(tensor);
+        rememberTensor(tensor);
         return put(TENSOR, 0, tensor.address);
     }
 
@@ -176,7 +191,7 @@ public final class CallFrame {
         for (int i = 0; i < tensors.size(); i++) {
             TensorHandle tensor = tensors.get(i);
             if (tensor != null) {
-                remember(tensor);
+                rememberTensor(tensor);
             }
             to.setAtIndex(ValueLayout.JAVA_LONG, i, tensor == null ? 0 : tensor.address);
         }
@@ -195,10 +210,17 @@ public final class CallFrame {
         return this;
     }
 
+    private void rememberTensor(TensorHandle tensor) {
+        borrows |= tensor.borrowed() != null;
+        remember(tensor);
+    }
+
     private void remember(Handle handle) {
         if (heldCount == held.length) {
             held = Arrays.copyOf(held, 2 * held.length);
+            heldBy = Arrays.copyOf(heldBy, held.length);
         }
+        heldBy[heldCount] = (byte) arguments;
         held[heldCount++] = handle;
     }
 
@@ -298,8 +320,9 @@ public final class CallFrame {
     /**
      * Calls any operator.
      *
-     * @return its results: {@link TensorHandle}, {@link Long}, {@link Double}, {@link Boolean},
-     *     {@link String}, arrays of these, or null for none
+     * @return its results: {@link TensorHandle} (of an argument that the operator changed and
+     *     returned, its own), {@link Long}, {@link Double}, {@link Boolean}, {@link String}, arrays
+     *     of these, or null for none
      */
     public @Nullable Object[] values(NativeMode mode) {
         run(mode);
@@ -315,32 +338,27 @@ public final class CallFrame {
     }
 
     private void run(NativeMode mode) {
-        Operator called = java.util.Objects.requireNonNull(operator);
+        Operator called = Objects.requireNonNull(operator);
         MemorySegment schema = called.schema();
         if (mode.stream != null) {
             remember(mode.stream);
         }
+        long seizes = called.seizes(mode);
+        int status = seizes == 0 ? held(schema, mode) : seized(called, schema, mode, seizes);
+        Warnings.log();
+        if (status != 0) {
+            throw Errors.exception(error, called.toString(), describeTensors());
+        }
+    }
+
+    /** Calls while all handles are held. */
+    private int held(MemorySegment schema, NativeMode mode) {
         int holding = 0;
         try {
             for (; holding < heldCount; holding++) {
                 held[holding].hold();
             }
-            int status =
-                    DarkroomH.dr_call(
-                            schema,
-                            mode.segment,
-                            memory,
-                            arguments,
-                            results,
-                            MAX_RESULTS,
-                            count,
-                            error);
-            if (called.reshapes()) {
-                TensorHandle.metadataChanged();
-            }
-            if (status != 0) {
-                throw Errors.exception(error, called.toString(), describeTensors());
-            }
+            return call(schema, mode);
         } finally {
             while (holding > 0) {
                 held[--holding].release();
@@ -348,18 +366,150 @@ public final class CallFrame {
         }
     }
 
-    private String describeTensors() {
-        if (heldCount == 0) {
-            return "";
-        }
-        var text = new StringBuilder(" (tensors:");
+    /** Calls with the handles that are changed for this call alone, while the others are held. */
+    private int seized(Operator called, MemorySegment schema, NativeMode mode, long arguments) {
+        Set<Handle> changed = Collections.newSetFromMap(new IdentityHashMap<>());
         for (int i = 0; i < heldCount; i++) {
-            if (held[i] instanceof TensorHandle tensor) {
-                TensorInfo info = tensor.info();
-                text.append(i == 0 ? " " : ", ").append(info.dtype()).append(info.shape());
+            if ((arguments >>> heldBy[i] & 1) != 0) {
+                changed.add(held[i]);
             }
         }
-        return text.append(')').toString();
+        List<Handle> seized = new ArrayList<>(changed.size());
+        int holding = 0;
+        try {
+            for (Handle handle : changed) {
+                handle.seize();
+                seized.add(handle);
+                if (called.reshapes() && handle instanceof TensorHandle tensor) {
+                    tensor.revokeSegments();
+                }
+            }
+            for (; holding < heldCount; holding++) {
+                if (!changed.contains(held[holding])) {
+                    held[holding].hold();
+                }
+            }
+            int status = call(schema, mode);
+            if (called.changes()) {
+                TensorHandle.metadataChanged();
+            }
+            return status;
+        } finally {
+            while (holding > 0) {
+                if (!changed.contains(held[--holding])) {
+                    held[holding].release();
+                }
+            }
+            seized.forEach(Handle::unseize);
+        }
+    }
+
+    private int call(MemorySegment schema, NativeMode mode) {
+        return borrows
+                ? callKeeping(schema, mode)
+                : DarkroomH.dr_call(
+                        schema,
+                        mode.segment,
+                        memory,
+                        arguments,
+                        results,
+                        MAX_RESULTS,
+                        count,
+                        error);
+    }
+
+    /** Calls with the memory that tensors borrow: its arenas can't be closed during the call. */
+    private int callKeeping(MemorySegment schema, NativeMode mode) {
+        List<MemorySegment> kept = new ArrayList<>(MAX_BORROWED);
+        for (int i = 0; i < heldCount; i++) {
+            MemorySegment borrowed = borrowed(held[i]);
+            if (borrowed != null && kept.stream().noneMatch(sameScope(borrowed))) {
+                ((TensorHandle) held[i]).requireMemory();
+                kept.add(borrowed);
+            }
+        }
+        if (kept.size() > MAX_BORROWED) {
+            throw new IllegalArgumentException(
+                    operator
+                            + ": the tensors lie in borrowed memory of "
+                            + kept.size()
+                            + " arenas; at most "
+                            + MAX_BORROWED
+                            + " may be in one call, so copy some of them");
+        }
+        while (kept.size() < MAX_BORROWED) {
+            kept.add(MemorySegment.NULL);
+        }
+        return DarkroomH.dr_call_keeping(
+                schema,
+                mode.segment,
+                memory,
+                arguments,
+                results,
+                MAX_RESULTS,
+                count,
+                kept.get(0),
+                kept.get(1),
+                kept.get(2),
+                kept.get(3),
+                error);
+    }
+
+    private static @Nullable MemorySegment borrowed(Handle handle) {
+        return handle instanceof TensorHandle tensor ? tensor.borrowed() : null;
+    }
+
+    private static java.util.function.Predicate<MemorySegment> sameScope(MemorySegment memory) {
+        return other -> other.scope().equals(memory.scope());
+    }
+
+    private String describeTensors() {
+        var text = new StringBuilder();
+        for (int i = 0; i < heldCount; i++) {
+            if (held[i] instanceof TensorHandle tensor) {
+                text.append(text.isEmpty() ? " (tensors: " : ", ").append(describe(tensor));
+            }
+        }
+        return text.isEmpty() ? "" : text.append(')').toString();
+    }
+
+    private static String describe(TensorHandle tensor) {
+        try {
+            TensorInfo info = tensor.info();
+            return info.dtype() + info.shape().toString();
+        } catch (RuntimeException e) {
+            return "closed"; // by another thread, since the call has returned
+        }
+    }
+
+    /** A tensor that a call returned. */
+    private TensorHandle result(long address) {
+        var result = new TensorHandle(address);
+        if (borrows) {
+            long storage = Native.storage(result).storage();
+            for (int i = 0; i < heldCount; i++) {
+                MemorySegment borrowed = borrowed(held[i]);
+                if (borrowed != null && borrowed.address() == storage) {
+                    return result.borrowing(borrowed);
+                }
+            }
+        }
+        return result;
+    }
+
+    /**
+     * A tensor that any operator returned: the argument itself, where the operator returns that.
+     */
+    private TensorHandle anyResult(long address) {
+        if (Objects.requireNonNull(operator).changes()) {
+            for (int i = 0; i < heldCount; i++) {
+                if (held[i].address == address && held[i] instanceof TensorHandle argument) {
+                    DarkroomH.dr_tensor_free(MemorySegment.ofAddress(address));
+                    return argument;
+                }
+            }
+        }
+        return result(address);
     }
 
     private int resultCount() {
@@ -375,7 +525,7 @@ public final class CallFrame {
     }
 
     private @Nullable TensorHandle tensorAt(int index) {
-        return tag(index) == TENSOR ? new TensorHandle(payload(index)) : null;
+        return tag(index) == TENSOR ? result(payload(index)) : null;
     }
 
     private @Nullable Object value(int index) {
@@ -384,7 +534,7 @@ public final class CallFrame {
         if (tag == NONE) {
             return null;
         } else if (tag == TENSOR) {
-            return new TensorHandle(payload);
+            return anyResult(payload);
         } else if (tag == INT) {
             return payload;
         } else if (tag == DOUBLE) {
@@ -425,7 +575,7 @@ public final class CallFrame {
             for (int i = 0; i < tensors.length; i++) {
                 long address = addresses.getAtIndex(ValueLayout.JAVA_LONG, i);
                 if (address != 0) {
-                    tensors[i] = new TensorHandle(address);
+                    tensors[i] = result(address);
                 }
             }
             return tensors;

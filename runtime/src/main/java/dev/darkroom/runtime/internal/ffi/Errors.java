@@ -23,6 +23,7 @@ final class Errors {
      *
      * @param what the call that failed, such as an operator's name
      * @param detail more to say, such as the arguments, or empty
+     * @throws StackOverflowError if the thread has too little stack left for libtorch
      */
     static RuntimeException exception(MemorySegment error, String what, String detail) {
         byte[] text =
@@ -49,6 +50,8 @@ final class Errors {
             return new LibtorchException.LinalgError(message);
         } else if (code == DarkroomH.DR_UNSUPPORTED()) {
             return new LibtorchException.Unsupported(message);
+        } else if (code == DarkroomH.DR_STACK_EXHAUSTED()) {
+            throw new StackOverflowError(message);
         }
         return new LibtorchException(message);
     }

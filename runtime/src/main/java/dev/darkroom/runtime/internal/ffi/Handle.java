@@ -10,10 +10,12 @@ import java.lang.invoke.VarHandle;
  * runs; a handle that is held can't be closed, so native code never sees freed memory.
  *
  * <p>{@link #state} counts the calls that hold the handle; its sign bit says that it is closed to
- * new ones. Whoever brings it to "closed, held by nobody" frees the object, once.
+ * new ones, the bit below that one call has it for itself. Whoever brings it to "closed, held by
+ * nobody" frees the object, once.
  */
 public abstract sealed class Handle permits TensorHandle, ObjectHandle {
     private static final int CLOSED = 0x8000_0000;
+    private static final int SEIZED = 0x4000_0000;
     private static final VarHandle STATE;
 
     static {
@@ -34,6 +36,13 @@ public abstract sealed class Handle permits TensorHandle, ObjectHandle {
     /** Frees the native object. */
     abstract void free();
 
+    /**
+     * Ends what was given out of the object.
+     *
+     * @throws IllegalStateException if that is being used
+     */
+    void unshare() {}
+
     /** What this is, for messages: "tensor". */
     abstract String noun();
 
@@ -52,10 +61,41 @@ public abstract sealed class Handle permits TensorHandle, ObjectHandle {
         int before;
         do {
             before = state;
-            if (before < 0) {
-                throw closed("used after it was closed");
+            if (Integer.compareUnsigned(before, SEIZED) >= 0) {
+                throw unavailable(before);
             }
         } while (!STATE.compareAndSet(this, before, before + 1));
+    }
+
+    private IllegalStateException unavailable(int seen) {
+        return seen < 0
+                ? closed("used after it was closed")
+                : new IllegalStateException(
+                        "the " + noun() + " is being changed by a call on another thread");
+    }
+
+    /**
+     * Takes the handle for one call that changes the object, until {@link #unseize}.
+     *
+     * @throws IllegalStateException if it is closed, or in use by another call
+     */
+    final void seize() {
+        if (!STATE.compareAndSet(this, 0, SEIZED)) {
+            int seen = state;
+            throw seen < 0 || seen >= SEIZED
+                    ? unavailable(seen)
+                    : new IllegalStateException(
+                            "the "
+                                    + noun()
+                                    + " can't be changed: it is in use by a call on another"
+                                    + " thread");
+        }
+    }
+
+    final void unseize() {
+        if ((int) STATE.getAndAdd(this, -SEIZED) - SEIZED == CLOSED) {
+            free();
+        }
     }
 
     final void release() {
@@ -71,6 +111,7 @@ public abstract sealed class Handle permits TensorHandle, ObjectHandle {
      * @throws IllegalStateException if it is closed already, or in use by a call on another thread
      */
     public final void close() {
+        unshare();
         if (STATE.compareAndSet(this, 0, CLOSED)) {
             free();
             return;

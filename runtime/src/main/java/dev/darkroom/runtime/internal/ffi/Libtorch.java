@@ -1,19 +1,24 @@
 package dev.darkroom.runtime.internal.ffi;
 
 import dev.darkroom.bindings.DarkroomH;
-import dev.darkroom.bindings.dr_log_fn;
 import dev.darkroom.runtime.LibtorchNotFoundException;
 
 import org.jspecify.annotations.Nullable;
 
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.List;
 
 /** Loads libtorch and the shim, once, when they are first needed. */
 public final class Libtorch {
-    private static final System.Logger LOG = System.getLogger("dev.darkroom.libtorch");
+    private static final List<String> EVERYDAY =
+            List.of(
+                    "dr_op_find",
+                    "dr_op_mutates",
+                    "dr_call",
+                    "dr_results_free",
+                    "dr_tensor_inspect",
+                    "dr_tensor_free",
+                    "dr_take_warning");
 
     private static volatile @Nullable Libtorch loaded;
     private static @Nullable LibtorchNotFoundException failure;
@@ -96,8 +101,25 @@ public final class Libtorch {
                     e);
         }
         checkVersions(location);
-        DarkroomH.dr_set_log(dr_log_fn.allocate(Libtorch::logWarning, Arena.global()));
+        linkBindings();
         return new Libtorch(location, shim, Native.text(DarkroomH::dr_libtorch_version));
+    }
+
+    /**
+     * Links what every use of a tensor calls. Where the first call is made at the end of a thread's
+     * stack, linking would fail, and the JVM would then refuse that function for good.
+     */
+    private static void linkBindings() {
+        for (String function : EVERYDAY) {
+            try {
+                Class.forName(
+                        DarkroomH.class.getName() + "$" + function,
+                        true,
+                        DarkroomH.class.getClassLoader());
+            } catch (ClassNotFoundException e) {
+                throw new AssertionError("every function has a class of its own", e);
+            }
+        }
     }
 
     private static void checkVersions(LibtorchLocation location) {
@@ -122,15 +144,6 @@ public final class Libtorch {
                             + running
                             + "; "
                             + Shim.HOW_TO_BUILD);
-        }
-    }
-
-    /** Called from native code, so nothing may be thrown here. */
-    private static void logWarning(int level, MemorySegment text) {
-        try {
-            LOG.log(System.Logger.Level.WARNING, text.getString(0));
-        } catch (Throwable e) {
-            // A logger that fails must not end the process.
         }
     }
 }

@@ -15,6 +15,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.Function;
 
 /** The shim's entries other than the operator call, with handles and exceptions. */
 public final class Native {
@@ -55,7 +56,9 @@ public final class Native {
 
     private static void check(Arena arena, String what, Call call) {
         MemorySegment error = dr_error.allocate(arena);
-        Errors.check(call.invoke(error), error, what);
+        int status = call.invoke(error);
+        Warnings.log();
+        Errors.check(status, error, what);
     }
 
     /** Makes a call while the handles are held. */
@@ -84,32 +87,27 @@ public final class Native {
 
     // ---- Tensors ----
 
-    /**
-     * A tensor over memory that the caller keeps valid.
-     *
-     * @param strides in elements; null for contiguous
-     */
+    /** A tensor over memory of the caller's, in row-major order. */
     public static TensorHandle fromMemory(
-            long address, Shape shape, long @Nullable [] strides, DType dtype, int device) {
+            MemorySegment memory, Shape shape, DType dtype, int device) {
         Libtorch.load();
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment result = arena.allocate(ValueLayout.ADDRESS);
             MemorySegment sizes = longs(arena, shape.toArray());
-            MemorySegment steps = strides == null ? MemorySegment.NULL : longs(arena, strides);
             check(
                     arena,
                     "tensor from memory",
                     error ->
                             DarkroomH.dr_tensor_from_memory(
-                                    MemorySegment.ofAddress(address),
+                                    memory,
                                     sizes,
-                                    steps,
+                                    MemorySegment.NULL,
                                     shape.rank(),
                                     dtype.code(),
                                     device,
                                     result,
                                     error));
-            return tensor(result);
+            return tensor(result).borrowing(memory);
         }
     }
 
@@ -146,8 +144,7 @@ public final class Native {
                 });
     }
 
-    private static <T> T inspect(
-            TensorHandle tensor, java.util.function.Function<MemorySegment, T> read) {
+    private static <T> T inspect(TensorHandle tensor, Function<MemorySegment, T> read) {
         tensor.hold();
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment info = dr_tensor_info.allocate(arena);
@@ -161,16 +158,63 @@ public final class Native {
         }
     }
 
-    /** Memory that a tensor owns, as a segment that nothing guards. */
-    public static MemorySegment memory(long address, long bytes) {
-        return MemorySegment.ofAddress(address).reinterpret(bytes);
+    /**
+     * The tensor's memory, valid until the handle is closed.
+     *
+     * @throws IllegalStateException if the tensor is not contiguous or not on the CPU
+     */
+    public static MemorySegment segment(TensorHandle tensor) {
+        return contiguous(tensor, tensor::segment);
+    }
+
+    /**
+     * Reads or writes the tensor's memory while the tensor is held.
+     *
+     * @throws IllegalStateException if the tensor is not contiguous or not on the CPU
+     */
+    public static <T> T access(TensorHandle tensor, Function<MemorySegment, T> access) {
+        return contiguous(
+                tensor,
+                (address, bytes) -> {
+                    tensor.requireMemory();
+                    return access.apply(MemorySegment.ofAddress(address).reinterpret(bytes));
+                });
+    }
+
+    /** Uses memory, given its address and size in bytes. */
+    @FunctionalInterface
+    private interface Access<T> {
+        T apply(long address, long bytes);
+    }
+
+    /** One look at the tensor says where its memory lies and how much it is. */
+    private static <T> T contiguous(TensorHandle tensor, Access<T> access) {
+        return inspect(
+                tensor,
+                info -> {
+                    MemorySegment data = dr_tensor_info.data(info);
+                    boolean contiguous =
+                            (dr_tensor_info.flags(info) & DarkroomH.DR_IS_CONTIGUOUS()) != 0;
+                    long bytes = dr_tensor_info.itemsize(info);
+                    for (int i = 0; i < dr_tensor_info.dim(info); i++) {
+                        bytes *= dr_tensor_info.sizes(info).getAtIndex(ValueLayout.JAVA_LONG, i);
+                    }
+                    boolean onCpu = dr_tensor_info.device(info) >> 8 == 0;
+                    if (!contiguous || !onCpu || (data.address() == 0 && bytes > 0)) {
+                        throw new IllegalStateException(
+                                "only a contiguous tensor on the CPU can be seen as memory; use"
+                                        + " to(Device.CPU).contiguous()");
+                    }
+                    return access.apply(data.address(), bytes);
+                });
     }
 
     /** Another handle of the same tensor. */
     public static TensorHandle retain(TensorHandle tensor) {
         tensor.hold();
         try {
-            return new TensorHandle(DarkroomH.dr_tensor_retain(pointer(tensor)).address());
+            return new TensorHandle(DarkroomH.dr_tensor_retain(pointer(tensor)).address())
+                    .borrowing(tensor.borrowed());
         } finally {
             tensor.release();
         }
@@ -242,7 +286,8 @@ public final class Native {
             NativeMode mode) {
         try (Arena arena = Arena.ofConfined();
                 var out = new Held(arena, outputs);
-                var grads = new Held(arena, gradients)) {
+                var grads = new Held(arena, gradients);
+                var stream = new Held(arena, Arrays.asList(mode.stream))) {
             check(
                     arena,
                     "backward",
@@ -273,7 +318,8 @@ public final class Native {
         try (Arena arena = Arena.ofConfined();
                 var out = new Held(arena, outputs);
                 var grads = new Held(arena, gradients);
-                var in = new Held(arena, inputs)) {
+                var in = new Held(arena, inputs);
+                var stream = new Held(arena, Arrays.asList(mode.stream))) {
             MemorySegment results = arena.allocate(ValueLayout.ADDRESS, inputs.size());
             check(
                     arena,
@@ -313,6 +359,9 @@ public final class Native {
                 for (; count < handles.size(); count++) {
                     Handle handle = handles.get(count);
                     if (handle != null) {
+                        if (handle instanceof TensorHandle tensor) {
+                            tensor.requireMemory();
+                        }
                         handle.hold();
                         addresses.setAtIndex(ValueLayout.JAVA_LONG, count, handle.address);
                     }

@@ -11,6 +11,7 @@ import java.lang.foreign.MemorySegment;
 /** A mode as the shim reads it. Immutable; its memory lives as long as it is reachable. */
 public final class NativeMode {
     final MemorySegment segment;
+    final boolean grad;
     final @Nullable ObjectHandle stream;
 
     /**
@@ -33,6 +34,7 @@ public final class NativeMode {
         dr_mode.stream(
                 segment,
                 stream == null ? MemorySegment.NULL : MemorySegment.ofAddress(stream.address));
+        this.grad = grad;
         this.stream = stream;
     }
 }

@@ -8,6 +8,7 @@ import org.jspecify.annotations.Nullable;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.List;
 import java.util.concurrent.ConcurrentHashMap;
 
 /** An ATen operator, looked up once, when it is first called. */
@@ -16,12 +17,19 @@ public final class Operator {
 
     private final String name;
     private final String overload;
+    private final boolean any;
     private volatile @Nullable MemorySegment schema;
-    private volatile boolean reshapes;
 
-    private Operator(String name, String overload) {
+    /** What {@code dr_op_mutates} says; read after {@link #schema}. */
+    private long mutates;
+
+    /** Why no arguments from outside are safe for it; null if they are. */
+    private @Nullable String refusal;
+
+    private Operator(String name, String overload, boolean any) {
         this.name = name;
         this.overload = overload;
+        this.any = any;
     }
 
     /**
@@ -31,7 +39,7 @@ public final class Operator {
      * @param overload such as {@code Tensor}, or empty
      */
     public static Operator of(String name, String overload) {
-        return new Operator(name, overload);
+        return new Operator(name, overload, false);
     }
 
     /**
@@ -43,10 +51,23 @@ public final class Operator {
         return BY_NAME.computeIfAbsent(
                 name + "." + overload,
                 key -> {
-                    var operator = new Operator(name, overload);
-                    operator.reshapes = DarkroomH.dr_op_mutates(operator.schema()) != 0;
+                    var operator = new Operator(name, overload, true);
+                    operator.schema();
+                    operator.refusal = OperatorPolicy.refusal(operator.qualified());
                     return operator;
                 });
+    }
+
+    /**
+     * This operator, if it may be called with any arguments.
+     *
+     * @throws UnsupportedOperationException if it may not; the message gives the reason
+     */
+    public Operator forAnyArguments() {
+        if (refusal != null) {
+            throw new UnsupportedOperationException(refusal);
+        }
+        return this;
     }
 
     /** Begins a call. */
@@ -54,14 +75,34 @@ public final class Operator {
         return CallFrame.begin(this);
     }
 
+    /** The names of all operators, sorted, such as {@code aten::add.Tensor}. */
+    public static List<String> names() {
+        Libtorch.load();
+        return Native.text(DarkroomH::dr_op_names).lines().toList();
+    }
+
     /** The schema in PyTorch's notation, such as {@code aten::relu(Tensor self) -> Tensor}. */
     public String describe() {
         return Native.text((to, capacity) -> DarkroomH.dr_op_schema(schema(), to, capacity));
     }
 
-    /** Whether a call may change the shape or type of a tensor that exists. */
+    /** Whether a call may change the shape, type or memory of a tensor that exists. */
     boolean reshapes() {
-        return reshapes;
+        return any && mutates < 0;
+    }
+
+    /** Whether a call may change a tensor that exists in any way that Darkroom does not know. */
+    boolean changes() {
+        return any && mutates != 0;
+    }
+
+    /**
+     * The arguments, bit by bit, that a call must have for itself: those that it changes. Operators
+     * that keep shapes and types, as Darkroom's own do, only where the change is recorded: that
+     * replaces the tensor's history, which others may be reading.
+     */
+    long seizes(NativeMode mode) {
+        return any || mode.grad ? mutates & Long.MAX_VALUE : 0;
     }
 
     MemorySegment schema() {
@@ -79,9 +120,14 @@ public final class Operator {
                             arena.allocateFrom(name), arena.allocateFrom(overload), found, error);
             Errors.check(status, error, toString());
             MemorySegment result = found.get(ValueLayout.ADDRESS, 0);
+            mutates = DarkroomH.dr_op_mutates(result);
             schema = result;
             return result;
         }
+    }
+
+    private String qualified() {
+        return name.contains("::") ? toString() : "aten::" + this;
     }
 
     /** Like {@code add.Tensor}. */

@@ -4,7 +4,9 @@ import dev.darkroom.bindings.DarkroomH;
 
 import org.jspecify.annotations.Nullable;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.LongAdder;
 
 /** One reference to a libtorch tensor. */
@@ -20,6 +22,12 @@ public final class TensorHandle extends Handle {
 
     private final @Nullable LeakSite site;
     private @Nullable TensorInfo info;
+
+    /** The memory of the caller's that the tensor lies in, if it does. */
+    private @Nullable MemorySegment borrowed;
+
+    /** Whose segments lie in the tensor's memory, once one was asked for. */
+    private volatile @Nullable Arena segments;
 
     TensorHandle(long address) {
         super(address);
@@ -51,8 +59,107 @@ public final class TensorHandle extends Handle {
         return known;
     }
 
+    // ---- Memory that Java also sees ----
+
+    /** The caller's memory that the tensor lies in, if it does. */
+    @Nullable MemorySegment borrowed() {
+        return borrowed;
+    }
+
+    TensorHandle borrowing(@Nullable MemorySegment memory) {
+        borrowed = memory;
+        return this;
+    }
+
+    /**
+     * @throws IllegalStateException if the tensor lies in memory that is closed, or that this
+     *     thread may not use
+     */
+    void requireMemory() {
+        MemorySegment memory = borrowed;
+        if (memory == null) {
+            return;
+        }
+        if (!memory.scope().isAlive()) {
+            throw new IllegalStateException(
+                    "the tensor lies in borrowed memory whose arena is closed");
+        }
+        if (!memory.isAccessibleBy(Thread.currentThread())) {
+            throw new IllegalStateException(
+                    "the tensor lies in borrowed memory of a confined arena, which only the arena's"
+                            + " own thread may use; use a shared arena");
+        }
+    }
+
+    /** The tensor's memory, as a segment that is valid until the handle is closed; it is held. */
+    MemorySegment segment(long address, long bytes) {
+        MemorySegment memory = borrowed;
+        if (memory != null) {
+            requireMemory();
+            return memory.asSlice(address - memory.address(), bytes);
+        }
+        return MemorySegment.ofAddress(address).reinterpret(bytes, arena(), null);
+    }
+
+    private synchronized Arena arena() {
+        Arena known = segments;
+        if (known == null) {
+            known = Arena.ofShared();
+            segments = known;
+        }
+        return known;
+    }
+
+    /** Whether no segment is valid any more. */
+    private synchronized boolean revoke() {
+        Arena known = segments;
+        if (known != null) {
+            try {
+                known.close();
+            } catch (IllegalStateException e) {
+                return false; // a segment is being used
+            }
+            segments = null;
+        }
+        return true;
+    }
+
+    /** Ends the segments of a tensor that is seized. */
+    void revokeSegments() {
+        if (!revoke()) {
+            throw new IllegalStateException(
+                    "the tensor's memory is being read or written through its segment");
+        }
+    }
+
+    @Override
+    void unshare() {
+        if (segments != null) {
+            seize();
+            try {
+                revokeSegments();
+            } finally {
+                unseize();
+            }
+        }
+    }
+
+    /** Tensors that were to be freed while their memory was being read or written by Java. */
+    private static final ConcurrentLinkedQueue<TensorHandle> LINGERING =
+            new ConcurrentLinkedQueue<>();
+
     @Override
     void free() {
+        if (segments != null && !revoke()) {
+            LINGERING.add(this);
+            return;
+        }
+        if (!LINGERING.isEmpty()) {
+            TensorHandle lingering = LINGERING.poll();
+            if (lingering != null) {
+                lingering.free();
+            }
+        }
         LIVE.decrement();
         if (site != null) {
             site.closed();
