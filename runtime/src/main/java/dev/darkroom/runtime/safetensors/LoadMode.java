@@ -12,8 +12,7 @@ public enum LoadMode {
 
     /**
      * Tensors are copies. For files that others may change: the opened file is read even if the
-     * path leads to another one by then. Interrupting a thread while it reads closes the file, as
-     * with every {@link java.nio.channels.FileChannel}.
+     * path leads to another one by then.
      */
     READ
 }

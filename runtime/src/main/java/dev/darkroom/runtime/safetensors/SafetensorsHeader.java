@@ -4,8 +4,10 @@ import dev.darkroom.runtime.ByteSize;
 import dev.darkroom.runtime.safetensors.SafetensorsException.Kind;
 
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -56,6 +58,10 @@ public record SafetensorsHeader(
     public static SafetensorsHeader read(Path file) throws IOException {
         try (var channel = open(file)) {
             return read(file, channel);
+        } catch (ClosedByInterruptException e) {
+            var error = new InterruptedIOException("interrupted while reading " + file);
+            error.initCause(e);
+            throw error;
         }
     }
 

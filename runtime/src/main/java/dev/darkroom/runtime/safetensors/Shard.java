@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
 
 import java.io.Closeable;
 import java.io.IOException;
-import java.nio.channels.FileChannel;
+import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -26,7 +26,7 @@ import java.util.Locale;
 /** One opened file of a checkpoint. */
 final class Shard implements Closeable {
     /** The most bytes that are read at once. */
-    private static final int CHUNK = 1 << 30;
+    private static final int CHUNK = 1 << 20;
 
     /** What changes when a file is written to or replaced. */
     private record Identity(@Nullable Object key, long size, FileTime modified) {
@@ -40,16 +40,19 @@ final class Shard implements Closeable {
     private final SafetensorsHeader header;
     private final Identity identity;
 
-    /** Where tensors are read from; null if they are mapped. */
-    private final @Nullable FileChannel channel;
+    /**
+     * Where tensors are read from; null if they are mapped. No channel: that is closed for all
+     * threads when one of them is interrupted.
+     */
+    private final @Nullable RandomAccessFile opened;
 
     /** The whole file as uint8 {@code [bytes]}, once a tensor was asked for. */
     private @Nullable Tensor mapping;
 
-    private Shard(SafetensorsHeader header, Identity identity, @Nullable FileChannel channel) {
+    private Shard(SafetensorsHeader header, Identity identity, @Nullable RandomAccessFile opened) {
         this.header = header;
         this.identity = identity;
-        this.channel = channel;
+        this.opened = opened;
     }
 
     static Shard open(Path file, LoadMode mode) throws IOException {
@@ -58,11 +61,14 @@ final class Shard implements Closeable {
         if (mode == LoadMode.MAPPED) {
             return new Shard(SafetensorsHeader.read(file), identity, null);
         }
-        var channel = SafetensorsHeader.open(file);
+        var header = SafetensorsHeader.read(file);
+        var opened = new RandomAccessFile(file.toFile(), "r");
         try {
-            return new Shard(SafetensorsHeader.read(file, channel), identity, channel);
+            var shard = new Shard(header, identity, opened);
+            shard.requireUnchanged();
+            return shard;
         } catch (IOException | RuntimeException e) {
-            channel.close();
+            opened.close();
             throw e;
         }
     }
@@ -83,7 +89,7 @@ final class Shard implements Closeable {
                                                 "libtorch has no tensors of " + stored.dtype()));
         try (var scope = TensorScope.open();
                 var mode = Mode.NO_GRAD.enter()) {
-            var bytes = channel == null ? mapped(stored, dtype) : read(stored, channel);
+            var bytes = opened == null ? mapped(stored, dtype) : read(stored, opened);
             if (dtype == DType.BOOL && stored.bytes() > 0 && bytes.max().itemLong() > 1) {
                 // libtorch's kernels count on 0 and 1 and would write out of bounds
                 throw refusal(Kind.INVALID_BOOL, stored, "it has bytes other than 0 and 1");
@@ -146,20 +152,30 @@ final class Shard implements Closeable {
         }
     }
 
-    private Tensor read(StoredTensor stored, FileChannel from) throws IOException {
+    private static Tensor read(StoredTensor stored, RandomAccessFile from) throws IOException {
         requireMemory(stored);
         long size = stored.bytes();
         var bytes = Tensor.empty(Shape.of(size), DType.UINT8, Device.CPU);
+        var chunk = new byte[(int) Math.min(CHUNK, size)];
         for (long done = 0; done < size; ) {
-            var buffer = bytes.buffer(done, (int) Math.min(CHUNK, size - done));
-            int count = from.read(buffer, stored.begin() + done);
+            int count =
+                    read(from, stored.begin() + done, chunk, (int) Math.min(CHUNK, size - done));
             if (count < 0) {
                 throw refusal(
                         Kind.CHANGED, stored, "the file became shorter after it had been opened");
             }
+            bytes.buffer(done, count).put(chunk, 0, count);
             done += count;
         }
         return bytes;
+    }
+
+    private static int read(RandomAccessFile from, long position, byte[] to, int length)
+            throws IOException {
+        synchronized (from) {
+            from.seek(position);
+            return from.read(to, 0, length);
+        }
     }
 
     private static void requireMemory(StoredTensor stored) throws SafetensorsException {
@@ -186,8 +202,8 @@ final class Shard implements Closeable {
         if (mapping != null) {
             mapping.close();
         }
-        if (channel != null) {
-            channel.close();
+        if (opened != null) {
+            opened.close();
         }
     }
 }

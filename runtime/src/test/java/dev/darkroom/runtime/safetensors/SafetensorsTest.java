@@ -30,6 +30,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -311,6 +312,25 @@ class SafetensorsTest {
             }
             assertArrayEquals(new float[] {2, 2, 2}, weight.grad().toFloatArray());
         }
+    }
+
+    /** A channel would be closed for all threads. */
+    @ParameterizedTest
+    @EnumSource(LoadMode.class)
+    void anInterruptedReaderReads(LoadMode mode) throws Exception {
+        var file = save(Map.of("x", Tensor.full(Shape.of(999), 2, DType.FLOAT32, Device.CPU)));
+        try (var checkpoint = Safetensors.open(file, mode)) {
+            Thread.currentThread().interrupt();
+            assertEquals(1998, checkpoint.tensor("x").sum().item());
+            assertTrue(Thread.interrupted());
+            assertEquals(1998, checkpoint.tensor("x").sum().item());
+        }
+        Thread.currentThread().interrupt();
+        var error =
+                assertThrows(
+                        InterruptedIOException.class, () -> Safetensors.open(file, LoadMode.READ));
+        assertTrue(Thread.interrupted());
+        assertTrue(error.getMessage().contains(file.toString()), error.getMessage());
     }
 
     @ParameterizedTest
