@@ -2,6 +2,7 @@ package dev.darkroom.models.diffusion;
 
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
+import dev.darkroom.runtime.ForeignCode;
 import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
 
@@ -17,6 +18,6 @@ public interface NoiseSource {
 
     /** The next noise for latents. */
     default Tensor drawLike(Tensor x) {
-        return draw(x.shape(), x.dtype(), x.device());
+        return ForeignCode.call(() -> draw(x.shape(), x.dtype(), x.device()));
     }
 }

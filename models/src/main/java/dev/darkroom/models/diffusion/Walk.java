@@ -1,5 +1,6 @@
 package dev.darkroom.models.diffusion;
 
+import dev.darkroom.runtime.ForeignCode;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
 
@@ -80,7 +81,8 @@ final class Walk implements AutoCloseable {
 
     /** After any evaluation. */
     void evaluated(NoiseLevel at, Tensor x, Denoised found) {
-        on.onStep(new Step(done++, evaluations, at, x, found.x0()));
+        var step = new Step(done++, evaluations, at, x, found.x0());
+        ForeignCode.run(() -> on.onStep(step));
     }
 
     /** Gives the last latents to the caller's scope. */

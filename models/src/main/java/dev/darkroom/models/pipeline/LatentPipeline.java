@@ -52,6 +52,7 @@ abstract class LatentPipeline implements Pipeline {
     private final boolean guidanceIsTold;
     private final Defaults defaults;
     private final Worker worker;
+    private final AtomicBoolean closed = new AtomicBoolean();
 
     /**
      * @param family defaults of the checkpoint's family
@@ -147,7 +148,8 @@ abstract class LatentPipeline implements Pipeline {
         Objects.requireNonNull(request, "request");
         Objects.requireNonNull(monitor, "monitor; SampleMonitor.NONE watches nothing");
         var interrupted = new AtomicBoolean();
-        return worker.run(() -> run(request, monitor, latents, interrupted), interrupted);
+        var guarded = new GuardedMonitor(monitor);
+        return worker.run(() -> run(request, guarded, latents, interrupted), interrupted);
     }
 
     private SampleResult run(
@@ -302,9 +304,11 @@ abstract class LatentPipeline implements Pipeline {
     @Override
     public final List<Picture> preview(Tensor denoised) {
         List<Picture> pictures = new ArrayList<>();
-        for (Tensor one : denoised.split(0, ones(denoised.size(0)))) {
-            try (var scope = TensorScope.open()) {
-                pictures.add(Picture.of(image(one, null, new Notes()).select(0, 0)));
+        try (var all = TensorScope.open()) {
+            for (Tensor one : denoised.split(0, ones(denoised.size(0)))) {
+                try (var scope = TensorScope.open()) {
+                    pictures.add(Picture.of(image(one, null, new Notes()).select(0, 0)));
+                }
             }
         }
         return pictures;
@@ -435,7 +439,9 @@ abstract class LatentPipeline implements Pipeline {
     @Override
     public final void close() {
         worker.close();
-        decoder.close();
-        checkpoint.close();
+        if (closed.compareAndSet(false, true)) {
+            decoder.close();
+            checkpoint.close();
+        }
     }
 }

@@ -1,6 +1,9 @@
 package dev.darkroom.models.pipeline;
 
+import dev.darkroom.runtime.ForeignCode;
 import dev.darkroom.runtime.Threads;
+
+import org.jspecify.annotations.Nullable;
 
 import java.util.concurrent.Callable;
 import java.util.concurrent.CancellationException;
@@ -16,7 +19,13 @@ import java.util.concurrent.atomic.AtomicBoolean;
  * of native threads of its own, so one thread does all the work, whoever asks for it.
  */
 final class Worker implements AutoCloseable {
+    /** The worker whose thread this is. */
+    private static final ThreadLocal<@Nullable Worker> CURRENT = new ThreadLocal<>();
+
     private final ExecutorService thread;
+
+    /** Whom this worker's job waits for; guarded by the class. */
+    private @Nullable Worker awaited;
 
     /**
      * @param nativeThreads that an operator may use; 0 for libtorch's choice
@@ -30,6 +39,7 @@ final class Worker implements AutoCloseable {
                                         .name(name)
                                         .unstarted(
                                                 () -> {
+                                                    CURRENT.set(this);
                                                     if (nativeThreads > 0) {
                                                         Threads.set(nativeThreads);
                                                     }
@@ -39,9 +49,18 @@ final class Worker implements AutoCloseable {
 
     /**
      * Runs a job and waits for it. An interrupt of the caller sets {@code cancelled}, which the job
-     * looks at, and the wait goes on until the job has ended.
+     * looks at, and the wait goes on until the job has ended. What the job leaves on the thread, a
+     * mode or a scope, is undone.
+     *
+     * @throws IllegalStateException if the worker is closed, or a job of its own asks
      */
     <T> T run(Callable<T> job, AtomicBoolean cancelled) {
+        try (var waiting = new Waiting(this)) {
+            return await(() -> ForeignCode.call(job::call), cancelled);
+        }
+    }
+
+    private <T> T await(Callable<T> job, AtomicBoolean cancelled) {
         Future<T> future;
         try {
             future = thread.submit(job);
@@ -85,16 +104,56 @@ final class Worker implements AutoCloseable {
         return new PipelineException(String.valueOf(failure.getMessage()), failure);
     }
 
-    /** Ends after the job in progress; jobs that wait fail. */
+    /**
+     * Ends after the job in progress; jobs that wait fail.
+     *
+     * @throws IllegalStateException if a job of this worker asks
+     */
     @Override
     public void close() {
-        thread.shutdownNow()
-                .forEach(
-                        waiting -> {
-                            if (waiting instanceof Future<?> future) {
-                                future.cancel(false);
-                            }
-                        });
-        thread.close();
+        try (var waiting = new Waiting(this)) {
+            thread.shutdownNow()
+                    .forEach(
+                            waitingJob -> {
+                                if (waitingJob instanceof Future<?> future) {
+                                    future.cancel(false);
+                                }
+                            });
+            thread.close();
+        }
+    }
+
+    /** The time in which the calling thread, maybe another worker's, waits for a worker. */
+    private static final class Waiting implements AutoCloseable {
+        private final @Nullable Worker waiter = CURRENT.get();
+
+        /**
+         * @throws IllegalStateException if the worker waits for the caller, so that both would for
+         *     ever
+         */
+        Waiting(Worker worker) {
+            synchronized (Worker.class) {
+                for (Worker next = worker; next != null; next = next.awaited) {
+                    if (next == waiter) {
+                        throw new IllegalStateException(
+                                "a pipeline can't be asked or closed by its own monitor, which it"
+                                        + " waits for; do that when sample has returned, or on"
+                                        + " another thread");
+                    }
+                }
+                if (waiter != null) {
+                    waiter.awaited = worker;
+                }
+            }
+        }
+
+        @Override
+        public void close() {
+            synchronized (Worker.class) {
+                if (waiter != null) {
+                    waiter.awaited = null;
+                }
+            }
+        }
     }
 }

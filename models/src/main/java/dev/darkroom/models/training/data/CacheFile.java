@@ -2,6 +2,7 @@ package dev.darkroom.models.training.data;
 
 import dev.darkroom.models.pipeline.CancelledException;
 import dev.darkroom.models.training.run.Hashes;
+import dev.darkroom.runtime.ForeignCode;
 import dev.darkroom.runtime.Mode;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
@@ -118,7 +119,7 @@ final class CacheFile implements AutoCloseable {
     }
 
     static void requireGoingOn(CacheListener listener) {
-        if (listener.isCancelled()) {
+        if (ForeignCode.call(listener::isCancelled)) {
             throw new CancelledException("the cache was not made: cancelled");
         }
     }

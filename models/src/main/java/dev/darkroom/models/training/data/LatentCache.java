@@ -5,6 +5,7 @@ import dev.darkroom.models.training.run.Seeds;
 import dev.darkroom.models.vae.AutoencoderKl;
 import dev.darkroom.models.vae.DiagonalGaussian;
 import dev.darkroom.runtime.DType;
+import dev.darkroom.runtime.ForeignCode;
 import dev.darkroom.runtime.Generator;
 import dev.darkroom.runtime.Ops;
 import dev.darkroom.runtime.Tensor;
@@ -136,7 +137,8 @@ public final class LatentCache implements AutoCloseable {
                     all.add(moments, scope);
                 }
                 done += count;
-                listener.encoded(done, rows);
+                int encoded = done;
+                ForeignCode.run(() -> listener.encoded(encoded, rows));
             }
         }
         return all.all();

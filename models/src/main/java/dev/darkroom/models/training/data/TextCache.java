@@ -5,6 +5,7 @@ import dev.darkroom.models.tokenizer.Tokenizer;
 import dev.darkroom.models.training.run.Hashes;
 import dev.darkroom.models.training.run.TrainingException;
 import dev.darkroom.runtime.DType;
+import dev.darkroom.runtime.ForeignCode;
 import dev.darkroom.runtime.Ops;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
@@ -115,7 +116,8 @@ public final class TextCache implements AutoCloseable {
                 masks.add(places, scope);
                 states.add(encoded, scope);
             }
-            listener.encoded(done + batch.size(), tokens.size());
+            int encoded = done + batch.size();
+            ForeignCode.run(() -> listener.encoded(encoded, tokens.size()));
         }
         return Map.of(STATES, states.all(), MASK, masks.all());
     }

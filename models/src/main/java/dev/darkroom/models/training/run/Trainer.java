@@ -70,7 +70,7 @@ public final class Trainer {
         this.folder = folder;
         this.config = config;
         this.options = options;
-        this.listener = listener;
+        this.listener = new GuardedListener(listener);
         training = folder.resolve("training");
         checkpoints = new Checkpoints(training.resolve("checkpoints"), between);
     }
