@@ -4,7 +4,6 @@
 #include <torch/csrc/autograd/variable.h>
 
 #include <array>
-#include <memory>
 #include <mutex>
 
 #include "internal.h"
@@ -50,12 +49,12 @@ void with_gradient(const at::Tensor& tensor, Body&& body) {
   at::Tensor dropped;
   const std::lock_guard<std::mutex> lock(mutexes[(address >> 6) % mutexes.size()]);
   // Where no pass has reached the leaf yet, one that begins now finds this node.
-  const std::shared_ptr<torch::autograd::Node> accumulator =
+  const auto accumulator =
       tensor.is_leaf() && tensor.requires_grad()
           ? torch::autograd::impl::grad_accumulator(tensor)
           : torch::autograd::impl::try_get_grad_accumulator(tensor);
   std::unique_lock<std::mutex> accumulating;
-  if (accumulator != nullptr) {
+  if (accumulator) {
     accumulating = std::unique_lock<std::mutex>(Accumulator::mutex(*accumulator));
   }
   body(dropped);

@@ -22,9 +22,12 @@ final class Worker implements AutoCloseable {
     /** The worker whose thread this is. */
     private static final ThreadLocal<@Nullable Worker> CURRENT = new ThreadLocal<>();
 
+    /** Guards who waits for whom. */
+    private static final Object WAITS = new Object();
+
     private final ExecutorService thread;
 
-    /** Whom this worker's job waits for; guarded by the class. */
+    /** Whom this worker's job waits for. */
     private @Nullable Worker awaited;
 
     /**
@@ -132,7 +135,7 @@ final class Worker implements AutoCloseable {
          *     ever
          */
         Waiting(Worker worker) {
-            synchronized (Worker.class) {
+            synchronized (WAITS) {
                 for (Worker next = worker; next != null; next = next.awaited) {
                     if (next == waiter) {
                         throw new IllegalStateException(
@@ -149,7 +152,7 @@ final class Worker implements AutoCloseable {
 
         @Override
         public void close() {
-            synchronized (Worker.class) {
+            synchronized (WAITS) {
                 if (waiter != null) {
                     waiter.awaited = null;
                 }

@@ -2,6 +2,7 @@ package dev.darkroom.models.training.run;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -9,7 +10,9 @@ import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Generator;
 import dev.darkroom.runtime.Kernels;
 import dev.darkroom.runtime.Memory;
+import dev.darkroom.runtime.Mode;
 import dev.darkroom.runtime.Tensor;
+import dev.darkroom.runtime.TensorScope;
 import dev.darkroom.runtime.optim.LearningRate;
 
 import org.junit.jupiter.api.Test;
@@ -102,6 +105,34 @@ class TrainerTest {
         assertEquals(0, notes.last.secondsLeft());
         assertTrue(notes.last.samplesPerSecond() > 0);
         assertEquals(live, Memory.liveTensors());
+    }
+
+    @Test
+    void whatAListenerLeavesIsUndone() throws IOException {
+        long live = Memory.liveTensors();
+        var leaving =
+                new RunListener() {
+                    @Override
+                    public void stepped(StepReport report) {
+                        TensorScope.open();
+                        Mode.INFERENCE.enter();
+                        Tensor.ones(DType.FLOAT32, 2);
+                    }
+
+                    @Override
+                    public boolean isStopping() {
+                        TensorScope.open();
+                        Tensor.ones(DType.FLOAT32, 2);
+                        return false;
+                    }
+                };
+        try (var task = new TinyTask(DType.FLOAT32)) {
+            assertEquals(
+                    Trainer.End.FINISHED,
+                    new Trainer(folder, CONFIG, options(5), leaving).run(task));
+        }
+        assertEquals(live, Memory.liveTensors());
+        assertSame(Mode.NO_GRAD, Mode.current());
     }
 
     @Test
