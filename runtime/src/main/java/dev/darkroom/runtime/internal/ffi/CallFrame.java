@@ -345,7 +345,7 @@ public final class CallFrame {
         }
         long seizes = called.seizes(mode);
         int status = seizes == 0 ? held(schema, mode) : seized(called, schema, mode, seizes);
-        Warnings.log();
+        LibtorchWarnings.log();
         if (status != 0) {
             throw Errors.exception(error, called.toString(), describeTensors());
         }

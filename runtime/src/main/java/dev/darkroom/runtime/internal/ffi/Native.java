@@ -57,7 +57,7 @@ public final class Native {
     private static void check(Arena arena, String what, Call call) {
         MemorySegment error = dr_error.allocate(arena);
         int status = call.invoke(error);
-        Warnings.log();
+        LibtorchWarnings.log();
         Errors.check(status, error, what);
     }
 

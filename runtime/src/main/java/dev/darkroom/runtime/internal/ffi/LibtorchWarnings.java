@@ -10,7 +10,7 @@ import java.lang.foreign.ValueLayout;
  * Libtorch's warnings. The shim keeps them until a call has returned: a logger is code of others,
  * and native code can't survive what it may throw.
  */
-final class Warnings {
+final class LibtorchWarnings {
     private static final System.Logger LOG = System.getLogger("dev.darkroom.libtorch");
     private static final int CAPACITY = 4096;
 
@@ -18,7 +18,7 @@ final class Warnings {
     private static final MemorySegment WAITING =
             DarkroomH.dr_warnings_waiting().reinterpret(ValueLayout.JAVA_INT.byteSize());
 
-    private Warnings() {}
+    private LibtorchWarnings() {}
 
     /** Logs those that wait, if any. To be called after each call. */
     static void log() {
