@@ -34,7 +34,7 @@ class OperatorAttackTest {
                 new OperatorAttack(
                         folder,
                         Long.getLong("darkroom.attack.seed", 1),
-                        Integer.getInteger("darkroom.attack.calls", 3),
+                        Integer.getInteger("darkroom.attack.calls", 10),
                         options);
         List<OperatorAttack.Death> deaths = attack.run(operators, System.out::println);
         assertEquals(List.of(), deaths);
