@@ -53,7 +53,7 @@ record DpmSolverSpec(
                     flow
                             ? "with flow_prediction use dpmsolver++"
                             : "unless final_sigmas_type is sigma_min: set that, or use"
-                                  + " dpmsolver++");
+                                    + " dpmsolver++");
         }
         return new DpmSolverSpec(
                 betas,

@@ -143,7 +143,7 @@ final class AutoencoderTask implements Task {
         if (values.isFinite().all().item() == 0) {
             throw new TrainingException(
                     "the autoencoder's pictures are not finite; lower the learning rate, or train"
-                        + " in float32");
+                            + " in float32");
         }
         Tensor shown = values.dividedBy(2).plus(0.5).clamp(0, 1);
         return LongStream.range(0, shown.size(0))
