@@ -1,6 +1,5 @@
 package dev.darkroom.cli;
 
-import dev.darkroom.models.diffusion.SamplerSpec;
 import dev.darkroom.models.pipeline.CancelledException;
 import dev.darkroom.models.pipeline.EmbeddedModel;
 import dev.darkroom.models.pipeline.Picture;
@@ -38,10 +37,8 @@ import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileTime;
 import java.security.DigestOutputStream;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
-import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -129,8 +126,8 @@ final class SampleCommand implements Callable<Integer> {
     @Option(
             names = "--sampler",
             paramLabel = "NAME",
-            converter = Samplers.class,
-            completionCandidates = Samplers.class,
+            converter = Names.Samplers.class,
+            completionCandidates = Names.Samplers.class,
             description = "One of ${COMPLETION-CANDIDATES}.")
     private @Nullable String sampler;
 
@@ -155,16 +152,16 @@ final class SampleCommand implements Callable<Integer> {
     @Option(
             names = "--dtype",
             paramLabel = "TYPE",
-            converter = DTypes.class,
-            completionCandidates = DTypes.class,
+            converter = Names.DTypes.class,
+            completionCandidates = Names.DTypes.class,
             description = "What the networks compute in: ${COMPLETION-CANDIDATES}.")
     private DType dtype = DType.FLOAT32;
 
     @Option(
             names = "--vae-dtype",
             paramLabel = "TYPE",
-            converter = DTypes.class,
-            completionCandidates = DTypes.class,
+            converter = Names.DTypes.class,
+            completionCandidates = Names.DTypes.class,
             description =
                     "What the autoencoder computes in; without it, the same, or float32 where its"
                             + " config says that float16 overflows.")
@@ -188,8 +185,8 @@ final class SampleCommand implements Callable<Integer> {
     @Option(
             names = "--device",
             paramLabel = "cpu|cuda[:N]",
-            converter = Devices.class,
-            completionCandidates = Devices.class,
+            converter = Names.Devices.class,
+            completionCandidates = Names.Devices.class,
             description = "Where they compute.")
     private Device device = Device.CPU;
 
@@ -256,8 +253,8 @@ final class SampleCommand implements Callable<Integer> {
     @Option(
             names = "--weights-hash",
             paramLabel = "kept|exact|none",
-            converter = HashModes.class,
-            completionCandidates = HashModes.class,
+            converter = Names.HashModes.class,
+            completionCandidates = Names.HashModes.class,
             description =
                     "The SHA-256 of the weights in a picture's recipe: as kept in the cache since"
                             + " the files were last read (the default), from their bytes now, or"
@@ -612,93 +609,6 @@ final class SampleCommand implements Callable<Integer> {
             } catch (IllegalArgumentException e) {
                 throw new TypeConversionException(String.valueOf(e.getMessage()));
             }
-        }
-    }
-
-    // ---- Values that are names ----
-
-    /** Names of samplers. */
-    static final class Samplers implements ITypeConverter<String>, Iterable<String> {
-        @Override
-        public String convert(String name) {
-            if (!SamplerSpec.names().contains(name) && !SamplerSpec.schedulers().contains(name)) {
-                throw new TypeConversionException(
-                        "no sampler '"
-                                + name
-                                + "'; there are "
-                                + String.join(", ", SamplerSpec.names()));
-            }
-            return name;
-        }
-
-        @Override
-        public Iterator<String> iterator() {
-            return SamplerSpec.names().iterator();
-        }
-    }
-
-    /** Types that networks compute in. */
-    static final class DTypes implements ITypeConverter<DType>, Iterable<String> {
-        private static final List<DType> TYPES =
-                List.of(DType.FLOAT32, DType.BFLOAT16, DType.FLOAT16);
-
-        @Override
-        public DType convert(String name) {
-            return TYPES.stream()
-                    .filter(type -> type.toString().equals(name))
-                    .findFirst()
-                    .orElseThrow(
-                            () ->
-                                    new TypeConversionException(
-                                            "no type '"
-                                                    + name
-                                                    + "'; there are "
-                                                    + String.join(", ", this)));
-        }
-
-        @Override
-        public Iterator<String> iterator() {
-            return TYPES.stream().map(DType::toString).iterator();
-        }
-    }
-
-    /** Names of {@link WeightHashes.Mode}s. */
-    static final class HashModes implements ITypeConverter<WeightHashes.Mode>, Iterable<String> {
-        @Override
-        public WeightHashes.Mode convert(String name) {
-            for (WeightHashes.Mode mode : WeightHashes.Mode.values()) {
-                if (name(mode).equals(name)) {
-                    return mode;
-                }
-            }
-            throw new TypeConversionException(
-                    "no mode '" + name + "'; there are " + String.join(", ", this));
-        }
-
-        private static String name(WeightHashes.Mode mode) {
-            return mode.name().toLowerCase(Locale.ROOT);
-        }
-
-        @Override
-        public Iterator<String> iterator() {
-            return Arrays.stream(WeightHashes.Mode.values()).map(HashModes::name).iterator();
-        }
-    }
-
-    /** Names of devices. */
-    static final class Devices implements ITypeConverter<Device>, Iterable<String> {
-        @Override
-        public Device convert(String name) {
-            try {
-                return Device.parse(name);
-            } catch (IllegalArgumentException e) {
-                throw new TypeConversionException(String.valueOf(e.getMessage()));
-            }
-        }
-
-        @Override
-        public Iterator<String> iterator() {
-            return List.of("cpu", "cuda").iterator();
         }
     }
 }

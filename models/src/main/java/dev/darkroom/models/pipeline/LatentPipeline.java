@@ -39,13 +39,12 @@ import java.util.stream.LongStream;
  * (Rombach et al. 2022). A subclass says what a request means for its networks.
  */
 abstract class LatentPipeline implements Pipeline {
-    private final Checkpoint checkpoint;
-
     /** Helps where 16 bits overflowed. */
     static final String FLOAT32 = "compute in float32 (--dtype float32)";
 
     private static final int STUDENT_STEPS = 4;
 
+    private final Checkpoint checkpoint;
     private final AutoencoderKl vae;
     private final LatentDecoder decoder;
     private final Scheduler scheduler;
