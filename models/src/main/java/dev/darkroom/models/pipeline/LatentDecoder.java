@@ -52,9 +52,8 @@ final class LatentDecoder implements AutoCloseable {
             notes.warnOnce(
                     "decoding overflowed in "
                             + vae.dtype()
-                            + " and was done again in float32; "
-                            + LatentPipeline.FLOAT32
-                            + " to save the first try");
+                            + " and was done again in float32; ask for that type"
+                            + " (--vae-dtype float32) to save the first try");
             image.close();
             image = decode(wide(latents), latents);
         }
