@@ -44,7 +44,7 @@ class CompletionCommandTest {
     void bashCompletesCommandsOptionsAndValues() throws IOException, InterruptedException {
         assertEquals(Set.of("sample"), complete("sa"));
         assertEquals(
-                Set.of("--steps", "--steps-strip", "--seed", "--sampler"),
+                Set.of("--steps", "--steps-strip", "--seed", "--sampler", "--strict"),
                 complete("sample", "--s"));
         assertEquals(Set.of("bfloat16"), complete("sample", "--dtype", "b"));
         assertTrue(complete("sample", "--sampler", "").contains("dpm++2m"));

@@ -100,7 +100,9 @@ class AutoencoderKlConfigTest {
                 "{\"block_out_channels\": [40]} | block_out_channels [40] do not divide into"
                         + " norm_num_groups 32",
                 "{\"layers_per_block\": 0} | layers_per_block can't be 0",
-                "{\"layers_per_block\": 2000000000} | layers_per_block can't be 2000000000",
+                "{\"layers_per_block\": 101} | layers_per_block can't be 101",
+                "{\"layers_per_block\": 2000000000} | layers_per_block must be at most 1000, not"
+                        + " 2000000000",
                 "{\"latent_channels\": -1} | latent_channels can't be -1",
                 "{\"scaling_factor\": NaN} | scaling_factor can't be NaN",
                 "{\"scaling_factor\": 0} | scaling_factor can't be 0.0",
