@@ -2,17 +2,15 @@ package dev.darkroom.runtime;
 
 import dev.darkroom.runtime.Kernels.Way;
 import dev.darkroom.runtime.Kernels.Work;
+import dev.darkroom.runtime.internal.cache.Sha256;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.Collections;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.BiFunction;
@@ -87,14 +85,7 @@ final class KernelMeasurement {
                         machine.toString(),
                         loaded.version(),
                         loaded.settings()); // ATen's limit too
-        try {
-            byte[] hash =
-                    MessageDigest.getInstance("SHA-256")
-                            .digest(all.getBytes(StandardCharsets.UTF_8));
-            return HexFormat.of().formatHex(hash, 0, 8);
-        } catch (NoSuchAlgorithmException e) {
-            throw new AssertionError("every JDK has SHA-256", e);
-        }
+        return Sha256.of(all.getBytes(StandardCharsets.UTF_8)).substring(0, 16);
     }
 
     private static Way measure(DType type, Work work) {
