@@ -172,6 +172,15 @@ final class TrainProgress implements RunListener, AutoCloseable {
     }
 
     @Override
+    public void finished(long steps) {
+        if (display != Display.WARNINGS) {
+            bar.println(
+                    String.format(
+                            Locale.ROOT, "finished before: all %,d steps are taken", steps));
+        }
+    }
+
+    @Override
     public void saved(long step) {
         if (!isStopping()) {
             draw(); // Java2D does not begin to in a JVM that is going down

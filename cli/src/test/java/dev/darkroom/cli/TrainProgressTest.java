@@ -92,12 +92,14 @@ class TrainProgressTest {
             progress.stop();
             assertTrue(progress.isStopping());
             progress.saved(2001);
+            progress.finished(5000);
         }
         assertEquals(
                 """
                 resumed from step 1,234
                 warning: the disk is slow.
                 saved at step 2,001; the same command goes on from there
+                finished before: all 5,000 steps are taken
                 """,
                 said());
         assertTrue(Files.exists(log.resolveSibling("loss.png")));

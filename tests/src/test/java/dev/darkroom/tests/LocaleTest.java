@@ -98,7 +98,7 @@ class LocaleTest {
         assertTrue(english.containsKey("a-7.png"));
         assertTrue(text("weights.out").contains("[4, 3, 3, 3]"), text("weights.out"));
         assertEquals(text("train.out"), text("again.out"));
-        assertEquals("resumed from step 3\n", text("again.err"));
+        assertEquals("finished before: all 3 steps are taken\n", text("again.err"));
     }
 
     private static String text(String name) {

@@ -20,6 +20,11 @@ record GuardedListener(RunListener listener) implements RunListener {
     }
 
     @Override
+    public void finished(long steps) {
+        ForeignCode.run(() -> listener.finished(steps));
+    }
+
+    @Override
     public void saved(long step) {
         ForeignCode.run(() -> listener.saved(step));
     }

@@ -24,6 +24,13 @@ public interface RunListener {
     default void resumed(long step) {}
 
     /**
+     * The run had ended before: there is nothing left to train, only the result is written anew.
+     *
+     * @param steps how many it had taken
+     */
+    default void finished(long steps) {}
+
+    /**
      * A checkpoint is safe on disk.
      *
      * @param step how many steps it had taken

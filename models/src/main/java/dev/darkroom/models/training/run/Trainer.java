@@ -99,7 +99,9 @@ public final class Trainer {
                     checkpoints
                             .resume(config, task.learner(), listener)
                             .orElseGet(() -> state(0, 0, 0, 0));
-            if (start.step() > 0) {
+            if (start.step() >= options.steps()) {
+                listener.finished(start.step());
+            } else if (start.step() > 0) {
                 listener.resumed(start.step());
                 warnOfAnotherMachine(start);
             }

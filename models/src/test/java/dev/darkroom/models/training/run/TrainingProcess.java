@@ -42,6 +42,11 @@ final class TrainingProcess {
                     }
 
                     @Override
+                    public void finished(long steps) {
+                        resumed(steps);
+                    }
+
+                    @Override
                     public void saved(long step) {
                         System.out.println("saved " + step);
                     }
