@@ -175,8 +175,7 @@ final class TrainProgress implements RunListener, AutoCloseable {
     public void finished(long steps) {
         if (display != Display.WARNINGS) {
             bar.println(
-                    String.format(
-                            Locale.ROOT, "finished before: all %,d steps are taken", steps));
+                    String.format(Locale.ROOT, "finished before: all %,d steps are taken", steps));
         }
     }
 
