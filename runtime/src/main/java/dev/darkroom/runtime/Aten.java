@@ -51,7 +51,7 @@ public final class Aten {
         for (Object argument : arguments) {
             put(frame, name, argument);
         }
-        @Nullable Object[] values = frame.values(ThreadState.current().mode.nativeMode);
+        @Nullable Object[] values = frame.values(ThreadState.current().mode().nativeMode);
         List<@Nullable Object> results = new ArrayList<>(values.length);
         for (Object value : values) {
             results.add(result(value, arguments));

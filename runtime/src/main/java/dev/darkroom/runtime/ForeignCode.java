@@ -31,8 +31,8 @@ public final class ForeignCode {
      */
     public static <T, E extends Exception> T call(Code<T, E> code) throws E {
         ThreadState state = ThreadState.current();
-        Mode mode = state.mode;
-        TensorScope scope = state.scope;
+        Mode mode = state.mode();
+        TensorScope scope = state.scope();
         try {
             return code.run();
         } finally {

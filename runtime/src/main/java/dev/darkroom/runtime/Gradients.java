@@ -26,7 +26,7 @@ public final class Gradients {
                 optional(outputs, gradients),
                 retainGraph,
                 false,
-                ThreadState.current().mode.nativeMode);
+                ThreadState.current().mode().nativeMode);
     }
 
     /**
@@ -49,7 +49,7 @@ public final class Gradients {
                         createGraph,
                         createGraph,
                         true,
-                        ThreadState.current().mode.nativeMode);
+                        ThreadState.current().mode().nativeMode);
         List<@Nullable Tensor> results = new ArrayList<>(handles.length);
         for (@Nullable TensorHandle handle : handles) {
             results.add(handle == null ? null : Tensor.adopt(handle));

@@ -57,7 +57,7 @@ public final class Mode {
 
     /** The mode of the calling thread. */
     public static Mode current() {
-        return ThreadState.current().mode;
+        return ThreadState.current().mode();
     }
 
     /**
@@ -104,8 +104,8 @@ public final class Mode {
     /** Makes this the calling thread's mode until the guard is closed, on the same thread. */
     public Guard enter() {
         ThreadState state = ThreadState.current();
-        Mode before = state.mode;
-        state.mode = this;
+        Mode before = state.mode();
+        state.mode(this);
         return new Guard(state, before);
     }
 
@@ -121,12 +121,12 @@ public final class Mode {
 
         @Override
         public void close() {
-            if (state != ThreadState.current()) {
+            if (!state.isCurrent()) {
                 throw new IllegalStateException(
                         "a mode is left on the thread that entered it, not on "
                                 + Thread.currentThread());
             }
-            state.mode = before;
+            state.mode(before);
         }
     }
 }

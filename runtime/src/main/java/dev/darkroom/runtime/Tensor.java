@@ -49,7 +49,7 @@ public final class Tensor implements AutoCloseable {
 
     private static Tensor adopt(TensorHandle handle, ThreadState state) {
         var tensor = new Tensor(handle);
-        TensorScope open = state.scope;
+        TensorScope open = state.scope();
         if (open != null) {
             open.add(tensor);
         }
@@ -58,12 +58,12 @@ public final class Tensor implements AutoCloseable {
 
     static Tensor run(CallFrame call) {
         ThreadState state = ThreadState.current();
-        return adopt(call.tensor(state.mode.nativeMode), state);
+        return adopt(call.tensor(state.mode().nativeMode), state);
     }
 
     static List<Tensor> runAll(CallFrame call) {
         ThreadState state = ThreadState.current();
-        @Nullable TensorHandle[] handles = call.tensors(state.mode.nativeMode);
+        @Nullable TensorHandle[] handles = call.tensors(state.mode().nativeMode);
         List<Tensor> tensors = new ArrayList<>(handles.length);
         for (TensorHandle handle : handles) {
             tensors.add(adopt(Objects.requireNonNull(handle, "an undefined result"), state));
@@ -72,7 +72,7 @@ public final class Tensor implements AutoCloseable {
     }
 
     static void invoke(CallFrame call) {
-        call.invoke(ThreadState.current().mode.nativeMode);
+        call.invoke(ThreadState.current().mode().nativeMode);
     }
 
     private Tensor inPlace(CallFrame call) {
@@ -417,7 +417,7 @@ public final class Tensor implements AutoCloseable {
      * @throws IllegalStateException if it has none or several
      */
     public double item() {
-        return itemCall().real(ThreadState.current().mode.nativeMode);
+        return itemCall().real(ThreadState.current().mode().nativeMode);
     }
 
     /**
@@ -426,7 +426,7 @@ public final class Tensor implements AutoCloseable {
      * @throws IllegalStateException if it has none or several
      */
     public long itemLong() {
-        return itemCall().integer(ThreadState.current().mode.nativeMode);
+        return itemCall().integer(ThreadState.current().mode().nativeMode);
     }
 
     private CallFrame itemCall() {
@@ -1023,7 +1023,7 @@ public final class Tensor implements AutoCloseable {
                 && EQUAL.call()
                         .arg(handle)
                         .arg(other.handle)
-                        .bool(ThreadState.current().mode.nativeMode);
+                        .bool(ThreadState.current().mode().nativeMode);
     }
 
     // ---- Reductions ----

@@ -26,14 +26,14 @@ public final class TensorScope implements AutoCloseable {
 
     private TensorScope(ThreadState owner) {
         this.owner = owner;
-        outer = owner.scope;
+        outer = owner.scope();
     }
 
     /** Opens a scope on the calling thread, inside the one that is open, if any. */
     public static TensorScope open() {
         ThreadState state = ThreadState.current();
         var scope = new TensorScope(state);
-        state.scope = scope;
+        state.scope(scope);
         return scope;
     }
 
@@ -83,7 +83,7 @@ public final class TensorScope implements AutoCloseable {
         if (closed) {
             throw new IllegalStateException("the scope is closed; it can't own a tensor any more");
         }
-        if (ThreadState.current() != owner) {
+        if (!owner.isCurrent()) {
             throw new IllegalStateException("a scope is used on the thread that opened it");
         }
     }
@@ -108,12 +108,12 @@ public final class TensorScope implements AutoCloseable {
         if (closed) {
             return;
         }
-        if (ThreadState.current() != owner || owner.scope != this) {
+        if (!owner.isCurrent() || owner.scope() != this) {
             throw new IllegalStateException(
                     "scopes are closed on the thread that opened them, innermost first");
         }
         closed = true;
-        owner.scope = outer;
+        owner.scope(outer);
         for (Tensor tensor : tensors) {
             if (tensor.scope == this) {
                 tensor.handle.abandon();

@@ -28,8 +28,13 @@ public final class SeededNoise implements NoiseSource, AutoCloseable {
         if (images < 1) {
             throw new IllegalArgumentException("a batch has at least one image, not " + images);
         }
-        for (int i = 0; i < images; i++) {
-            generators.add(new Generator(seed + i));
+        try {
+            for (int i = 0; i < images; i++) {
+                generators.add(new Generator(seed + i));
+            }
+        } catch (RuntimeException | Error e) {
+            close();
+            throw e;
         }
     }
 

@@ -26,6 +26,10 @@ final class Worker implements AutoCloseable {
     private static final Object WAITS = new Object();
 
     private final ExecutorService thread;
+    private final int nativeThreads;
+
+    /** Used on the worker's thread alone. */
+    private boolean hasThreads;
 
     /** Whom this worker's job waits for. */
     private @Nullable Worker awaited;
@@ -34,6 +38,7 @@ final class Worker implements AutoCloseable {
      * @param nativeThreads that an operator may use; 0 for libtorch's choice
      */
     Worker(String name, int nativeThreads) {
+        this.nativeThreads = nativeThreads;
         thread =
                 Executors.newSingleThreadExecutor(
                         task ->
@@ -43,9 +48,6 @@ final class Worker implements AutoCloseable {
                                         .unstarted(
                                                 () -> {
                                                     CURRENT.set(this);
-                                                    if (nativeThreads > 0) {
-                                                        Threads.set(nativeThreads);
-                                                    }
                                                     task.run();
                                                 }));
     }
@@ -59,7 +61,23 @@ final class Worker implements AutoCloseable {
      */
     <T> T run(Callable<T> job, AtomicBoolean cancelled) {
         try (var waiting = new Waiting(this)) {
-            return await(() -> ForeignCode.call(job::call), cancelled);
+            return await(
+                    () -> {
+                        setThreads();
+                        return ForeignCode.call(job::call);
+                    },
+                    cancelled);
+        }
+    }
+
+    /**
+     * Before this thread's first job and not as it begins: the executor would wait for ever for a
+     * thread that fails then.
+     */
+    private void setThreads() {
+        if (nativeThreads > 0 && !hasThreads) {
+            Threads.set(nativeThreads);
+            hasThreads = true;
         }
     }
 

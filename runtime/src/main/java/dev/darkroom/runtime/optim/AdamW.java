@@ -23,7 +23,7 @@ import java.util.Map;
 public final class AdamW implements Optimizer {
     private final List<ParameterGroup> groups;
     private final Options options;
-    private final State state = new State();
+    private final State state;
 
     /**
      * What all groups share.
@@ -53,13 +53,21 @@ public final class AdamW implements Optimizer {
     public AdamW(List<ParameterGroup> groups, Options options) {
         this.groups = List.copyOf(groups);
         this.options = options;
-        Gradient.forEach(
-                groups,
-                (key, value) -> {
-                    state.add(key + ".step", Tensor.zeros(Shape.SCALAR, DType.FLOAT32, Device.CPU));
-                    state.add(key + ".exp_avg", Gradient.zerosLike(value));
-                    state.add(key + ".exp_avg_sq", Gradient.zerosLike(value));
-                });
+        state =
+                State.of(
+                        all ->
+                                Gradient.forEach(
+                                        groups,
+                                        (key, value) -> {
+                                            all.add(
+                                                    key + ".step",
+                                                    Tensor.zeros(
+                                                            Shape.SCALAR,
+                                                            DType.FLOAT32,
+                                                            Device.CPU));
+                                            all.add(key + ".exp_avg", Gradient.zerosLike(value));
+                                            all.add(key + ".exp_avg_sq", Gradient.zerosLike(value));
+                                        }));
     }
 
     @Override

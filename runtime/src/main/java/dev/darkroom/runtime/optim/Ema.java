@@ -18,7 +18,7 @@ import java.util.Map;
 public final class Ema implements AutoCloseable {
     private final Map<String, Parameter> parameters;
     private final Options options;
-    private final State state = new State();
+    private final State state;
 
     /**
      * How slowly the average forgets.
@@ -62,10 +62,11 @@ public final class Ema implements AutoCloseable {
     public Ema(Map<String, Parameter> parameters, Options options) {
         this.parameters = new LinkedHashMap<>(parameters);
         this.options = options;
-        try (var scope = TensorScope.open();
-                var mode = Mode.NO_GRAD.enter()) {
-            parameters.forEach((key, parameter) -> state.add(key, wide(parameter).copy()));
-        }
+        state =
+                State.of(
+                        all ->
+                                parameters.forEach(
+                                        (key, parameter) -> all.add(key, wide(parameter).copy())));
     }
 
     private static Tensor wide(Parameter parameter) {

@@ -34,7 +34,7 @@ import java.util.function.Function;
 public final class MasterWeights implements Optimizer {
     private final Map<String, Parameter> working = new LinkedHashMap<>();
     private final Map<String, Parameter> masters = new LinkedHashMap<>();
-    private final State state = new State();
+    private final State state;
     private final Optimizer inner;
 
     /**
@@ -46,28 +46,36 @@ public final class MasterWeights implements Optimizer {
     public MasterWeights(
             List<ParameterGroup> groups, Function<List<ParameterGroup>, Optimizer> optimizer) {
         List<ParameterGroup> ofMasters = new ArrayList<>();
-        for (ParameterGroup group : groups) {
-            var own = new LinkedHashMap<String, Parameter>();
-            group.parameters().forEach((key, parameter) -> own.put(key, master(key, parameter)));
-            masters.putAll(own);
-            ofMasters.add(
-                    new ParameterGroup(
-                            group.name(), own, group.learningRate(), group.weightDecay()));
+        state =
+                State.of(
+                        all -> {
+                            for (ParameterGroup group : groups) {
+                                ofMasters.add(masters(all, group));
+                            }
+                        });
+        try {
+            inner = optimizer.apply(ofMasters);
+        } catch (RuntimeException | Error e) {
+            state.close();
+            throw e;
         }
-        inner = optimizer.apply(ofMasters);
     }
 
-    private Parameter master(String key, Parameter parameter) {
+    private ParameterGroup masters(State all, ParameterGroup group) {
+        var own = new LinkedHashMap<String, Parameter>();
+        group.parameters().forEach((key, parameter) -> own.put(key, master(all, key, parameter)));
+        masters.putAll(own);
+        return new ParameterGroup(group.name(), own, group.learningRate(), group.weightDecay());
+    }
+
+    private Parameter master(State all, String key, Parameter parameter) {
         if (parameter.value().dtype() == DType.FLOAT32) {
             return parameter;
         }
-        try (var scope = TensorScope.open();
-                var mode = Mode.NO_GRAD.enter()) {
-            Tensor value = parameter.value().detach().to(DType.FLOAT32).requiresGrad(true);
-            state.add(key + ".master", value);
-            working.put(key, parameter);
-            return Parameter.of(key, value);
-        }
+        Tensor value = parameter.value().detach().to(DType.FLOAT32).requiresGrad(true);
+        all.add(key + ".master", value);
+        working.put(key, parameter);
+        return Parameter.of(key, value);
     }
 
     /** The float32 parameters by name, whose gradients are to be clipped after {@link #collect}. */

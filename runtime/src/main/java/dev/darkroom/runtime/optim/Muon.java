@@ -28,7 +28,7 @@ public final class Muon implements Optimizer {
 
     private final List<ParameterGroup> groups;
     private final Options options;
-    private final State state = new State();
+    private final State state;
 
     /** How the learning rate goes with a matrix's shape. */
     public enum Scale {
@@ -98,8 +98,15 @@ public final class Muon implements Optimizer {
                                         + " to AdamW");
                     }
                 });
-        Gradient.forEach(
-                groups, (key, value) -> state.add(key + ".momentum", Gradient.zerosLike(value)));
+        state =
+                State.of(
+                        all ->
+                                Gradient.forEach(
+                                        groups,
+                                        (key, value) ->
+                                                all.add(
+                                                        key + ".momentum",
+                                                        Gradient.zerosLike(value))));
     }
 
     @Override

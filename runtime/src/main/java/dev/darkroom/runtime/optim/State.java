@@ -10,10 +10,26 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.Consumer;
 
 /** Named tensors that outlive every scope. */
 final class State implements AutoCloseable {
     private final Map<String, Tensor> tensors = new LinkedHashMap<>();
+
+    private State() {}
+
+    /** A state with what is {@linkplain #add added} to it; if that fails, nothing is left. */
+    static State of(Consumer<State> fill) {
+        var state = new State();
+        try (var scope = TensorScope.open();
+                var mode = Mode.NO_GRAD.enter()) {
+            fill.accept(state);
+            return state;
+        } catch (RuntimeException | Error e) {
+            state.close();
+            throw e;
+        }
+    }
 
     /** Takes over a tensor. */
     Tensor add(String key, Tensor tensor) {

@@ -91,8 +91,11 @@ public final class Lora implements AutoCloseable {
                                         Tensor.zeros(DType.FLOAT32, shape.size(0), config.rank());
                                 pairs.put(name, pair(name, layer, a, b));
                             });
+            return new Lora(config, pairs);
+        } catch (RuntimeException | Error e) {
+            close(pairs);
+            throw e;
         }
-        return new Lora(config, pairs);
     }
 
     /**
@@ -134,10 +137,14 @@ public final class Lora implements AutoCloseable {
                 Tensor b = file.tensor(b(name)).to(DType.FLOAT32);
                 pairs.put(name, pair(name, target.getValue(), a, b));
             }
-        } catch (IllegalArgumentException e) {
-            throw new IOException(folder + ": " + e.getMessage(), e);
+            return new Lora(config, pairs);
+        } catch (IOException | RuntimeException | Error e) {
+            close(pairs);
+            if (e instanceof IllegalArgumentException) {
+                throw new IOException(folder + ": " + e.getMessage(), e);
+            }
+            throw e;
         }
-        return new Lora(config, pairs);
     }
 
     private static void requireFit(Safetensors file, Map<String, Shape> expected, Warnings warnings)
@@ -196,10 +203,22 @@ public final class Lora implements AutoCloseable {
 
     private static Pair pair(String name, Linear layer, Tensor a, Tensor b) {
         Device device = layer.weight().value().device();
-        return new Pair(
-                layer,
-                Parameter.of(a(name), a.to(device).copy()),
-                Parameter.of(b(name), b.to(device).copy()));
+        Parameter down = Parameter.of(a(name), a.to(device).copy());
+        try {
+            return new Pair(layer, down, Parameter.of(b(name), b.to(device).copy()));
+        } catch (RuntimeException | Error e) {
+            down.close();
+            throw e;
+        }
+    }
+
+    private static void close(Map<String, Pair> pairs) {
+        pairs.values()
+                .forEach(
+                        pair -> {
+                            pair.a.close();
+                            pair.b.close();
+                        });
     }
 
     private static String a(String name) {
@@ -355,9 +374,6 @@ public final class Lora implements AutoCloseable {
         if (!merged) {
             enable(false);
         }
-        for (Pair pair : pairs.values()) {
-            pair.a.close();
-            pair.b.close();
-        }
+        close(pairs);
     }
 }

@@ -27,7 +27,8 @@ final class ConsistencyTask extends LatentTask {
      * @param adapters null for three networks; else all three are one network, which is the teacher
      *     without its adapters and the student and its own target with them
      */
-    record Networks(Module teacher, Module student, Module target, @Nullable Lora adapters) {
+    record Networks(Module teacher, Module student, Module target, @Nullable Lora adapters)
+            implements AutoCloseable {
         /** The teacher with the conditions of a batch. */
         TimedNetwork bindTeacher(Conditioning.Batch batch, int samples) {
             GuidedNetwork bound;
@@ -44,7 +45,8 @@ final class ConsistencyTask extends LatentTask {
         }
 
         /** Frees all but the teacher. */
-        void close() {
+        @Override
+        public void close() {
             if (adapters == null) {
                 student.close();
                 target.close();

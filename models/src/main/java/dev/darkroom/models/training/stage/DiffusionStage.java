@@ -183,22 +183,27 @@ record DiffusionStage(
         fill(json, "cross_attention_dim", width);
         fill(json, "caption_channels", t5.dModel());
         json.put("use_additional_conditions", false);
+        List<String> captions = Captions.of(folder);
         T5Encoder drawn =
                 Weights.random(
                         seed(TEXT_ENCODER),
                         config.dtype(),
                         config.device(),
                         w -> new T5Encoder(w, t5));
-        drawn.train();
-        return new CaptionConditioning(
-                json,
-                new TrainedCaptions(
-                        text.tokenizer(),
-                        tokenizer,
-                        encoder,
-                        drawn,
-                        Captions.of(folder),
-                        text.places()));
+        return Building.with(
+                drawn,
+                trained -> {
+                    trained.train();
+                    var read =
+                            new TrainedCaptions(
+                                    text.tokenizer(),
+                                    tokenizer,
+                                    encoder,
+                                    trained,
+                                    captions,
+                                    text.places());
+                    return new CaptionConditioning(json, read);
+                });
     }
 
     private static void fill(ObjectNode json, String key, int value) {

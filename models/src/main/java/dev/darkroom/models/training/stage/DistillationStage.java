@@ -182,15 +182,18 @@ record DistillationStage(
 
     /** A student that begins as its teacher: what only it has is drawn, as zero. */
     private Module copy(Module frozen, Conditioning conditioning) {
-        Module made = Weights.random(0, config.dtype(), config.device(), conditioning::network);
-        var parameters = made.parameters();
-        frozen.parameters()
-                .forEach(
-                        (name, parameter) ->
-                                Objects.requireNonNull(parameters.get(name), name)
-                                        .value()
-                                        .copyInPlace(parameter.value()));
-        return made;
+        return Building.with(
+                Weights.random(0, config.dtype(), config.device(), conditioning::network),
+                made -> {
+                    var parameters = made.parameters();
+                    frozen.parameters()
+                            .forEach(
+                                    (name, parameter) ->
+                                            Objects.requireNonNull(parameters.get(name), name)
+                                                    .value()
+                                                    .copyInPlace(parameter.value()));
+                    return made;
+                });
     }
 
     private ConsistencyTask task(
@@ -204,11 +207,18 @@ record DistillationStage(
         var networks = student.adapters() == null ? three(frozen, conditioning) : adapted(frozen);
         Lora adapters = networks.adapters();
         Learner learner =
-                adapters == null
-                        ? config.optimizer()
-                                .withoutRamp(student.targetDecay())
-                                .learner(Map.of(ConsistencyTask.PREFIX, networks.student()))
-                        : config.optimizer().learnerOf(adapters.parameters(), frozen);
+                Building.with(
+                        networks,
+                        of ->
+                                adapters == null
+                                        ? config.optimizer()
+                                                .withoutRamp(student.targetDecay())
+                                                .learner(
+                                                        Map.of(
+                                                                ConsistencyTask.PREFIX,
+                                                                of.student()))
+                                        : config.optimizer()
+                                                .learnerOf(adapters.parameters(), frozen));
         return new ConsistencyTask(
                 data,
                 conditioning,
@@ -226,16 +236,23 @@ record DistillationStage(
     }
 
     private ConsistencyTask.Networks three(Module frozen, Conditioning conditioning) {
-        Module trained = copy(frozen, conditioning);
-        trained.train();
-        return new ConsistencyTask.Networks(frozen, trained, copy(frozen, conditioning), null);
+        return Building.with(
+                copy(frozen, conditioning),
+                trained -> {
+                    trained.train();
+                    Module target = copy(frozen, conditioning);
+                    return new ConsistencyTask.Networks(frozen, trained, target, null);
+                });
     }
 
     private ConsistencyTask.Networks adapted(Module frozen) {
         try (var noise = new Generator(Seeds.of(config.seed(), 1))) {
-            var lora = Lora.create(frozen, Objects.requireNonNull(student.adapters()), noise);
-            lora.train(true);
-            return new ConsistencyTask.Networks(frozen, frozen, frozen, lora);
+            return Building.with(
+                    Lora.create(frozen, Objects.requireNonNull(student.adapters()), noise),
+                    lora -> {
+                        lora.train(true);
+                        return new ConsistencyTask.Networks(frozen, frozen, frozen, lora);
+                    });
         }
     }
 }

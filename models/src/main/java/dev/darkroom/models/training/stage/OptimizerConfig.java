@@ -180,17 +180,24 @@ record OptimizerConfig(
                 weights.values().stream().anyMatch(each -> each.value().dtype() != DType.FLOAT32);
         Optimizer optimizer =
                 narrow ? new MasterWeights(groups, this::optimizer) : optimizer(groups);
+        return Building.with(
+                optimizer,
+                made -> {
+                    Ema average = average(made, weights);
+                    if (!checkpointing) {
+                        return new Learner(weights, made, average);
+                    }
+                    var checkpoints = new Checkpointing();
+                    networks.forEach(network -> network.segments(checkpoints));
+                    return new Learner(weights, made, average, checkpoints);
+                });
+    }
+
+    private @Nullable Ema average(Optimizer optimizer, Map<String, Parameter> weights) {
         var optimised = optimizer instanceof MasterWeights masters ? masters.masters() : weights;
-        Ema average =
-                averageDecay == null
-                        ? null
-                        : new Ema(optimised, new Ema.Options(averageDecay, averagePower));
-        if (!checkpointing) {
-            return new Learner(weights, optimizer, average);
-        }
-        var checkpoints = new Checkpointing();
-        networks.forEach(network -> network.segments(checkpoints));
-        return new Learner(weights, optimizer, average, checkpoints);
+        return averageDecay == null
+                ? null
+                : new Ema(optimised, new Ema.Options(averageDecay, averagePower));
     }
 
     private Optimizer optimizer(List<ParameterGroup> groups) {
@@ -200,9 +207,11 @@ record OptimizerConfig(
         var muon =
                 new Muon.Options(
                         0.95, true, 5, Muon.Scale.RATIO, Muon.Options.DEFAULTS.iteration());
-        return Optimizers.together(
-                List.of(
-                        new Muon(groups.subList(0, 1), muon),
-                        new AdamW(groups.subList(1, groups.size()), AdamW.Options.DEFAULTS)));
+        List<ParameterGroup> others = groups.subList(1, groups.size());
+        return Building.with(
+                new Muon(groups.subList(0, 1), muon),
+                first ->
+                        Optimizers.together(
+                                List.of(first, new AdamW(others, AdamW.Options.DEFAULTS))));
     }
 }

@@ -78,6 +78,9 @@ public final class CallFrame {
     /** Whether one of them lies in memory of the caller's. */
     private boolean borrows;
 
+    /** The tensors that the call returned, if one of the arguments' does. */
+    private final List<TensorHandle> fresh = new ArrayList<>();
+
     private int arguments;
     private long scratch;
     private @Nullable Arena overflow;
@@ -246,6 +249,7 @@ public final class CallFrame {
             if (result == null) {
                 throw new IllegalStateException(operator + " returned no tensor");
             }
+            findBorrowed();
             return result;
         } finally {
             recycle();
@@ -305,12 +309,15 @@ public final class CallFrame {
         run(mode);
         try {
             if (resultCount() == 1 && tag(0) == TENSOR_LIST) {
-                return tensorList(0);
+                @Nullable TensorHandle[] list = tensorList(0);
+                findBorrowed();
+                return list;
             }
             var tensors = new @Nullable TensorHandle[resultCount()];
             for (int i = 0; i < tensors.length; i++) {
                 tensors[i] = tensorAt(i);
             }
+            findBorrowed();
             return tensors;
         } finally {
             recycle();
@@ -331,6 +338,7 @@ public final class CallFrame {
             for (int i = 0; i < values.length; i++) {
                 values[i] = value(i);
             }
+            findBorrowed();
             return values;
         } finally {
             recycle();
@@ -486,15 +494,28 @@ public final class CallFrame {
     private TensorHandle result(long address) {
         var result = new TensorHandle(address);
         if (borrows) {
-            long storage = Native.storage(result).storage();
-            for (int i = 0; i < heldCount; i++) {
-                MemorySegment borrowed = borrowed(held[i]);
-                if (borrowed != null && borrowed.address() == storage) {
-                    return result.borrowing(borrowed);
-                }
-            }
+            fresh.add(result);
         }
         return result;
+    }
+
+    /** Finds out which results lie in borrowed memory. If that fails, the call has no results. */
+    private void findBorrowed() {
+        try {
+            for (TensorHandle result : fresh) {
+                long storage = Native.storage(result).storage();
+                for (int i = 0; i < heldCount; i++) {
+                    MemorySegment borrowed = borrowed(held[i]);
+                    if (borrowed != null && borrowed.address() == storage) {
+                        result.borrowing(borrowed);
+                        break;
+                    }
+                }
+            }
+        } catch (RuntimeException | Error e) {
+            fresh.forEach(Handle::abandon);
+            throw e;
+        }
     }
 
     /**
@@ -600,6 +621,7 @@ public final class CallFrame {
     /** Gives the frame back; after an exception it is left to the collector instead. */
     private void recycle() {
         Arrays.fill(held, 0, heldCount, null);
+        fresh.clear();
         operator = null;
         overflow = null;
         POOL.setRelease(slot(), this);

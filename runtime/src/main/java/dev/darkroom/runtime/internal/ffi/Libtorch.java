@@ -20,6 +20,13 @@ public final class Libtorch {
                     "dr_tensor_free",
                     "dr_take_warning");
 
+    private static final String LOADED_BY_ANOTHER =
+            "another class loader of this JVM has loaded Darkroom and libtorch already, and Java"
+                + " lets a native library be loaded by one class loader only. Put Darkroom's jars"
+                + " where all that use them share one class loader (a server's or plugin host's"
+                + " common folder); if the other one was closed, drop every reference to its"
+                + " classes and try again once it is collected. The JVM says: ";
+
     private static volatile @Nullable Libtorch loaded;
     private static @Nullable LibtorchNotFoundException failure;
 
@@ -71,7 +78,8 @@ public final class Libtorch {
             loaded = now;
             return now;
         } catch (LibtorchNotFoundException e) {
-            failure = e;
+            // Another class loader may be collected.
+            failure = String.valueOf(e.getMessage()).startsWith(LOADED_BY_ANOTHER) ? null : e;
             throw e;
         }
     }
@@ -85,6 +93,9 @@ public final class Libtorch {
             }
             System.load(shim.toString());
         } catch (UnsatisfiedLinkError e) {
+            if (String.valueOf(e.getMessage()).contains("in another classloader")) {
+                throw new LibtorchNotFoundException(LOADED_BY_ANOTHER + e.getMessage(), e);
+            }
             throw new LibtorchNotFoundException(
                     "libtorch "
                             + location.version()
