@@ -1,6 +1,7 @@
 package dev.darkroom.cli;
 
 import dev.darkroom.models.diffusion.SamplerSpec;
+import dev.darkroom.models.pipeline.Seed;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 
@@ -12,7 +13,9 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.Locale;
 
-/** Values of options that are names: what is read of them, and what the shell completes. */
+/**
+ * Values of options that are names or seeds: what is read of them, and what the shell completes.
+ */
 final class Names {
     private Names() {}
 
@@ -98,6 +101,18 @@ final class Names {
         @Override
         public Iterator<String> iterator() {
             return List.of("cpu", "cuda").iterator();
+        }
+    }
+
+    /** Numbers in PyTorch's range. */
+    static final class Seeds implements ITypeConverter<Long> {
+        @Override
+        public Long convert(String text) {
+            try {
+                return Seed.parse(text);
+            } catch (IllegalArgumentException e) {
+                throw new TypeConversionException(String.valueOf(e.getMessage()));
+            }
         }
     }
 }

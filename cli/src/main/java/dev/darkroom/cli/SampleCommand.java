@@ -20,13 +20,11 @@ import org.jspecify.annotations.Nullable;
 
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
-import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
-import picocli.CommandLine.TypeConversionException;
 
 import java.io.IOException;
 import java.io.OutputStream;
@@ -134,7 +132,7 @@ final class SampleCommand implements Callable<Integer> {
     @Option(
             names = "--seed",
             paramLabel = "N",
-            converter = Seeds.class,
+            converter = Names.Seeds.class,
             description =
                     "Seed of the first picture, -2^63 to 2^64 - 1 as in PyTorch; without it, a"
                             + " random one.")
@@ -598,17 +596,5 @@ final class SampleCommand implements Callable<Integer> {
         return LongStream.range(0, result.pictures().size())
                 .mapToObj(i -> Seed.value(first + i))
                 .toList();
-    }
-
-    /** Numbers in PyTorch's range. */
-    static final class Seeds implements ITypeConverter<Long> {
-        @Override
-        public Long convert(String text) {
-            try {
-                return Seed.parse(text);
-            } catch (IllegalArgumentException e) {
-                throw new TypeConversionException(String.valueOf(e.getMessage()));
-            }
-        }
     }
 }
