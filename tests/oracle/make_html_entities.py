@@ -1,7 +1,7 @@
 """Writes html-entities.txt: HTML 5's named character references as `name codepoint…` in hex.
 
 As in ftfy 6, a lower-case name also counts in upper case, unless HTML gives that another meaning.
-Usage: make_html_entities.py > models/src/main/resources/dev/darkroom/models/tokenizer/html-entities.txt
+Usage: make_html_entities.py > tokenizers/src/main/resources/dev/darkroom/tokenizers/html-entities.txt
 """
 import html
 import html.entities

@@ -1,7 +1,7 @@
 """Makes the golden files of the tokenizers' tests: strings with the ids that the references give.
 
 Usage: make_tokenizer_golden.py TOKENIZERS OUT
-TOKENIZERS is a copy of tests/cases/tokenizers with its .gz files gunzipped, OUT is models/src/test/resources/dev/darkroom/models/tokenizer.
+TOKENIZERS is a copy of tests/cases/tokenizers with its .gz files gunzipped, OUT is tokenizers/src/test/resources/dev/darkroom/tokenizers.
 
 Needs transformers 4.57.1, tokenizers 0.22.1, sentencepiece 0.2.3 and ftfy 6.3. Writes
   golden.jsonl.gz    1,000 strings, each with its ids from the four readers

@@ -3,7 +3,7 @@ unicode-sweep.jsonl.gz, what the references make of every character, alone and b
 
 Usage: make_unicode_table.py TOKENIZERS MAIN TEST
 TOKENIZERS is a copy of tests/cases/tokenizers with its .gz files gunzipped; MAIN and TEST are src/main/resources/ and src/test/resources/ of models, down to
-dev/darkroom/models/tokenizer.
+dev/darkroom/tokenizers.
 
 Needs Python 3.11 (whose unicodedata is Unicode 14), regex 2026.11.19 (18), transformers 4.57.1, tokenizers 0.22.1 (its
 regular expressions and lower case are 16, its normalizers 9), sentencepiece 0.2.3 and ftfy 6.3. USE_TORCH=0 spares torch.

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-OUT = Path(__file__).parents[2] / "models/src/test/resources/dev/darkroom/models/training/data/pictures"
+OUT = Path(__file__).parents[2] / "training/src/test/resources/dev/darkroom/training/data/pictures"
 W, H = 25, 18
 OUT.mkdir(parents=True, exist_ok=True)
 

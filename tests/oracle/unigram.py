@@ -5,7 +5,7 @@
   unigram.py compare FILE DIR    trains sentencepiece's own vocabulary on a file of captions and compares it with the one
                                  that Java trained on the same file into a folder: tokens per word, log-likelihood
 
-The files lie in models/src/test/resources/dev/darkroom/models/tokenizer/unigram. If the trainer changes on purpose,
+The files lie in tokenizers/src/test/resources/dev/darkroom/tokenizers/unigram. If the trainer changes on purpose,
 UnigramTrainerTest leaves what it trains in models/target/unigram: copy that there and run "ids" again.
 Needs transformers 4.57.1, tokenizers 0.22 and sentencepiece 0.2.3.
 """
@@ -18,7 +18,7 @@ import tempfile
 import sentencepiece
 import transformers
 
-FOLDER = os.path.join(os.path.dirname(__file__), "../../models/src/test/resources/dev/darkroom/models/tokenizer/unigram")
+FOLDER = os.path.join(os.path.dirname(__file__), "../../tokenizers/src/test/resources/dev/darkroom/tokenizers/unigram")
 COLOURS = "red orange yellow green blue purple pink brown black white gray teal".split()
 THINGS = """heart cat dog horse star apple banana strawberry pineapple watermelon umbrella butterfly caterpillar telescope guitar
 violin trumpet airplane helicopter sailboat lighthouse castle mountain volcano sunflower mushroom snowman pumpkin lantern

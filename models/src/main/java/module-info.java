@@ -1,10 +1,9 @@
-/** Networks, tokenizers, samplers and pipelines of text-to-image latent diffusion. */
+/** Networks, samplers and pipelines of text-to-image latent diffusion. */
 module dev.darkroom.models {
     requires transitive dev.darkroom.runtime;
-    requires com.drew.metadata;
+    requires transitive dev.darkroom.tokenizers;
+    requires dev.darkroom.common;
     requires com.fasterxml.jackson.databind;
-    requires image.webp.decoder;
-    requires java.xml;
     requires transitive java.desktop;
     requires static transitive org.jspecify;
 
@@ -12,14 +11,9 @@ module dev.darkroom.models {
     exports dev.darkroom.models.diffusion;
     exports dev.darkroom.models.dit;
     exports dev.darkroom.models.layers;
+    exports dev.darkroom.models.lora;
     exports dev.darkroom.models.pipeline;
     exports dev.darkroom.models.pixart;
     exports dev.darkroom.models.t5;
-    exports dev.darkroom.models.tokenizer;
-    exports dev.darkroom.models.training.data;
-    exports dev.darkroom.models.training.lora;
-    exports dev.darkroom.models.training.objective;
-    exports dev.darkroom.models.training.run;
-    exports dev.darkroom.models.training.stage;
     exports dev.darkroom.models.vae;
 }

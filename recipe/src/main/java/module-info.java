@@ -1,6 +1,7 @@
 /** How the embedded model is made: its data, its scorer, the settings of its training. */
 module dev.darkroom.recipe {
-    requires dev.darkroom.models;
+    requires dev.darkroom.common;
+    requires dev.darkroom.training;
     requires com.fasterxml.jackson.databind;
     requires info.picocli;
     requires static org.jspecify;

@@ -1,6 +1,7 @@
 /** Tensors, layers and checkpoints over libtorch. */
 module dev.darkroom.runtime {
     requires dev.darkroom.bindings;
+    requires dev.darkroom.common;
     requires com.fasterxml.jackson.databind;
     requires jdk.management;
     requires static transitive org.jspecify;

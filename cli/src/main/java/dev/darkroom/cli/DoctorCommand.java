@@ -1,6 +1,6 @@
 package dev.darkroom.cli;
 
-import dev.darkroom.runtime.ByteSize;
+import dev.darkroom.common.ByteSize;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Diagnosis;
 import dev.darkroom.runtime.Kernels;

@@ -1,9 +1,9 @@
 package dev.darkroom.cli;
 
-import dev.darkroom.models.training.data.DataException;
-import dev.darkroom.models.training.data.DataReport;
-import dev.darkroom.models.training.data.Example;
-import dev.darkroom.models.training.stage.DryRun;
+import dev.darkroom.training.data.DataException;
+import dev.darkroom.training.data.DataReport;
+import dev.darkroom.training.data.Example;
+import dev.darkroom.training.stage.DryRun;
 
 import org.jspecify.annotations.Nullable;
 

@@ -4,7 +4,7 @@ import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 
-import dev.darkroom.runtime.ByteSize;
+import dev.darkroom.common.ByteSize;
 import dev.darkroom.runtime.safetensors.Inspection;
 import dev.darkroom.runtime.safetensors.SafetensorsHeader;
 import dev.darkroom.runtime.safetensors.StoredTensor;

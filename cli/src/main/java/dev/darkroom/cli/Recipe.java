@@ -3,6 +3,7 @@ package dev.darkroom.cli;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 
+import dev.darkroom.common.Sha256;
 import dev.darkroom.models.pipeline.SampleRequest;
 import dev.darkroom.models.pipeline.SampleResult;
 import dev.darkroom.models.pipeline.Seed;
@@ -10,11 +11,7 @@ import dev.darkroom.runtime.Diagnosis;
 
 import org.jspecify.annotations.Nullable;
 
-import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
-import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -89,24 +86,9 @@ record Recipe(
 
     /** One hash for all of the checkpoint's files: the start of that of their list. */
     private String modelHash() {
-        MessageDigest digest = sha256();
-        weights.forEach(
-                (file, hash) ->
-                        digest.update(
-                                (hash + "  " + file + "\n").getBytes(StandardCharsets.UTF_8)));
-        return hex(digest).substring(0, SHORT_HASH);
-    }
-
-    static MessageDigest sha256() {
-        try {
-            return MessageDigest.getInstance("SHA-256");
-        } catch (NoSuchAlgorithmException e) {
-            throw new AssertionError("every JDK has SHA-256", e);
-        }
-    }
-
-    static String hex(MessageDigest digest) {
-        return HexFormat.of().formatHex(digest.digest());
+        var sha = new Sha256();
+        weights.forEach((file, hash) -> sha.add(hash + "  " + file + "\n"));
+        return sha.hex().substring(0, SHORT_HASH);
     }
 
     /** Readers split the fields at commas and colons, except in quotes. */

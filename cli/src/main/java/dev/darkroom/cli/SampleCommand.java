@@ -1,5 +1,6 @@
 package dev.darkroom.cli;
 
+import dev.darkroom.common.Sha256;
 import dev.darkroom.models.pipeline.CancelledException;
 import dev.darkroom.models.pipeline.EmbeddedModel;
 import dev.darkroom.models.pipeline.Picture;
@@ -27,13 +28,11 @@ import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 import java.io.IOException;
-import java.io.OutputStream;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileTime;
-import java.security.DigestOutputStream;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -415,7 +414,7 @@ final class SampleCommand implements Callable<Integer> {
                             result,
                             pipeline.describe(),
                             hashes.now(),
-                            latents == null ? null : sha256(latents),
+                            latents == null ? null : Sha256.of(latents),
                             Diagnosis.loaded());
             long sampled = System.nanoTime();
             write(targets, recipe, watcher, file -> true);
@@ -447,14 +446,6 @@ final class SampleCommand implements Callable<Integer> {
         try (var file = Safetensors.open(latents, LoadMode.READ)) {
             return file.tensor(START);
         }
-    }
-
-    private static String sha256(Path file) throws IOException {
-        var digest = Recipe.sha256();
-        try (var in = Files.newInputStream(file)) {
-            in.transferTo(new DigestOutputStream(OutputStream.nullOutputStream(), digest));
-        }
-        return Recipe.hex(digest);
     }
 
     private void write(Targets targets, Recipe recipe, Watcher watcher, Predicate<Path> wanted)

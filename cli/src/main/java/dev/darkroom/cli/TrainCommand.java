@@ -2,11 +2,11 @@ package dev.darkroom.cli;
 
 import dev.darkroom.cli.TrainProgress.Display;
 import dev.darkroom.models.pipeline.CancelledException;
-import dev.darkroom.models.training.data.CacheListener;
-import dev.darkroom.models.training.run.Trainer;
-import dev.darkroom.models.training.stage.DryRun;
-import dev.darkroom.models.training.stage.Stage;
 import dev.darkroom.runtime.Threads;
+import dev.darkroom.training.data.CacheListener;
+import dev.darkroom.training.run.Trainer;
+import dev.darkroom.training.stage.DryRun;
+import dev.darkroom.training.stage.Stage;
 
 import org.jspecify.annotations.Nullable;
 

@@ -1,8 +1,8 @@
 package dev.darkroom.cli;
 
-import dev.darkroom.models.training.run.RunListener;
-import dev.darkroom.models.training.run.StepReport;
-import dev.darkroom.models.training.run.Trainer;
+import dev.darkroom.training.run.RunListener;
+import dev.darkroom.training.run.StepReport;
+import dev.darkroom.training.run.Trainer;
 
 import org.jspecify.annotations.Nullable;
 

@@ -5,8 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.darkroom.models.training.run.StepReport;
-import dev.darkroom.models.training.run.Trainer;
+import dev.darkroom.training.run.StepReport;
+import dev.darkroom.training.run.Trainer;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;

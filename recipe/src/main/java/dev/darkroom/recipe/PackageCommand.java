@@ -1,7 +1,7 @@
 package dev.darkroom.recipe;
 
+import dev.darkroom.common.Sha256;
 import dev.darkroom.models.pipeline.Defaults;
-import dev.darkroom.models.training.run.Hashes;
 
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -59,7 +59,7 @@ final class PackageCommand implements Callable<Integer> {
         var sums = new StringBuilder();
         for (Path file : files(out)) {
             String name = out.relativize(file).toString().replace('\\', '/');
-            sums.append(Hashes.of(file)).append("  ").append(name).append('\n');
+            sums.append(Sha256.of(file)).append("  ").append(name).append('\n');
             bytes += Files.size(file);
         }
         Files.writeString(out.resolve("SHA256SUMS"), sums);

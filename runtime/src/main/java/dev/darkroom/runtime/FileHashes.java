@@ -1,7 +1,7 @@
 package dev.darkroom.runtime;
 
+import dev.darkroom.common.Sha256;
 import dev.darkroom.runtime.internal.cache.Ownership;
-import dev.darkroom.runtime.internal.cache.Sha256;
 
 import org.jspecify.annotations.Nullable;
 

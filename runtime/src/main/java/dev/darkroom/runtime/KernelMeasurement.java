@@ -1,8 +1,8 @@
 package dev.darkroom.runtime;
 
+import dev.darkroom.common.Sha256;
 import dev.darkroom.runtime.Kernels.Way;
 import dev.darkroom.runtime.Kernels.Work;
-import dev.darkroom.runtime.internal.cache.Sha256;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;

@@ -1,5 +1,7 @@
 package dev.darkroom.runtime;
 
+import dev.darkroom.common.ByteSize;
+
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;

@@ -7,8 +7,6 @@ import dev.darkroom.models.diffusion.Prediction;
 import dev.darkroom.models.pixart.PixArtConfig;
 import dev.darkroom.models.pixart.PixArtText;
 import dev.darkroom.models.pixart.PixArtTransformer;
-import dev.darkroom.models.training.objective.AutoencoderLoss;
-import dev.darkroom.models.training.objective.Diffusion;
 import dev.darkroom.models.vae.AutoencoderKl;
 import dev.darkroom.models.vae.AutoencoderKlConfig;
 import dev.darkroom.runtime.DType;
@@ -29,6 +27,8 @@ import dev.darkroom.runtime.optim.Muon;
 import dev.darkroom.runtime.optim.Optimizer;
 import dev.darkroom.runtime.optim.Optimizers;
 import dev.darkroom.runtime.optim.ParameterGroup;
+import dev.darkroom.training.objective.AutoencoderLoss;
+import dev.darkroom.training.objective.Diffusion;
 
 import java.io.IOException;
 import java.lang.management.ManagementFactory;

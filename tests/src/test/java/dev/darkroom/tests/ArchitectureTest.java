@@ -31,14 +31,19 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * The layers of ARCHITECTURE.md, cli over models over runtime over bindings, and what each may use.
+ * The layers of ARCHITECTURE.md, cli over training over models over tokenizers and runtime, runtime
+ * over bindings, and what each may use.
  */
 class ArchitectureTest {
+    private static final String COMMON = "dev.darkroom.common..";
     private static final String BINDINGS = "dev.darkroom.bindings..";
     private static final String FFI = "dev.darkroom.runtime.internal.ffi..";
     private static final String RUNTIME = "dev.darkroom.runtime..";
+    private static final String TOKENIZERS = "dev.darkroom.tokenizers..";
     private static final String MODELS = "dev.darkroom.models..";
+    private static final String TRAINING = "dev.darkroom.training..";
     private static final String CLI = "dev.darkroom.cli..";
+    private static final String RECIPE = "dev.darkroom.recipe..";
     private static final String DIFFUSION = "dev.darkroom.models.diffusion..";
     private static final String CONFIG = "dev.darkroom.models.config..";
 
@@ -53,16 +58,35 @@ class ArchitectureTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {BINDINGS, FFI, RUNTIME, MODELS, CLI, DIFFUSION, CONFIG})
+    @ValueSource(
+            strings = {
+                COMMON,
+                BINDINGS,
+                FFI,
+                RUNTIME,
+                TOKENIZERS,
+                MODELS,
+                TRAINING,
+                CLI,
+                DIFFUSION,
+                CONFIG
+            })
     void everyLayerIsThere(String layer) {
         assertFalse(darkroom.that(resideInAPackage(layer)).isEmpty());
     }
 
     @Test
     void aLayerUsesOnlyLayersBelow() {
-        forbid(resideInAnyPackage(BINDINGS, RUNTIME, MODELS), resideInAPackage(CLI));
-        forbid(resideInAnyPackage(BINDINGS, RUNTIME), resideInAPackage(MODELS));
-        forbid(resideInAPackage(BINDINGS), resideInAPackage(RUNTIME));
+        forbid(not(resideInAPackage(CLI)), resideInAPackage(CLI));
+        forbid(not(resideInAnyPackage(TRAINING, CLI, RECIPE)), resideInAPackage(TRAINING));
+        forbid(resideInAnyPackage(COMMON, BINDINGS, RUNTIME, TOKENIZERS), resideInAPackage(MODELS));
+        forbid(resideInAnyPackage(COMMON, BINDINGS, RUNTIME), resideInAPackage(TOKENIZERS));
+        forbid(resideInAPackage(COMMON), resideInAnyPackage(BINDINGS, RUNTIME));
+    }
+
+    @Test
+    void tokenizersKnowNoLibtorch() {
+        forbid(resideInAPackage(TOKENIZERS), resideInAnyPackage(BINDINGS, RUNTIME));
     }
 
     @Test
@@ -72,7 +96,7 @@ class ArchitectureTest {
 
     @Test
     void onlyTheRuntimeTouchesTheFfiLayer() {
-        forbid(resideInAnyPackage(MODELS, CLI), resideInAPackage(FFI));
+        forbid(not(resideInAPackage(RUNTIME)), resideInAPackage(FFI));
     }
 
     @Test
@@ -89,16 +113,25 @@ class ArchitectureTest {
                 resideInAPackage(MODELS).and(not(resideInAnyPackage(DIFFUSION, CONFIG))));
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"models", "training", "recipe"})
+    void packagesOfAModuleHaveNoCycles(String module) {
+        slices().matching("dev.darkroom." + module + ".(*)..")
+                .should()
+                .beFreeOfCycles()
+                .check(darkroom);
+    }
+
     @Test
-    void packagesOfModelsHaveNoCycles() {
-        slices().matching("dev.darkroom.models.(*)..").should().beFreeOfCycles().check(darkroom);
+    void modulesHaveNoCycles() {
+        slices().matching("dev.darkroom.(*)..").should().beFreeOfCycles().check(darkroom);
     }
 
     @Test
     void onlyTheCommandLinePrints() {
         noClasses()
                 .that()
-                .resideInAnyPackage(RUNTIME, MODELS)
+                .resideInAnyPackage(COMMON, RUNTIME, TOKENIZERS, MODELS, TRAINING)
                 .should(ACCESS_STANDARD_STREAMS)
                 .check(darkroom);
     }

@@ -14,8 +14,6 @@ import dev.darkroom.models.pipeline.Pipeline;
 import dev.darkroom.models.pipeline.PipelineOptions;
 import dev.darkroom.models.pipeline.SampleMonitor;
 import dev.darkroom.models.pipeline.SampleRequest;
-import dev.darkroom.models.tokenizer.Tokenizer;
-import dev.darkroom.models.tokenizer.Tokenizers;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Memory;
@@ -25,6 +23,8 @@ import dev.darkroom.runtime.nn.Weights;
 import dev.darkroom.runtime.safetensors.LoadMode;
 import dev.darkroom.runtime.safetensors.Safetensors;
 import dev.darkroom.runtime.safetensors.WeightFiles;
+import dev.darkroom.tokenizers.Tokenizer;
+import dev.darkroom.tokenizers.Tokenizers;
 
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;

@@ -4,14 +4,14 @@ import dev.darkroom.models.pipeline.Pipeline;
 import dev.darkroom.models.pipeline.PipelineException;
 import dev.darkroom.models.pipeline.PipelineOptions;
 import dev.darkroom.models.pipeline.SampleRequest;
-import dev.darkroom.models.training.run.RunListener;
-import dev.darkroom.models.training.run.StepReport;
-import dev.darkroom.models.training.run.TrainingException;
-import dev.darkroom.models.training.stage.Stage;
 import dev.darkroom.runtime.Diagnosis;
 import dev.darkroom.runtime.LibtorchException;
 import dev.darkroom.runtime.Memory;
 import dev.darkroom.runtime.Threads;
+import dev.darkroom.training.run.RunListener;
+import dev.darkroom.training.run.StepReport;
+import dev.darkroom.training.run.TrainingException;
+import dev.darkroom.training.stage.Stage;
 
 import java.awt.image.BufferedImage;
 import java.io.IOException;

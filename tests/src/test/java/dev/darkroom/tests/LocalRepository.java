@@ -48,7 +48,16 @@ final class LocalRepository {
         session.setOffline(true);
         installPom("darkroom-parent", PROJECT.resolve("pom.xml"));
         installPom("darkroom-bom", PROJECT.resolve("bom/pom.xml"));
-        for (String module : List.of("native", "bindings", "runtime", "models", "cli")) {
+        for (String module :
+                List.of(
+                        "common",
+                        "native",
+                        "bindings",
+                        "runtime",
+                        "tokenizers",
+                        "models",
+                        "training",
+                        "cli")) {
             installPom("darkroom-" + module, PROJECT.resolve(module).resolve("pom.xml"));
             installJar("darkroom-" + module, PROJECT.resolve(module).resolve("target/classes"));
         }

@@ -1,5 +1,7 @@
 package dev.darkroom.models.config;
 
+import dev.darkroom.common.OneLine;
+
 import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;

@@ -9,6 +9,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
+import dev.darkroom.common.FileSize;
+import dev.darkroom.common.OneLine;
 import dev.darkroom.runtime.Warnings;
 import dev.darkroom.runtime.safetensors.UnfinishedDownload;
 
@@ -135,7 +137,7 @@ public final class ConfigReader {
                 return build(new ConfigReader(name, object, warnings), build);
             }
         } catch (JsonProcessingException e) {
-            throw new IllegalArgumentException(problem(e.getOriginalMessage()), e);
+            throw new IllegalArgumentException(OneLine.ofJsonProblem(e.getOriginalMessage()), e);
         }
         throw new IllegalArgumentException(OneLine.of("a config is a JSON object, not " + json));
     }
@@ -144,11 +146,6 @@ public final class ConfigReader {
         T config = build.apply(reader);
         reader.requireAllKnown();
         return config;
-    }
-
-    /** A JSON parser's message without its remarks on the source object. */
-    public static String problem(String message) {
-        return message.replaceFirst(" \\(start marker at \\[.*]\\)", "");
     }
 
     private static ObjectNode parse(Path file) throws IOException {
@@ -171,7 +168,7 @@ public final class ConfigReader {
                     "not valid JSON"
                             + (at == null ? "" : " at line " + at.getLineNr())
                             + ": "
-                            + problem(e.getOriginalMessage()),
+                            + OneLine.ofJsonProblem(e.getOriginalMessage()),
                     e);
         }
         throw new ConfigException(file, "a config is a JSON object", null);

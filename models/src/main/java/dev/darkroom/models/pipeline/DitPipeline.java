@@ -3,12 +3,12 @@ package dev.darkroom.models.pipeline;
 import dev.darkroom.models.diffusion.Network;
 import dev.darkroom.models.dit.DitConfig;
 import dev.darkroom.models.dit.DitTransformer;
-import dev.darkroom.models.tokenizer.Prompts;
 import dev.darkroom.models.vae.AutoencoderKl;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.safetensors.WeightFiles;
+import dev.darkroom.tokenizers.Prompts;
 
 import org.jspecify.annotations.Nullable;
 

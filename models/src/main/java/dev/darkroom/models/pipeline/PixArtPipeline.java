@@ -7,9 +7,6 @@ import dev.darkroom.models.pixart.PixArtText;
 import dev.darkroom.models.pixart.PixArtTransformer;
 import dev.darkroom.models.t5.T5Config;
 import dev.darkroom.models.t5.T5Encoder;
-import dev.darkroom.models.tokenizer.Prompts;
-import dev.darkroom.models.tokenizer.Tokenizer;
-import dev.darkroom.models.tokenizer.Tokenizers;
 import dev.darkroom.models.vae.AutoencoderKl;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Ops;
@@ -18,6 +15,9 @@ import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
 import dev.darkroom.runtime.Warnings;
 import dev.darkroom.runtime.safetensors.WeightFiles;
+import dev.darkroom.tokenizers.Prompts;
+import dev.darkroom.tokenizers.Tokenizer;
+import dev.darkroom.tokenizers.Tokenizers;
 
 import org.jspecify.annotations.Nullable;
 

@@ -4,12 +4,12 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
-import dev.darkroom.models.Golden;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
+import dev.darkroom.testing.Golden;
 
 import org.junit.jupiter.api.Test;
 

@@ -4,13 +4,13 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.darkroom.models.Golden;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Memory;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
 import dev.darkroom.runtime.nn.Weights;
+import dev.darkroom.testing.Golden;
 
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;

@@ -4,9 +4,9 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.darkroom.models.Golden;
 import dev.darkroom.models.config.ConfigException;
 import dev.darkroom.runtime.nn.Activation;
+import dev.darkroom.testing.Golden;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;

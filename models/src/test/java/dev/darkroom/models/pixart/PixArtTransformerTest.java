@@ -4,7 +4,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.darkroom.models.Golden;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Memory;
@@ -16,6 +15,7 @@ import dev.darkroom.runtime.nn.Weights;
 import dev.darkroom.runtime.safetensors.LoadMode;
 import dev.darkroom.runtime.safetensors.Safetensors;
 import dev.darkroom.runtime.safetensors.WeightFiles;
+import dev.darkroom.testing.Golden;
 
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;

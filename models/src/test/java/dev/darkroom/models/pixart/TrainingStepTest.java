@@ -3,7 +3,6 @@ package dev.darkroom.models.pixart;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.darkroom.models.Golden;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Memory;
@@ -15,6 +14,7 @@ import dev.darkroom.runtime.nn.Activation;
 import dev.darkroom.runtime.nn.Weights;
 import dev.darkroom.runtime.optim.AdamW;
 import dev.darkroom.runtime.optim.ParameterGroup;
+import dev.darkroom.testing.Golden;
 
 import org.junit.jupiter.api.Test;
 

@@ -1,6 +1,6 @@
 package dev.darkroom.recipe.data;
 
-import dev.darkroom.models.training.run.Seeds;
+import dev.darkroom.training.run.Seeds;
 
 /**
  * What is kept from training, by a hash of seed, emoji and colours: one (emoji, background) pair of

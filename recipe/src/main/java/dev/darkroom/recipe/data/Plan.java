@@ -1,7 +1,7 @@
 package dev.darkroom.recipe.data;
 
-import dev.darkroom.models.training.run.Seeds;
 import dev.darkroom.recipe.data.Subject.Look;
+import dev.darkroom.training.run.Seeds;
 
 import org.jspecify.annotations.Nullable;
 

@@ -1,6 +1,6 @@
 package dev.darkroom.runtime.safetensors;
 
-import dev.darkroom.runtime.ByteSize;
+import dev.darkroom.common.ByteSize;
 import dev.darkroom.runtime.safetensors.SafetensorsException.Kind;
 
 import java.io.IOException;

@@ -1,6 +1,6 @@
 package dev.darkroom.runtime.safetensors;
 
-import dev.darkroom.runtime.ByteSize;
+import dev.darkroom.common.ByteSize;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Mode;
 import dev.darkroom.runtime.Tensor;

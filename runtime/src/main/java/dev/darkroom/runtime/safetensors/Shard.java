@@ -1,7 +1,7 @@
 package dev.darkroom.runtime.safetensors;
 
+import dev.darkroom.common.ByteSize;
 import dev.darkroom.runtime.Aten;
-import dev.darkroom.runtime.ByteSize;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.MemoryBudget;

@@ -1,5 +1,7 @@
 package dev.darkroom.runtime.internal.cache;
 
+import dev.darkroom.common.Sha256;
+
 import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;

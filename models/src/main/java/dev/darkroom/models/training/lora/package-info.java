@@ -1,5 +1,0 @@
-/** Low-rank adapters: a network's behaviour changed by a small file beside its own. */
-@NullMarked
-package dev.darkroom.models.training.lora;
-
-import org.jspecify.annotations.NullMarked;

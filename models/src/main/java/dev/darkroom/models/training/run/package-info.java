@@ -1,8 +1,0 @@
-/**
- * Training runs that survive anything: the loop, its checkpoints and its log. What is trained is a
- * {@link dev.darkroom.models.training.run.Task}.
- */
-@NullMarked
-package dev.darkroom.models.training.run;
-
-import org.jspecify.annotations.NullMarked;

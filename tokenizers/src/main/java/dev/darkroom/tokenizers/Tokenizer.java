@@ -1,0 +1,63 @@
+package dev.darkroom.tokenizers;
+
+/**
+ * Turns text into the token ids that a text encoder was trained on. Immutable and safe for use by
+ * any number of threads.
+ */
+public interface Tokenizer {
+
+    /**
+     * All ids of a text, neither cut nor padded.
+     *
+     * @param text any text of at most 2¹⁸ characters, also empty; unpaired surrogates count as
+     *     U+FFFD
+     * @throws TokenizingException if the text is longer, or the tokenizer's rules make it so or
+     *     take too long for it
+     * @return the ids with the special tokens that the model expects (T5: {@code </s>} at the end;
+     *     CLIP: start and end)
+     */
+    int[] encode(String text);
+
+    /**
+     * The ids of a text in exactly {@code maxLength} places: cut from the right with the end token
+     * kept, or padded at the right with {@link #padId()}.
+     *
+     * @param maxLength number of places, at least the number of special tokens
+     * @throws IllegalArgumentException if the special tokens alone do not fit
+     * @throws TokenizingException as {@link #encode(String)}
+     */
+    Tokens encode(String text, int maxLength);
+
+    /** The id that fills unused places. */
+    int padId();
+
+    /** The id that ends a text. */
+    int eosId();
+
+    /** The number of tokens, added ones included; a text encoder needs at least as many rows. */
+    int size();
+
+    /**
+     * {@code model_max_length} of {@code tokenizer_config.json}, or {@link Integer#MAX_VALUE} where
+     * it sets no bound.
+     */
+    int maxLength();
+
+    /**
+     * The text of some ids, without special tokens. This is for messages; it does not undo
+     * normalisation.
+     *
+     * @throws IllegalArgumentException if an id is not of this tokenizer
+     */
+    String decode(int[] ids);
+
+    /**
+     * Ids in a fixed number of places.
+     *
+     * @param ids as many as were asked for
+     * @param mask true where {@code ids} holds the text or its special tokens, false where padding
+     * @param unpaddedLength how many ids the whole text has, before it was cut: more than {@code
+     *     ids.length} if something was cut
+     */
+    record Tokens(int[] ids, boolean[] mask, int unpaddedLength) {}
+}

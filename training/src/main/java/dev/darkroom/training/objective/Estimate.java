@@ -1,0 +1,35 @@
+package dev.darkroom.training.objective;
+
+import dev.darkroom.models.diffusion.NoiseLevel;
+import dev.darkroom.models.diffusion.Prediction;
+import dev.darkroom.runtime.Tensor;
+
+import java.util.List;
+
+/**
+ * x̂0 and ε̂ of a batch whose samples have levels of their own, with alpha² + sigma² = 1.
+ *
+ * @param x0 {@code [N,C,…]}
+ * @param epsilon {@code [N,C,…]}
+ */
+record Estimate(Tensor x0, Tensor epsilon) {
+    /**
+     * What a network's output stands for.
+     *
+     * @param output {@code [N,C,…]}
+     * @param x what the network was shown {@code [N,C,…]}
+     */
+    static Estimate of(Prediction prediction, Tensor output, Tensor x, List<NoiseLevel> at) {
+        Tensor alpha = Batches.column(x, at, NoiseLevel::alpha);
+        Tensor sigma = Batches.column(x, at, NoiseLevel::sigma);
+        return switch (prediction) {
+            case EPSILON -> new Estimate(x.minus(sigma.times(output)).dividedBy(alpha), output);
+            case V_PREDICTION ->
+                    new Estimate(
+                            alpha.times(x).minus(sigma.times(output)),
+                            alpha.times(output).plus(sigma.times(x)));
+            case SAMPLE -> new Estimate(output, x.minus(alpha.times(output)).dividedBy(sigma));
+            case FLOW -> throw new IllegalStateException("a flow has other levels");
+        };
+    }
+}

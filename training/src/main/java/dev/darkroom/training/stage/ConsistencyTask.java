@@ -1,0 +1,113 @@
+package dev.darkroom.training.stage;
+
+import dev.darkroom.models.lora.Lora;
+import dev.darkroom.runtime.Generator;
+import dev.darkroom.runtime.Mode;
+import dev.darkroom.runtime.Tensor;
+import dev.darkroom.runtime.nn.Module;
+import dev.darkroom.training.objective.GuidedNetwork;
+import dev.darkroom.training.objective.LatentConsistency;
+import dev.darkroom.training.objective.TimedNetwork;
+import dev.darkroom.training.run.Learner;
+
+import org.jspecify.annotations.Nullable;
+
+import java.util.Arrays;
+
+/** A student that learns from a teacher, and from its own moving average. */
+final class ConsistencyTask extends LatentTask {
+    static final String PREFIX = "transformer";
+
+    /**
+     * Networks of one config.
+     *
+     * @param teacher stays as it is
+     * @param student is trained
+     * @param target holds the student's moving average
+     * @param adapters null for three networks; else all three are one network, which is the teacher
+     *     without its adapters and the student and its own target with them
+     */
+    record Networks(Module teacher, Module student, Module target, @Nullable Lora adapters)
+            implements AutoCloseable {
+        /** The teacher with the conditions of a batch. */
+        TimedNetwork bindTeacher(Conditioning.Batch batch, int samples) {
+            GuidedNetwork bound;
+            try (var off = withoutAdapters()) {
+                bound = batch.bind(teacher);
+            }
+            return (x, timesteps) -> {
+                // What is distilled from takes no guidance.
+                Tensor unguided = Tensor.zeros(x.dtype(), samples).to(x.device());
+                try (var off = withoutAdapters()) {
+                    return bound.predict(x, timesteps, unguided);
+                }
+            };
+        }
+
+        /** Frees all but the teacher. */
+        @Override
+        public void close() {
+            if (adapters == null) {
+                student.close();
+                target.close();
+            } else {
+                adapters.close();
+            }
+        }
+
+        private Lora.@Nullable Disabled withoutAdapters() {
+            return adapters == null ? null : adapters.disabled();
+        }
+    }
+
+    private final Networks networks;
+    private final LatentConsistency objective;
+
+    /**
+     * @param networks taken over, but for the teacher
+     * @param learner taken over; its average is the target, where that is a network of its own
+     */
+    ConsistencyTask(
+            LatentData data,
+            Conditioning conditioning,
+            Networks networks,
+            Learner learner,
+            LatentConsistency objective,
+            Output output) {
+        super(data, conditioning, networks.student(), learner, output);
+        this.networks = networks;
+        this.objective = objective;
+    }
+
+    @Override
+    public Tensor loss(long step, int part, Generator noise) {
+        if (part == 0 && networks.adapters() == null) {
+            learner.copyAverage(PREFIX + ".", networks.target());
+        }
+        int[] rows = data.rows(step, part);
+        int[] examples = data.examples(rows);
+        Tensor clean = data.latents(rows, noise).to(network.dtype()); // [N,C,H,W]
+        var captions = conditioning.batch(examples, new boolean[rows.length]);
+        var dropped = new boolean[rows.length];
+        Arrays.fill(dropped, true);
+        var none = conditioning.batch(examples, dropped);
+        TimedNetwork conditional;
+        TimedNetwork unconditional;
+        GuidedNetwork target;
+        try (var mode = Mode.current().withGradients(false).enter()) {
+            conditional = networks.bindTeacher(captions, rows.length);
+            unconditional = networks.bindTeacher(none, rows.length);
+            target = captions.bind(networks.target());
+        }
+        var bound =
+                new LatentConsistency.Networks(
+                        captions.bind(network), target, conditional, unconditional);
+        return objective.loss(bound, clean, noise);
+    }
+
+    @Override
+    public void close() {
+        super.close();
+        networks.close();
+    }
+}

@@ -1,0 +1,42 @@
+package dev.darkroom.training.stage;
+
+import dev.darkroom.runtime.Generator;
+import dev.darkroom.runtime.Tensor;
+import dev.darkroom.runtime.nn.Module;
+import dev.darkroom.training.objective.ConditionDropout;
+import dev.darkroom.training.objective.GuidedNetwork;
+import dev.darkroom.training.objective.Objective;
+import dev.darkroom.training.run.Learner;
+
+/** A network, or adapters in it, that learns to denoise latents. */
+final class DenoisingTask extends LatentTask {
+    private final Objective objective;
+    private final ConditionDropout dropout;
+
+    /**
+     * @param learner taken over
+     * @param dropout the share of samples that lose their condition
+     */
+    DenoisingTask(
+            LatentData data,
+            Conditioning conditioning,
+            Module network,
+            Learner learner,
+            Objective objective,
+            double dropout,
+            Output output) {
+        super(data, conditioning, network, learner, output);
+        this.objective = objective;
+        this.dropout = new ConditionDropout(dropout);
+    }
+
+    @Override
+    public Tensor loss(long step, int part, Generator noise) {
+        int[] rows = data.rows(step, part);
+        Tensor clean = data.latents(rows, noise).to(network.dtype()); // [N,C,H,W]
+        boolean[] dropped = dropout.draw(rows.length, noise).toBooleanArray();
+        GuidedNetwork bound = conditioning.batch(data.examples(rows), dropped).bind(network);
+        Tensor unguided = Tensor.zeros(clean.dtype(), rows.length).to(clean.device());
+        return objective.loss((x, t) -> bound.predict(x, t, unguided), clean, noise);
+    }
+}

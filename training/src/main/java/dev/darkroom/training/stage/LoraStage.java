@@ -1,0 +1,103 @@
+package dev.darkroom.training.stage;
+
+import dev.darkroom.models.config.ConfigReader;
+import dev.darkroom.models.lora.Lora;
+import dev.darkroom.models.lora.LoraConfig;
+import dev.darkroom.models.pipeline.Defaults;
+import dev.darkroom.runtime.Generator;
+import dev.darkroom.runtime.nn.Module;
+import dev.darkroom.training.data.CacheListener;
+import dev.darkroom.training.data.PictureFolder;
+import dev.darkroom.training.objective.Objective;
+import dev.darkroom.training.run.RunListener;
+import dev.darkroom.training.run.Seeds;
+import dev.darkroom.training.run.Trainer;
+import dev.darkroom.training.run.Trainer.End;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+
+/**
+ * Trains low-rank adapters of a checkpoint's transformer. The folder of the run becomes the
+ * checkpoint with the adapters merged in; they themselves lie in {@code lora}, in PEFT's files.
+ *
+ * @param base what is adapted
+ * @param adapters which layers, and how
+ * @param defaults how the result is sampled best; where nothing is said, as its base
+ */
+record LoraStage(
+        TrainingConfig config,
+        LatentData.Config latents,
+        Source base,
+        LoraConfig adapters,
+        Objective objective,
+        double dropout,
+        Defaults defaults,
+        Samples samples)
+        implements Stage {
+    static LoraStage read(ConfigReader json, Places places) {
+        Source base = Source.of(json, places, "base");
+        return new LoraStage(
+                TrainingConfig.of(json),
+                LatentData.Config.of(json, places, base.part("vae")),
+                base,
+                json.section("lora", LoraStage::adapters),
+                json.section("objective", each -> Objectives.read(each, base.sampler())),
+                json.number("dropout", 0.1),
+                Output.defaults(json),
+                json.section("samples", Samples::of));
+    }
+
+    /** Which layers are adapted: the section {@code lora} of a config. */
+    static LoraConfig adapters(ConfigReader json) {
+        int rank = json.integer("rank", 16);
+        return new LoraConfig(
+                rank, json.number("alpha", rank), json.texts("targets", LoraConfig.ATTENTION));
+    }
+
+    @Override
+    public End run(Path out, RunListener listener) throws IOException {
+        var folder = PictureFolder.open(latents.folder());
+        try (var data = LatentData.open(latents, folder, config, out, listener);
+                var conditioning =
+                        base.conditioning(folder, LatentData.cache(out, "captions"), listener);
+                var network =
+                        base.network(conditioning, config.dtype(), config.device(), listener);
+                var noise = new Generator(Seeds.of(config.seed(), 1));
+                var lora = Lora.create(network, adapters, noise);
+                var task = task(data, conditioning, network, lora)) {
+            var identity = new LinkedHashMap<>(data.identity());
+            identity.putAll(base.identity("base"));
+            return new Trainer(out, config.identity(identity), config.runOptions(), listener)
+                    .run(task);
+        }
+    }
+
+    @Override
+    public DryRun dryRun(CacheListener listener) throws IOException {
+        return base.dryRun(latents.folder(), listener);
+    }
+
+    private DenoisingTask task(
+            LatentData data, Conditioning conditioning, Module network, Lora lora)
+            throws IOException {
+        lora.train(true);
+        var scheduler = base.config("scheduler", "scheduler_config.json");
+        return new DenoisingTask(
+                data,
+                conditioning,
+                network,
+                config.optimizer().learnerOf(lora.parameters(), network),
+                objective,
+                dropout,
+                new Output(
+                        data,
+                        conditioning,
+                        scheduler,
+                        defaults.orElse(Defaults.read(base.folder())),
+                        config,
+                        samples,
+                        lora));
+    }
+}

@@ -1,0 +1,78 @@
+package dev.darkroom.training.stage;
+
+import dev.darkroom.models.config.ConfigReader;
+import dev.darkroom.models.diffusion.NoiseSchedule;
+import dev.darkroom.models.diffusion.Prediction;
+import dev.darkroom.models.diffusion.SamplerSpec;
+import dev.darkroom.training.objective.Coupling;
+import dev.darkroom.training.objective.Diffusion;
+import dev.darkroom.training.objective.FlowMatching;
+import dev.darkroom.training.objective.FlowTimes;
+import dev.darkroom.training.objective.LearnedVariance;
+import dev.darkroom.training.objective.LossWeight;
+import dev.darkroom.training.objective.Objective;
+
+import java.util.Arrays;
+
+/** The objective of a network that is sampled by a scheduler. */
+final class Objectives {
+    private static final String[] OF_FLOWS = {"times", "timesMean", "timesDeviation", "coupling"};
+    private static final String[] OF_SCHEDULES = {
+        "minSnr", "stratified", "shift", "varianceWeight"
+    };
+
+    private Objectives() {}
+
+    /**
+     * The objective that fits what the scheduler says that the network predicts.
+     *
+     * @param json the section of the config
+     */
+    static Objective read(ConfigReader json, SamplerSpec sampler) {
+        return sampler.prediction() == Prediction.FLOW
+                ? flow(json)
+                : diffusion(json, sampler.prediction(), sampler.schedule().orElseThrow());
+    }
+
+    private static Objective flow(ConfigReader json) {
+        refuse(json, "flow_prediction", OF_SCHEDULES);
+        json.only("times", "uniform", "logit-normal");
+        json.only("coupling", "independent", "optimal-transport");
+        return new FlowMatching(
+                json.text("times", "logit-normal").equals("uniform")
+                        ? FlowTimes.UNIFORM
+                        : FlowTimes.logitNormal(
+                                json.number("timesMean", 0), json.number("timesDeviation", 1)),
+                json.text("coupling", "independent").equals("independent")
+                        ? Coupling.INDEPENDENT
+                        : Coupling.OPTIMAL_TRANSPORT);
+    }
+
+    private static Objective diffusion(
+            ConfigReader json, Prediction prediction, NoiseSchedule schedule) {
+        refuse(json, "epsilon, v_prediction and sample", OF_FLOWS);
+        Double variance = json.numberOrNull("varianceWeight");
+        if (variance != null) {
+            refuse(json, "a learned variance", "minSnr", "stratified", "shift");
+            return new LearnedVariance(schedule, prediction, variance);
+        }
+        Double gamma = json.numberOrNull("minSnr");
+        return new Diffusion(
+                schedule,
+                prediction,
+                gamma == null ? LossWeight.UNIFORM : LossWeight.minSnr(gamma),
+                json.flag("stratified", true),
+                json.number("shift", 1));
+    }
+
+    private static void refuse(ConfigReader json, String prediction, String... options) {
+        Arrays.stream(options)
+                .filter(json::has)
+                .findFirst()
+                .ifPresent(
+                        option -> {
+                            throw new IllegalArgumentException(
+                                    option + " has no effect on " + prediction);
+                        });
+    }
+}

@@ -1,0 +1,85 @@
+package dev.darkroom.training.proof;
+
+import dev.darkroom.models.pixart.PixArtConfig;
+import dev.darkroom.models.pixart.PixArtText;
+import dev.darkroom.models.pixart.PixArtTransformer;
+import dev.darkroom.models.t5.T5Config;
+import dev.darkroom.models.t5.T5Encoder;
+import dev.darkroom.runtime.DType;
+import dev.darkroom.runtime.Device;
+import dev.darkroom.runtime.Mode;
+import dev.darkroom.runtime.Tensor;
+import dev.darkroom.runtime.nn.Activation;
+import dev.darkroom.runtime.nn.Module;
+import dev.darkroom.runtime.nn.Parameter;
+import dev.darkroom.runtime.nn.Weights;
+import dev.darkroom.training.objective.TimedNetwork;
+
+/**
+ * A small PixArt of {@link Pictures}, with its text encoder. Its output begins with 0: what score
+ * matching says of the data where there is much noise is a small difference of large numbers, and
+ * PyTorch's spread there takes longer to unlearn than the proof has.
+ */
+final class Painter extends Module {
+    private static final int WIDTH = 128;
+
+    private final T5Encoder text;
+    private final PixArtTransformer transformer;
+
+    private Painter(Weights w) {
+        super(w);
+        text =
+                new T5Encoder(
+                        w.sub("text"),
+                        new T5Config(
+                                Pictures.WORDS,
+                                32,
+                                16,
+                                64,
+                                1,
+                                2,
+                                8,
+                                16,
+                                1e-6,
+                                Activation.GELU_TANH,
+                                true));
+        transformer =
+                new PixArtTransformer(
+                        w.sub("transformer"),
+                        new PixArtConfig(
+                                4,
+                                WIDTH / 4,
+                                3,
+                                3,
+                                2,
+                                WIDTH,
+                                true,
+                                Pictures.SIZE,
+                                4,
+                                Activation.GELU_TANH,
+                                1e-6,
+                                1,
+                                false,
+                                32));
+    }
+
+    static Painter drawn(long seed) {
+        var painter = Weights.random(seed, DType.FLOAT32, Device.CPU, Painter::new);
+        try (var mode = Mode.NO_GRAD.enter()) {
+            Parameter output = painter.parameters().get("transformer.proj_out.weight");
+            output.value().fillInPlace(0);
+        }
+        return painter;
+    }
+
+    /**
+     * The network of captions.
+     *
+     * @param captions int64 {@code [N,L]}
+     */
+    TimedNetwork of(Tensor captions) {
+        PixArtText prepared = transformer.prepare(text.forward(captions, null), null);
+        return (x, timesteps) ->
+                transformer.forward(x, timesteps.to(DType.FLOAT32), prepared, null);
+    }
+}

@@ -1,0 +1,79 @@
+package dev.darkroom.training.proof;
+
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.darkroom.runtime.Generator;
+import dev.darkroom.runtime.Tensor;
+import dev.darkroom.runtime.TensorScope;
+import dev.darkroom.training.proof.Recipe.Noise;
+
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.stream.Stream;
+
+/**
+ * Points in the plane: every objective trains a network whose samples are the data's. With {@code
+ * -Ddarkroom.proof.picture=FILE} they are drawn.
+ */
+@ExtendWith(OneThread.class)
+class ToysTest {
+    private static final int BATCH = 256;
+    private static final int STEPS = 1500;
+    private static final int SAMPLES = 1000;
+    private static final long SEED = Long.getLong("darkroom.proof.seed", 1);
+
+    private static final @Nullable String PICTURE = System.getProperty("darkroom.proof.picture");
+    private static final Scatter SCATTER = new Scatter(Recipe.all(Noise.OF_POINTS).size());
+
+    @AfterAll
+    static void draw() throws IOException {
+        if (PICTURE != null) {
+            SCATTER.write(Path.of(PICTURE));
+        }
+    }
+
+    static Stream<Arguments> all() {
+        return Stream.of(Points.values())
+                .flatMap(
+                        points ->
+                                Recipe.all(Noise.OF_POINTS).stream()
+                                        .map(each -> Arguments.of(points, each)));
+    }
+
+    @ParameterizedTest
+    @MethodSource("all")
+    void samplesAreTheDatas(Points points, Recipe recipe) {
+        try (var scope = TensorScope.open();
+                var generator = new Generator(SEED);
+                var network = PointNetwork.drawn(SEED)) {
+            Tensor data = points.draw(SAMPLES, generator);
+            double before = Points.energyDistance(sample(recipe, network, generator), data);
+            Training.train(
+                    network,
+                    STEPS,
+                    4e-3,
+                    () -> recipe.loss(network::forward, points.draw(BATCH, generator), generator));
+            Tensor samples = sample(recipe, network, generator);
+            if (PICTURE != null) {
+                SCATTER.add(recipe.name(), samples);
+            }
+            double after = Points.energyDistance(samples, data);
+            String found =
+                    "%s, %s: energy distance %.4f, trained %.4f"
+                            .formatted(points, recipe, before, after);
+            assertTrue(before > 0.05, found);
+            assertTrue(after < 0.02, found);
+        }
+    }
+
+    private static Tensor sample(Recipe recipe, PointNetwork network, Generator generator) {
+        return recipe.sample(recipe.denoiser(network::forward), generator, SAMPLES, 2);
+    }
+}

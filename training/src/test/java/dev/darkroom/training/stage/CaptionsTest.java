@@ -1,0 +1,37 @@
+package dev.darkroom.training.stage;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import dev.darkroom.training.data.PictureFolder;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+
+class CaptionsTest {
+    @TempDir private Path folder;
+
+    @Test
+    void eachExampleHasItsOwn() throws IOException {
+        String[] captions = {"Red ", "a blue one", "red", "A blue one"};
+        for (int i = 0; i < captions.length; i++) {
+            Files.createFile(folder.resolve(i + ".png")); // is not decoded
+            Files.writeString(folder.resolve(i + ".txt"), captions[i]);
+        }
+        assertEquals(
+                List.of("red", "a blue one", "red", "a blue one"),
+                Captions.of(PictureFolder.open(folder)));
+    }
+
+    /** As sampling prepares prompts: by Python's rules. */
+    @Test
+    void areReadAsPromptsAre() throws IOException {
+        Files.createFile(folder.resolve("a.png"));
+        Files.writeString(folder.resolve("a.txt"), "\u0085RED \u0391\u03A3.\u0391\u001C");
+        assertEquals(List.of("red \u03B1\u03C3.\u03B1"), Captions.of(PictureFolder.open(folder)));
+    }
+}
