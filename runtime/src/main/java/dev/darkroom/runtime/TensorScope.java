@@ -66,6 +66,14 @@ public final class TensorScope implements AutoCloseable {
     }
 
     /**
+     * Closes a tensor for which this is the last use on this thread. One that a call on another
+     * thread is using is freed when that call returns; one that is closed stays so.
+     */
+    public static void release(Tensor tensor) {
+        tensor.handle.abandon();
+    }
+
+    /**
      * Takes over a tensor: it is closed with this scope.
      *
      * @return the tensor
@@ -116,7 +124,7 @@ public final class TensorScope implements AutoCloseable {
         owner.scope(outer);
         for (Tensor tensor : tensors) {
             if (tensor.scope == this) {
-                tensor.handle.abandon();
+                release(tensor);
             }
         }
         tensors = List.of();

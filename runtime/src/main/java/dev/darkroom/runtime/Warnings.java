@@ -2,6 +2,7 @@ package dev.darkroom.runtime;
 
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.function.Consumer;
 
@@ -46,9 +47,14 @@ public final class Warnings {
      *
      * @param warning names the file and what is in it; without a full stop
      */
-    public synchronized void add(String warning) {
-        if (all.add(warning)) {
-            listener.accept(warning);
+    public void add(String warning) {
+        Objects.requireNonNull(warning);
+        boolean fresh;
+        synchronized (this) {
+            fresh = all.add(warning);
+        }
+        if (fresh) {
+            listener.accept(warning); // not under the lock: it may wait for another thread
         }
     }
 

@@ -4,6 +4,12 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.darkroom.runtime.nn.Linear;
+import dev.darkroom.runtime.nn.Weights;
+import dev.darkroom.runtime.optim.AdamW;
+import dev.darkroom.runtime.optim.MasterWeights;
+import dev.darkroom.runtime.optim.ParameterGroup;
+
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -197,5 +203,75 @@ class HostileUseTest {
         assertEquals(mode, Mode.current());
         assertEquals(before, Memory.liveTensors());
         assertEquals(3, ForeignCode.call(() -> 3));
+    }
+
+    @Test
+    void whatFailsToBeMadeLeavesNothing() {
+        long before = Memory.liveTensors();
+        var net = Weights.random(1, DType.BFLOAT16, Device.CPU, w -> new Linear(w, 4, 4, true));
+        net.train();
+        ParameterGroup group = ParameterGroup.of(net, 1e-3, 0);
+        List<ParameterGroup> twice = List.of(group, group);
+        long made = Memory.liveTensors();
+        assertThrows(
+                IllegalArgumentException.class, () -> new AdamW(twice, AdamW.Options.DEFAULTS));
+        assertThrows(
+                ArithmeticException.class,
+                () ->
+                        new MasterWeights(
+                                List.of(group),
+                                groups -> {
+                                    throw new ArithmeticException();
+                                }));
+        assertThrows(
+                IllegalStateException.class,
+                () ->
+                        ForeignCode.run(
+                                () ->
+                                        Weights.random(
+                                                1,
+                                                DType.FLOAT32,
+                                                Device.CPU,
+                                                w -> {
+                                                    TensorScope.open(); // and left open
+                                                    return new Linear(w, 4, 4, true);
+                                                })));
+        assertEquals(made, Memory.liveTensors());
+        net.close();
+        assertEquals(before, Memory.liveTensors());
+    }
+
+    @Test
+    void aClosedOptimizerSaysSo() {
+        var net = Weights.random(1, DType.FLOAT32, Device.CPU, w -> new Linear(w, 4, 4, true));
+        net.train();
+        net.weight().value().setGrad(Tensor.ones(DType.FLOAT32, 4, 4));
+        var optimizer = new AdamW(List.of(ParameterGroup.of(net, 1e-3, 0)), AdamW.Options.DEFAULTS);
+        net.weight().set(Tensor.ones(DType.FLOAT32, 1, 4).expand(4, 4));
+        net.weight().value().setGrad(Tensor.ones(DType.FLOAT32, 4, 4));
+        assertThrows(IllegalArgumentException.class, () -> optimizer.step(1));
+        net.weight().set(Tensor.ones(DType.FLOAT32, 4, 4));
+        net.weight().value().setGrad(Tensor.ones(DType.FLOAT32, 4, 4));
+        optimizer.close();
+        assertThrows(IllegalStateException.class, () -> optimizer.step(1));
+        net.close();
+    }
+
+    @Test
+    void listenersOfWarningsMayWaitForEachOther() throws Exception {
+        var list = new java.util.concurrent.atomic.AtomicReference<Warnings>();
+        var warnings =
+                Warnings.passedTo(
+                        warning -> {
+                            var other = Thread.ofPlatform().daemon().start(() -> list.get().list());
+                            try {
+                                assertTrue(other.join(java.time.Duration.ofSeconds(20)));
+                            } catch (InterruptedException e) {
+                                throw new IllegalStateException(e);
+                            }
+                        });
+        list.set(warnings);
+        warnings.add("one");
+        assertEquals(List.of("one"), warnings.list());
     }
 }

@@ -28,6 +28,9 @@ class ZeroCopyTest {
             assertEquals(40, memory.getAtIndex(ValueLayout.JAVA_FLOAT, 3));
             memory.setAtIndex(ValueLayout.JAVA_FLOAT, 0, -5);
             assertArrayEquals(new float[] {-5, 20, 30, 40}, x.toFloatArray());
+            Tensor empty = x.narrow(0, 1, 0);
+            assertEquals(0, empty.toFloatArray().length);
+            assertEquals(0, empty.segment().byteSize());
         }
     }
 

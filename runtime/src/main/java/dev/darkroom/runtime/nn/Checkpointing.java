@@ -7,7 +7,9 @@ import dev.darkroom.runtime.TensorScope;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Deque;
 import java.util.List;
+import java.util.concurrent.ConcurrentLinkedDeque;
 import java.util.function.Function;
 
 /**
@@ -28,7 +30,7 @@ import java.util.function.Function;
  * <p>Networks do the same by themselves after {@link Module#segments(Segments)}.
  */
 public final class Checkpointing implements Segments, AutoCloseable {
-    private final List<Entry> tape = new ArrayList<>();
+    private final Deque<Entry> tape = new ConcurrentLinkedDeque<>();
 
     /** No segments yet. */
     public Checkpointing() {}
@@ -64,9 +66,9 @@ public final class Checkpointing implements Segments, AutoCloseable {
                 output = segment.apply(leaves).detach();
             }
             if (mode.recordsGradients()) {
-                output.requiresGrad(true);
+                Tensor end = output.requiresGrad(true).alias();
                 leaves.forEach(TensorScope::detach);
-                tape.add(new Segment(mode, segment, leaves, TensorScope.detach(output.alias())));
+                tape.add(new Segment(mode, segment, leaves, TensorScope.detach(end)));
             }
             return scope.keep(output);
         }
@@ -84,9 +86,9 @@ public final class Checkpointing implements Segments, AutoCloseable {
             return original;
         }
         Tensor leaf = original.detach().requiresGrad(true);
-        tape.add(
-                new Boundary(
-                        TensorScope.detach(original.alias()), TensorScope.detach(leaf.alias())));
+        Tensor before = original.alias();
+        Tensor after = leaf.alias();
+        tape.add(new Boundary(TensorScope.detach(before), TensorScope.detach(after)));
         return leaf;
     }
 
@@ -96,22 +98,24 @@ public final class Checkpointing implements Segments, AutoCloseable {
      */
     public void backward(Tensor loss) {
         Gradients.backward(List.of(loss), Arrays.asList((Tensor) null), true);
-        for (int i = tape.size() - 1; i >= 0; i--) {
+        for (Entry entry = tape.pollLast(); entry != null; entry = tape.pollLast()) {
             try (var scope = TensorScope.open()) {
-                Tensor gradient = tape.get(i).leaf().grad();
+                Tensor gradient = entry.leaf().grad();
                 if (gradient != null) {
-                    tape.get(i).pass(gradient);
+                    entry.pass(gradient);
                 }
+            } finally {
+                entry.close();
             }
-            tape.remove(i).close();
         }
     }
 
     /** Forgets segments that no backward pass has reached. */
     @Override
     public void close() {
-        tape.forEach(Entry::close);
-        tape.clear();
+        for (Entry entry = tape.pollLast(); entry != null; entry = tape.pollLast()) {
+            entry.close();
+        }
     }
 
     private record Boundary(Tensor original, Tensor leaf) implements Entry {
@@ -122,8 +126,8 @@ public final class Checkpointing implements Segments, AutoCloseable {
 
         @Override
         public void close() {
-            original.close();
-            leaf.close();
+            TensorScope.release(original);
+            TensorScope.release(leaf);
         }
     }
 
@@ -143,8 +147,8 @@ public final class Checkpointing implements Segments, AutoCloseable {
 
         @Override
         public void close() {
-            inputs.forEach(Tensor::close);
-            leaf.close();
+            inputs.forEach(TensorScope::release);
+            TensorScope.release(leaf);
         }
     }
 }

@@ -98,6 +98,20 @@ final class Declarations {
     <M extends Module, E extends Exception> M build(
             Function<Weights, M> network, Check<E> check, Fill<E> fill) throws E {
         boolean done = false;
+        try {
+            M root = fill(network, check, fill);
+            done = true;
+            return root;
+        } finally {
+            if (!done) {
+                declared.values().forEach(declaration -> declaration.parameter().close());
+                constants.keySet().forEach(Parameter::close);
+            }
+        }
+    }
+
+    private <M extends Module, E extends Exception> M fill(
+            Function<Weights, M> network, Check<E> check, Fill<E> fill) throws E {
         try (var scope = TensorScope.open();
                 var mode = Mode.NO_GRAD.enter()) {
             M root = network.apply(new Weights(this));
@@ -115,13 +129,7 @@ final class Declarations {
                     parameter.set(place(parameter, fill.value(declaration)));
                 }
             }
-            done = true;
             return root;
-        } finally {
-            if (!done) {
-                declared.values().forEach(declaration -> declaration.parameter().close());
-                constants.keySet().forEach(Parameter::close);
-            }
         }
     }
 

@@ -6,7 +6,7 @@ import dev.darkroom.runtime.Tensor;
 
 import java.util.Collections;
 import java.util.Map;
-import java.util.Objects;
+import java.util.NoSuchElementException;
 import java.util.Optional;
 import java.util.Set;
 
@@ -33,6 +33,10 @@ record MapSource(String name, Map<String, Tensor> tensors) implements WeightSour
     }
 
     private Tensor tensor(String key) {
-        return Objects.requireNonNull(tensors.get(key), key);
+        Tensor tensor = tensors.get(key);
+        if (tensor == null) {
+            throw new NoSuchElementException(name + " has no tensor " + key);
+        }
+        return tensor;
     }
 }

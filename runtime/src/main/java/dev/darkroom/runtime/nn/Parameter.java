@@ -7,6 +7,8 @@ import dev.darkroom.runtime.TensorScope;
 
 import org.jspecify.annotations.Nullable;
 
+import java.util.concurrent.atomic.AtomicReference;
+
 /**
  * A tensor that belongs to a {@link Module}, under the name that it has in checkpoints. It is
  * declared with a shape when the module is made and has a value once the network is loaded; the
@@ -17,7 +19,7 @@ public final class Parameter implements AutoCloseable {
     private final Shape shape;
     private final boolean buffer;
     private final @Nullable DType avoided;
-    private @Nullable Tensor value;
+    private final AtomicReference<@Nullable Tensor> value = new AtomicReference<>();
     private boolean training;
     private boolean frozen;
     private boolean constant;
@@ -65,7 +67,7 @@ public final class Parameter implements AutoCloseable {
      * @throws IllegalStateException if the network is not loaded yet, or closed
      */
     public Tensor value() {
-        Tensor current = value;
+        Tensor current = value.get();
         if (current == null) {
             throw new IllegalStateException(
                     key + " has no value: its network is still being built, or is closed");
@@ -79,7 +81,8 @@ public final class Parameter implements AutoCloseable {
     }
 
     /**
-     * Takes over a tensor as the value and closes the one before.
+     * Takes over a tensor as the value and closes the one before; where a call on another thread is
+     * using that, it is freed when the call returns.
      *
      * @throws IllegalArgumentException if it has another shape
      */
@@ -88,10 +91,9 @@ public final class Parameter implements AutoCloseable {
             throw new IllegalArgumentException(
                     key + " has shape " + shape + ", not " + tensor.shape());
         }
-        Tensor before = value;
-        value = TensorScope.detach(tensor);
+        Tensor before = value.getAndSet(TensorScope.detach(tensor));
         if (before != null && before != tensor) {
-            before.close();
+            TensorScope.release(before);
         }
         if (training && isTrainable()) {
             tensor.requiresGrad(true);
@@ -123,7 +125,7 @@ public final class Parameter implements AutoCloseable {
     }
 
     private void record() {
-        Tensor current = value;
+        Tensor current = value.get();
         if (current == null) {
             return;
         }
@@ -146,16 +148,15 @@ public final class Parameter implements AutoCloseable {
 
     /** Whether there is a value. */
     boolean isSet() {
-        return value != null;
+        return value.get() != null;
     }
 
     /** Frees the value. Closing twice is allowed; a module closes its own. */
     @Override
     public void close() {
-        Tensor before = value;
-        value = null;
+        Tensor before = value.getAndSet(null);
         if (before != null) {
-            before.close();
+            TensorScope.release(before);
         }
     }
 

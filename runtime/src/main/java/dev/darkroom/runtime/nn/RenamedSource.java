@@ -7,7 +7,7 @@ import dev.darkroom.runtime.Tensor;
 import java.io.IOException;
 import java.util.Collections;
 import java.util.Map;
-import java.util.Objects;
+import java.util.NoSuchElementException;
 import java.util.Optional;
 import java.util.Set;
 
@@ -48,6 +48,10 @@ record RenamedSource(WeightSource source, Map<String, String> originals) impleme
     }
 
     private String original(String key) {
-        return Objects.requireNonNull(originals.get(key), key);
+        String original = originals.get(key);
+        if (original == null) {
+            throw new NoSuchElementException(name() + " has no tensor " + key);
+        }
+        return original;
     }
 }

@@ -11,7 +11,10 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.UnaryOperator;
 
-/** Tensors by name, as a checkpoint has them. */
+/**
+ * Tensors by name, as a checkpoint has them. Asking for one that is not among the {@link #keys} is
+ * a {@link java.util.NoSuchElementException}, or an {@link IOException} where it is to be read.
+ */
 public interface WeightSource {
     /** What messages call it: the file or the folder. */
     String name();

@@ -15,11 +15,11 @@ record Gradient(String key, Tensor value, Tensor gradient) {
         group.parameters()
                 .forEach(
                         (key, parameter) -> {
-                            Tensor gradient = parameter.value().grad();
+                            Tensor value = parameter.value();
+                            Tensor gradient = value.grad();
                             if (gradient != null) {
-                                gradients.add(
-                                        new Gradient(
-                                                key, parameter.value(), gradient.contiguous()));
+                                requireContiguous(key, value);
+                                gradients.add(new Gradient(key, value, gradient.contiguous()));
                             }
                         });
         return gradients;
@@ -32,12 +32,16 @@ record Gradient(String key, Tensor value, Tensor gradient) {
                     .forEach(
                             (key, parameter) -> {
                                 Tensor value = parameter.value();
-                                if (!value.isContiguous()) {
-                                    throw new IllegalArgumentException(
-                                            key + " is not contiguous; set it to contiguous()");
-                                }
+                                requireContiguous(key, value);
                                 visitor.accept(key, value);
                             });
+        }
+    }
+
+    /** The fused step goes through memory from its start to its end. */
+    private static void requireContiguous(String key, Tensor value) {
+        if (!value.isContiguous()) {
+            throw new IllegalArgumentException(key + " is not contiguous; set it to contiguous()");
         }
     }
 

@@ -11,6 +11,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.Function;
 
 /**
@@ -54,9 +55,9 @@ public final class MasterWeights implements Optimizer {
                             }
                         });
         try {
-            inner = optimizer.apply(ofMasters);
+            inner = Objects.requireNonNull(optimizer.apply(ofMasters), "no optimizer");
         } catch (RuntimeException | Error e) {
-            state.close();
+            closeMasters();
             throw e;
         }
     }
@@ -151,7 +152,16 @@ public final class MasterWeights implements Optimizer {
 
     @Override
     public void close() {
-        inner.close();
+        try {
+            inner.close();
+        } finally {
+            closeMasters();
+        }
+    }
+
+    /** Closes the masters, whose values may be others than the state's by now, and the state. */
+    private void closeMasters() {
+        working.keySet().forEach(key -> Objects.requireNonNull(masters.get(key)).close());
         state.close();
     }
 }

@@ -14,7 +14,7 @@ import java.util.function.Consumer;
 
 /** Named tensors that outlive every scope. */
 final class State implements AutoCloseable {
-    private final Map<String, Tensor> tensors = new LinkedHashMap<>();
+    private volatile Map<String, Tensor> tensors = new LinkedHashMap<>();
 
     private State() {}
 
@@ -41,10 +41,20 @@ final class State implements AutoCloseable {
         return tensor;
     }
 
+    /**
+     * The tensor of a key that was added.
+     *
+     * @throws IllegalStateException if the state is closed
+     */
     Tensor get(String key) {
-        return Objects.requireNonNull(tensors.get(key), key);
+        Tensor tensor = tensors.get(key);
+        if (tensor == null) {
+            throw new IllegalStateException(key + " is gone: the state is closed");
+        }
+        return tensor;
     }
 
+    /** All tensors; none once the state is closed. */
     Map<String, Tensor> view() {
         return Collections.unmodifiableMap(tensors);
     }
@@ -78,16 +88,18 @@ final class State implements AutoCloseable {
 
     /** Copies values in, all or none. */
     void load(Map<String, Tensor> from) {
-        check(tensors, from);
+        Map<String, Tensor> own = tensors;
+        check(own, from);
         try (var mode = Mode.NO_GRAD.enter()) {
-            tensors.forEach(
-                    (key, tensor) -> tensor.copyInPlace(Objects.requireNonNull(from.get(key))));
+            own.forEach((key, tensor) -> tensor.copyInPlace(Objects.requireNonNull(from.get(key))));
         }
     }
 
+    /** Closes the tensors; those that a call on another thread is using when that returns. */
     @Override
     public void close() {
-        tensors.values().forEach(Tensor::close);
-        tensors.clear();
+        Map<String, Tensor> own = tensors;
+        tensors = Map.of();
+        own.values().forEach(TensorScope::release);
     }
 }

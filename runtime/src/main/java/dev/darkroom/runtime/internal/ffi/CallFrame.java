@@ -448,19 +448,23 @@ public final class CallFrame {
         while (kept.size() < MAX_BORROWED) {
             kept.add(MemorySegment.NULL);
         }
-        return DarkroomH.dr_call_keeping(
-                schema,
-                mode.segment,
-                memory,
-                arguments,
-                results,
-                MAX_RESULTS,
-                count,
-                kept.get(0),
-                kept.get(1),
-                kept.get(2),
-                kept.get(3),
-                error);
+        try {
+            return DarkroomH.dr_call_keeping(
+                    schema,
+                    mode.segment,
+                    memory,
+                    arguments,
+                    results,
+                    MAX_RESULTS,
+                    count,
+                    kept.get(0),
+                    kept.get(1),
+                    kept.get(2),
+                    kept.get(3),
+                    error);
+        } catch (AssertionError e) {
+            throw Errors.ofArgument(e);
+        }
     }
 
     private static @Nullable MemorySegment borrowed(Handle handle) {

@@ -12,6 +12,17 @@ import java.nio.charset.StandardCharsets;
 final class Errors {
     private Errors() {}
 
+    /**
+     * The exception for memory whose arena was closed after it was looked at and before the call:
+     * the bindings wrap it.
+     */
+    static IllegalStateException ofArgument(AssertionError wrapped) {
+        if (wrapped.getCause() instanceof IllegalStateException) {
+            return new IllegalStateException("the memory's arena is closed", wrapped);
+        }
+        throw wrapped;
+    }
+
     static void check(int status, MemorySegment error, String what) {
         if (status != DarkroomH.DR_OK()) {
             throw exception(error, what, "");

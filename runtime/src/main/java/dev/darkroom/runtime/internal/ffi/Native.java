@@ -56,7 +56,12 @@ public final class Native {
 
     private static void check(Arena arena, String what, Call call) {
         MemorySegment error = dr_error.allocate(arena);
-        int status = call.invoke(error);
+        int status;
+        try {
+            status = call.invoke(error);
+        } catch (AssertionError e) {
+            throw Errors.ofArgument(e);
+        }
         LibtorchWarnings.log();
         Errors.check(status, error, what);
     }
@@ -175,10 +180,12 @@ public final class Native {
     public static <T> T access(TensorHandle tensor, Function<MemorySegment, T> access) {
         return contiguous(
                 tensor,
-                (address, bytes) -> {
-                    tensor.requireMemory();
-                    return access.apply(MemorySegment.ofAddress(address).reinterpret(bytes));
-                });
+                (address, bytes) ->
+                        access.apply(
+                                tensor.borrowed() == null
+                                        ? MemorySegment.ofAddress(address).reinterpret(bytes)
+                                        // whose arena stays open while it is accessed
+                                        : tensor.segment(address, bytes)));
     }
 
     /** Uses memory, given its address and size in bytes. */

@@ -96,7 +96,9 @@ public final class TensorHandle extends Handle {
         MemorySegment memory = borrowed;
         if (memory != null) {
             requireMemory();
-            return memory.asSlice(address - memory.address(), bytes);
+            long offset =
+                    bytes == 0 ? 0 : address - memory.address(); // an empty one has no address
+            return memory.asSlice(offset, bytes);
         }
         return MemorySegment.ofAddress(address).reinterpret(bytes, arena(), null);
     }
