@@ -95,6 +95,6 @@ final class Watcher implements SampleMonitor, AutoCloseable {
 
     @Override
     public void close() {
-        trace.values().forEach(Tensor::close);
+        trace.values().forEach(TensorScope::release);
     }
 }

@@ -108,7 +108,7 @@ public final class Safetensors implements AutoCloseable {
                 shards.add(Shard.open(file, mode));
             }
             return new Safetensors(path, shards);
-        } catch (IOException e) {
+        } catch (IOException | RuntimeException | Error e) {
             for (var shard : shards) {
                 shard.close();
             }

@@ -127,6 +127,6 @@ final class CacheFile implements AutoCloseable {
     /** Frees the tensors. Closing twice is allowed. */
     @Override
     public void close() {
-        tensors.values().forEach(Tensor::close);
+        tensors.values().forEach(TensorScope::release);
     }
 }

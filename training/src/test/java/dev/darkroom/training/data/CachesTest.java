@@ -380,6 +380,15 @@ class CachesTest {
     }
 
     @Test
+    void cachesMayBeClosedTwice() throws IOException {
+        try (var encoder = encoder(1)) {
+            var cache = texts(List.of("a bee"), encoder, 0, 4, counting());
+            cache.close();
+            cache.close();
+        }
+    }
+
+    @Test
     void textStatesAreMadeAgainOnlyIfSomethingChanged() throws IOException {
         var captions = List.of("a bee", "an ant");
         try (var encoder = encoder(1);
