@@ -28,18 +28,12 @@ class EveryMethodTest {
     @TestFactory
     Stream<DynamicTest> leavesTheLiveCountAsItWas() {
         return Stream.of(Tensor.class, Ops.class)
-                .flatMap(type -> Arrays.stream(type.getDeclaredMethods()))
-                .filter(method -> Modifier.isPublic(method.getModifiers()))
-                .filter(method -> !method.isSynthetic())
+                .flatMap(PublicMethods::of)
                 .sorted(Comparator.comparing(Method::toString))
-                .map(method -> DynamicTest.dynamicTest(signature(method), () -> exercise(method)));
-    }
-
-    private static String signature(Method method) {
-        return method.getDeclaringClass().getSimpleName()
-                + "."
-                + method.getName()
-                + Arrays.stream(method.getParameterTypes()).map(Class::getSimpleName).toList();
+                .map(
+                        method ->
+                                DynamicTest.dynamicTest(
+                                        PublicMethods.name(method), () -> exercise(method)));
     }
 
     private static void exercise(Method method) throws IllegalAccessException {

@@ -7,7 +7,6 @@ import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
 import java.util.Arrays;
-import java.util.Comparator;
 import java.util.List;
 import java.util.TreeMap;
 import java.util.stream.Stream;
@@ -25,22 +24,9 @@ final class HostileMethods {
 
     static {
         Stream.of(Tensor.class, Ops.class)
-                .flatMap(type -> Arrays.stream(type.getDeclaredMethods()))
-                .filter(method -> Modifier.isPublic(method.getModifiers()))
-                .filter(method -> !method.isSynthetic())
+                .flatMap(PublicMethods::of)
                 .filter(method -> !PROMISES.contains(method.getName()))
-                .sorted(Comparator.comparing(Method::toString))
-                .forEach(
-                        method ->
-                                METHODS.put(
-                                        PREFIX
-                                                + method.getDeclaringClass().getSimpleName()
-                                                + "."
-                                                + method.getName()
-                                                + Arrays.stream(method.getParameterTypes())
-                                                        .map(Class::getSimpleName)
-                                                        .toList(),
-                                        method));
+                .forEach(method -> METHODS.put(PREFIX + PublicMethods.name(method), method));
     }
 
     private HostileMethods() {}

@@ -30,6 +30,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.NoSuchElementException;
 import java.util.Random;
+import java.util.SplittableRandom;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
@@ -159,6 +160,7 @@ final class Misuse {
     private void share(long seed, int each) throws Exception {
         var pool = new MisusePool(folder, new Random(seed));
         var done = new CountDownLatch(threads);
+        long[] seeds = new SplittableRandom(seed).longs(threads).toArray();
         Thread.Builder builder = virtual ? Thread.ofVirtual() : Thread.ofPlatform();
         builder.name("misuse");
         for (int i = 0; i < threads; i++) {
@@ -166,7 +168,7 @@ final class Misuse {
             builder.start(
                     () -> {
                         try {
-                            work(pool, at, each, new Random(seed * 31 + at));
+                            work(pool, at, each, new Random(seeds[at]));
                         } catch (Throwable e) {
                             wrong.putIfAbsent("the run itself: " + e, e);
                         } finally {
@@ -188,6 +190,7 @@ final class Misuse {
             }
             inFlight.put(at, index + 1L);
             ForeignCode.run(() -> one(pool, index, method, random));
+            Thread.interrupted(); // the JVM interrupts who reads a segment that is being closed
         }
     }
 

@@ -89,6 +89,9 @@ final class MisuseArguments {
 
     private final int kind;
 
+    /** Whether all are, so that the call is likely to get far. */
+    private final boolean fits;
+
     /** Whether null is among the arguments, where it need not be allowed. */
     private boolean hasNull;
 
@@ -103,6 +106,7 @@ final class MisuseArguments {
         this.random = random;
         shape = MisusePool.shape(random);
         kind = MisusePool.kind(random);
+        fits = random.nextInt(4) == 0;
     }
 
     void declareIn(Weights place) {
@@ -258,8 +262,8 @@ final class MisuseArguments {
 
     private Tensor fresh() {
         return MisusePool.fresh(
-                random.nextInt(4) == 0 ? MisusePool.kind(random) : kind,
-                random.nextInt(4) == 0 ? MisusePool.shape(random) : shape);
+                fits || random.nextInt(4) != 0 ? kind : MisusePool.kind(random),
+                fits || random.nextInt(4) != 0 ? shape : MisusePool.shape(random));
     }
 
     private Tensor tensor(Executable called) {
@@ -280,7 +284,7 @@ final class MisuseArguments {
                 return fresh();
             }
         }
-        return source < 5 ? fresh() : pool.shared(random);
+        return fits || source < 5 ? fresh() : pool.shared(random);
     }
 
     private @Nullable Object one(Class<?> type, Executable called) {

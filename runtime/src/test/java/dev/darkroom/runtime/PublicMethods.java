@@ -76,16 +76,20 @@ final class PublicMethods {
                 return;
             }
         }
-        Stream<Method> methods = Arrays.stream(type.getDeclaredMethods());
         Stream<Constructor<?>> constructors =
                 Modifier.isAbstract(type.getModifiers())
                         ? Stream.of()
-                        : Arrays.stream(type.getDeclaredConstructors());
-        Stream.<Executable>concat(methods, constructors)
-                .filter(each -> Modifier.isPublic(each.getModifiers()) && !each.isSynthetic())
+                        : Arrays.stream(type.getConstructors());
+        Stream.<Executable>concat(of(type), constructors)
                 .filter(each -> LEFT_OUT.keySet().stream().noneMatch(name(each)::startsWith))
                 .peek(AccessibleObject::trySetAccessible)
                 .forEach(all::add);
+    }
+
+    /** The public methods that a class declares. */
+    static Stream<Method> of(Class<?> type) {
+        return Arrays.stream(type.getDeclaredMethods())
+                .filter(each -> Modifier.isPublic(each.getModifiers()) && !each.isSynthetic());
     }
 
     /** Class, name and parameters: {@code Tensor.narrow[int, long, long]}. */
