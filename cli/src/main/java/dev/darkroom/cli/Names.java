@@ -1,6 +1,7 @@
 package dev.darkroom.cli;
 
-import dev.darkroom.models.diffusion.SamplerSpec;
+import dev.darkroom.models.checkpoint.Tiling;
+import dev.darkroom.models.diffusion.diffusers.Scheduler;
 import dev.darkroom.models.pipeline.Seed;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
@@ -20,22 +21,22 @@ final class Names {
     private Names() {}
 
     /** Names of samplers. */
-    static final class Samplers implements ITypeConverter<String>, Iterable<String> {
+    static final class Solvers implements ITypeConverter<String>, Iterable<String> {
         @Override
         public String convert(String name) {
-            if (!SamplerSpec.names().contains(name) && !SamplerSpec.schedulers().contains(name)) {
+            if (!Scheduler.names().contains(name) && !Scheduler.schedulers().contains(name)) {
                 throw new TypeConversionException(
                         "no sampler '"
                                 + name
                                 + "'; there are "
-                                + String.join(", ", SamplerSpec.names()));
+                                + String.join(", ", Scheduler.names()));
             }
             return name;
         }
 
         @Override
         public Iterator<String> iterator() {
-            return SamplerSpec.names().iterator();
+            return Scheduler.names().iterator();
         }
     }
 
@@ -64,26 +65,49 @@ final class Names {
         }
     }
 
-    /** Names of {@link WeightHashes.Mode}s. */
-    static final class HashModes implements ITypeConverter<WeightHashes.Mode>, Iterable<String> {
+    /** The constants of an enum by their names in lower case. */
+    abstract static class Constants<E extends Enum<E>>
+            implements ITypeConverter<E>, Iterable<String> {
+        private final String title;
+        private final Class<E> type;
+
+        Constants(String title, Class<E> type) {
+            this.title = title;
+            this.type = type;
+        }
+
         @Override
-        public WeightHashes.Mode convert(String name) {
-            for (WeightHashes.Mode mode : WeightHashes.Mode.values()) {
-                if (name(mode).equals(name)) {
-                    return mode;
+        public E convert(String name) {
+            for (E constant : type.getEnumConstants()) {
+                if (name(constant).equals(name)) {
+                    return constant;
                 }
             }
             throw new TypeConversionException(
-                    "no mode '" + name + "'; there are " + String.join(", ", this));
+                    "no " + title + " '" + name + "'; there are " + String.join(", ", this));
         }
 
-        private static String name(WeightHashes.Mode mode) {
-            return mode.name().toLowerCase(Locale.ROOT);
+        private static String name(Enum<?> constant) {
+            return constant.name().toLowerCase(Locale.ROOT);
         }
 
         @Override
         public Iterator<String> iterator() {
-            return Arrays.stream(WeightHashes.Mode.values()).map(HashModes::name).iterator();
+            return Arrays.stream(type.getEnumConstants()).map(Constants::name).iterator();
+        }
+    }
+
+    /** Names of {@link WeightHashes.Mode}s. */
+    static final class HashModes extends Constants<WeightHashes.Mode> {
+        HashModes() {
+            super("mode", WeightHashes.Mode.class);
+        }
+    }
+
+    /** Names of {@link Tiling}s. */
+    static final class Tilings extends Constants<Tiling> {
+        Tilings() {
+            super("tiling", Tiling.class);
         }
     }
 

@@ -1,6 +1,7 @@
 package dev.darkroom.cli;
 
 import dev.darkroom.common.Sha256;
+import dev.darkroom.models.checkpoint.Tiling;
 import dev.darkroom.models.pipeline.CancelledException;
 import dev.darkroom.models.pipeline.EmbeddedModel;
 import dev.darkroom.models.pipeline.Picture;
@@ -123,8 +124,8 @@ final class SampleCommand implements Callable<Integer> {
     @Option(
             names = "--sampler",
             paramLabel = "NAME",
-            converter = Names.Samplers.class,
-            completionCandidates = Names.Samplers.class,
+            converter = Names.Solvers.class,
+            completionCandidates = Names.Solvers.class,
             description = "One of ${COMPLETION-CANDIDATES}.")
     private @Nullable String sampler;
 
@@ -163,6 +164,17 @@ final class SampleCommand implements Callable<Integer> {
                     "What the autoencoder computes in; without it, the same, or float32 where its"
                             + " config says that float16 overflows.")
     private @Nullable DType vaeDtype;
+
+    @Option(
+            names = "--vae-tiling",
+            paramLabel = "auto|on|off",
+            converter = Names.Tilings.class,
+            completionCandidates = Names.Tilings.class,
+            description =
+                    "Whether large pictures are decoded in tiles, which takes less memory and"
+                            + " differs a little: auto (the default) where the whole does not"
+                            + " fit, on, or off.")
+    private Tiling vaeTiling = Tiling.AUTO;
 
     @Option(
             names = "--variant",
@@ -333,6 +345,7 @@ final class SampleCommand implements Callable<Integer> {
                 .withDevice(device)
                 .withThreads(threads)
                 .withVariant(variant)
+                .withTiling(vaeTiling)
                 .withStrict(strict)
                 .withLogging(false); // printed instead
     }

@@ -112,7 +112,8 @@ class SampleCommandTest {
                 pipeline.options);
         assertEquals(
                 new SampleRequest(
-                        "a heart", "blue", List.of(), 4, 3.5, "euler", 7, 64, 32, 2, 24, false),
+                        "a heart", "blue", List.of(), 4, 3.5, null, "euler", 7, 64, 32, 2, 24,
+                        false),
                 pipeline.request);
         assertEquals(Set.of("7.png", "8.png"), files());
         assertEquals(

@@ -3,10 +3,10 @@ package dev.darkroom.models;
 import com.fasterxml.jackson.databind.JsonNode;
 
 import dev.darkroom.models.config.ConfigReader;
-import dev.darkroom.models.dit.DitConfig;
-import dev.darkroom.models.dit.DitTransformer;
-import dev.darkroom.models.pixart.PixArtConfig;
-import dev.darkroom.models.pixart.PixArtTransformer;
+import dev.darkroom.models.family.dit.DitConfig;
+import dev.darkroom.models.family.dit.DitTransformer;
+import dev.darkroom.models.family.pixart.PixArtConfig;
+import dev.darkroom.models.family.pixart.PixArtTransformer;
 import dev.darkroom.models.t5.T5Config;
 import dev.darkroom.models.t5.T5Encoder;
 import dev.darkroom.models.vae.AutoencoderKl;

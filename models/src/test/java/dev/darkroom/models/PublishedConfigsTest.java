@@ -7,7 +7,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 
 import dev.darkroom.models.config.ConfigException;
-import dev.darkroom.models.diffusion.SamplerSpec;
+import dev.darkroom.models.diffusion.diffusers.Scheduler;
 import dev.darkroom.models.t5.T5Config;
 import dev.darkroom.models.vae.AutoencoderKlConfig;
 import dev.darkroom.runtime.Warnings;
@@ -87,7 +87,7 @@ class PublishedConfigsTest {
         var files = files(file -> file.endsWith("scheduler_config.json"));
         assertEquals(
                 List.of("EDMDPMSolverMultistepScheduler", "PNDMScheduler", "PNDMScheduler"),
-                refused(files, SamplerSpec::read).stream().sorted().toList());
+                refused(files, Scheduler::read).stream().sorted().toList());
     }
 
     private static boolean contains(Path file, String text) {

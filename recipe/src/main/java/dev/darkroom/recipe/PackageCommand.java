@@ -1,7 +1,7 @@
 package dev.darkroom.recipe;
 
 import dev.darkroom.common.Sha256;
-import dev.darkroom.models.pipeline.Defaults;
+import dev.darkroom.models.family.Defaults;
 
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;

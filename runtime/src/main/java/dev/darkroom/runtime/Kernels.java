@@ -164,6 +164,17 @@ public final class Kernels {
         return value.name().toLowerCase(Locale.ROOT);
     }
 
+    /** Whether there is a choice: for types of 16 bits on the CPU. */
+    public static boolean matter(DType type, Device device) {
+        return type.bytes() == 2 && device.type() == Device.Type.CPU;
+    }
+
+    /** The type that results have while they are computed: float32 where the way is that. */
+    public static DType computed(DType type, Work work, Device device) {
+        boolean cast = matter(type, device) && current().way(type, work) == Way.FLOAT32;
+        return cast ? DType.FLOAT32 : type;
+    }
+
     /**
      * How something is computed.
      *

@@ -1,8 +1,8 @@
 package dev.darkroom.bench;
 
-import dev.darkroom.models.pixart.PixArtConfig;
-import dev.darkroom.models.pixart.PixArtText;
-import dev.darkroom.models.pixart.PixArtTransformer;
+import dev.darkroom.models.family.pixart.PixArtConfig;
+import dev.darkroom.models.family.pixart.PixArtText;
+import dev.darkroom.models.family.pixart.PixArtTransformer;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Generator;

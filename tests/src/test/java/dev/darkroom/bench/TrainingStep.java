@@ -4,9 +4,9 @@ import com.sun.management.OperatingSystemMXBean;
 
 import dev.darkroom.models.diffusion.NoiseSchedule;
 import dev.darkroom.models.diffusion.Prediction;
-import dev.darkroom.models.pixart.PixArtConfig;
-import dev.darkroom.models.pixart.PixArtText;
-import dev.darkroom.models.pixart.PixArtTransformer;
+import dev.darkroom.models.family.pixart.PixArtConfig;
+import dev.darkroom.models.family.pixart.PixArtText;
+import dev.darkroom.models.family.pixart.PixArtTransformer;
 import dev.darkroom.models.vae.AutoencoderKl;
 import dev.darkroom.models.vae.AutoencoderKlConfig;
 import dev.darkroom.runtime.DType;

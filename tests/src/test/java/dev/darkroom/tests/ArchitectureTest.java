@@ -116,7 +116,7 @@ class ArchitectureTest {
     @ParameterizedTest
     @ValueSource(strings = {"models", "training", "recipe"})
     void packagesOfAModuleHaveNoCycles(String module) {
-        slices().matching("dev.darkroom." + module + ".(*)..")
+        slices().matching("dev.darkroom." + module + ".(**)")
                 .should()
                 .beFreeOfCycles()
                 .check(darkroom);

@@ -8,8 +8,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
-import dev.darkroom.models.dit.DitConfig;
-import dev.darkroom.models.dit.DitTransformer;
+import dev.darkroom.models.family.dit.DitConfig;
+import dev.darkroom.models.family.dit.DitTransformer;
 import dev.darkroom.models.pipeline.Pipeline;
 import dev.darkroom.models.pipeline.PipelineOptions;
 import dev.darkroom.models.pipeline.SampleMonitor;

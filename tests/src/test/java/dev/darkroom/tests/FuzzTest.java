@@ -7,9 +7,9 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
 import dev.darkroom.models.config.ConfigException;
-import dev.darkroom.models.diffusion.SamplerSpec;
-import dev.darkroom.models.dit.DitConfig;
-import dev.darkroom.models.pixart.PixArtConfig;
+import dev.darkroom.models.diffusion.diffusers.Scheduler;
+import dev.darkroom.models.family.dit.DitConfig;
+import dev.darkroom.models.family.pixart.PixArtConfig;
 import dev.darkroom.models.t5.T5Config;
 import dev.darkroom.models.vae.AutoencoderKlConfig;
 import dev.darkroom.tokenizers.Tokenizer;
@@ -144,7 +144,7 @@ class FuzzTest {
                         case PIXART -> PixArtConfig::read;
                         case DIT -> DitConfig::read;
                         case VAE -> AutoencoderKlConfig::read;
-                        case SCHEDULER -> file -> SamplerSpec.read(file).plan(5);
+                        case SCHEDULER -> file -> Scheduler.read(file).plan(5);
                         default -> file -> use(Tokenizers.load(file.getParent(), className));
                     };
             return reader.read(path);

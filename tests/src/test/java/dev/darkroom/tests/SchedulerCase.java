@@ -9,10 +9,10 @@ import dev.darkroom.models.diffusion.NetworkDenoiser;
 import dev.darkroom.models.diffusion.NoiseLevel;
 import dev.darkroom.models.diffusion.NoiseSource;
 import dev.darkroom.models.diffusion.Prediction;
-import dev.darkroom.models.diffusion.SamplerSpec;
-import dev.darkroom.models.diffusion.SamplingOptions;
 import dev.darkroom.models.diffusion.SamplingPlan;
 import dev.darkroom.models.diffusion.StepListener;
+import dev.darkroom.models.diffusion.diffusers.Scheduler;
+import dev.darkroom.models.diffusion.diffusers.SchedulerArguments;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Generator;
@@ -60,7 +60,7 @@ final class SchedulerCase {
         List<SchedulerCase> cases = new ArrayList<>();
         for (JsonNode each :
                 new ObjectMapper().readTree(folder.resolve("case.json").toFile()).get("cases")) {
-            if (SamplerSpec.schedulers().contains(each.get("scheduler").textValue()) == supported) {
+            if (Scheduler.schedulers().contains(each.get("scheduler").textValue()) == supported) {
                 cases.add(new SchedulerCase(each, expected));
             }
         }
@@ -92,7 +92,7 @@ final class SchedulerCase {
             ObjectNode options = description.get("config").deepCopy();
             options.set("_class_name", description.get("scheduler"));
             Files.writeString(config, options.toString());
-            SamplerSpec spec = SamplerSpec.read(config);
+            Scheduler spec = Scheduler.read(config);
             SamplingPlan plan = spec.plan(description.get("steps").intValue(), call());
             compareLevels(spec, plan);
             sample(spec, plan);
@@ -102,9 +102,9 @@ final class SchedulerCase {
         return comparisons;
     }
 
-    private SamplingOptions call() {
+    private SchedulerArguments call() {
         JsonNode call = description.get("call");
-        SamplingOptions options = SamplingOptions.NONE;
+        SchedulerArguments options = SchedulerArguments.NONE;
         if (call.has("mu")) {
             options = options.withMu(call.get("mu").doubleValue());
         }
@@ -122,12 +122,12 @@ final class SchedulerCase {
         return options;
     }
 
-    private void compareLevels(SamplerSpec spec, SamplingPlan plan) throws IOException {
+    private void compareLevels(Scheduler spec, SamplingPlan plan) throws IOException {
         List<NoiseLevel> levels = new ArrayList<>(plan.evaluations());
         compare("timesteps", column(levels.stream().mapToDouble(NoiseLevel::timestep).toArray()));
         if (recorded("sigmas")) {
             levels.add(plan.end());
-            boolean flow = spec.prediction() == Prediction.FLOW;
+            boolean flow = spec.process().prediction() == Prediction.FLOW;
             compare(
                     "sigmas",
                     column(
@@ -140,7 +140,7 @@ final class SchedulerCase {
         }
     }
 
-    private void sample(SamplerSpec spec, SamplingPlan plan) throws IOException {
+    private void sample(Scheduler spec, SamplingPlan plan) throws IOException {
         Tensor start = read("init");
         comparisons.add(new Comparison(key() + ".init", 0));
         comparisons.add(new Comparison(key() + ".c", 0));
@@ -157,7 +157,7 @@ final class SchedulerCase {
                     compare("x%02d".formatted(steps), step.latents());
                     steps++;
                 };
-        plan.sample(new NetworkDenoiser(network(), spec.prediction()), start, noise, on);
+        plan.sample(new NetworkDenoiser(network(), spec.process().prediction()), start, noise, on);
         requireEqual("steps", plan.evaluations().size(), steps);
         requireEqual("draws", description.get("draws").intValue(), draws);
     }
@@ -167,7 +167,8 @@ final class SchedulerCase {
         Tensor c = read("c");
         String variance = description.get("config").path("variance_type").asText();
         return (x, timestep) -> {
-            double u = timestep > 1 ? timestep / 1000 : timestep;
+            double t = timestep.item();
+            double u = t > 1 ? t / 1000 : t;
             Tensor output = x.times(0.35).plus(-0.2 * u).plus(c);
             return switch (variance) {
                 case "learned" -> Ops.cat(1, output, c.square());

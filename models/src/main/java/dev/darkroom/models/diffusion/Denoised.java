@@ -8,7 +8,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * What a {@link Denoiser} found.
+ * The estimate of a {@link Denoiser}.
  *
  * @param x0 the estimated data x̂0 {@code [N,C,…]}
  * @param epsilon the estimated noise, where it is not simply what is left of x without x0 (because
@@ -35,17 +35,17 @@ public record Denoised(Tensor x0, @Nullable Tensor epsilon, @Nullable Tensor var
         return x.plus(x0, -at.alpha()).dividedBy(at.sigma());
     }
 
-    /** The first and the second half of a batch. */
-    List<Denoised> halves() {
-        List<Tensor> data = x0.chunk(2, 0);
-        List<Denoised> halves = new ArrayList<>(2);
-        for (int i = 0; i < 2; i++) {
-            halves.add(new Denoised(data.get(i), half(epsilon, i), half(variance, i)));
+    /** The parts of a batch, all of the same size, one after another. */
+    List<Denoised> split(int parts) {
+        List<Tensor> data = x0.chunk(parts, 0);
+        List<Denoised> split = new ArrayList<>(parts);
+        for (int i = 0; i < parts; i++) {
+            split.add(new Denoised(data.get(i), part(epsilon, i, parts), part(variance, i, parts)));
         }
-        return halves;
+        return split;
     }
 
-    private static @Nullable Tensor half(@Nullable Tensor tensor, int i) {
-        return tensor == null ? null : tensor.chunk(2, 0).get(i);
+    private static @Nullable Tensor part(@Nullable Tensor tensor, int i, int parts) {
+        return tensor == null ? null : tensor.chunk(parts, 0).get(i);
     }
 }

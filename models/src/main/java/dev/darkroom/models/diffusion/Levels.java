@@ -17,9 +17,9 @@ final class Levels {
      *
      * @throws IllegalArgumentException if sigma is 0 at one
      */
-    static void requireNoiseBeforeTheLast(String sampler, List<NoiseLevel> levels) {
+    static void requireNoiseBeforeTheLast(String solver, List<NoiseLevel> levels) {
         Walk.requireLevels(levels);
-        requireNoise(sampler, levels.subList(0, levels.size() - 1));
+        requireNoise(solver, levels.subList(0, levels.size() - 1));
     }
 
     /**
@@ -27,8 +27,8 @@ final class Levels {
      *
      * @throws IllegalArgumentException if sigma is 0 at one
      */
-    static void requireNoise(String sampler, List<NoiseLevel> levels) {
-        requireEach(sampler, levels, level -> level.sigma() > 0, "sigma > 0 where it evaluates");
+    static void requireNoise(String solver, List<NoiseLevel> levels) {
+        requireEach(solver, levels, level -> level.sigma() > 0, "sigma > 0 where it evaluates");
     }
 
     /**
@@ -36,9 +36,9 @@ final class Levels {
      *
      * @throws IllegalArgumentException if alpha is 0 at one
      */
-    static void requireData(String sampler, List<NoiseLevel> levels) {
+    static void requireData(String solver, List<NoiseLevel> levels) {
         requireEach(
-                sampler,
+                solver,
                 levels.subList(1, levels.size()),
                 level -> level.alpha() > 0,
                 "alpha > 0 after the first");
@@ -49,32 +49,42 @@ final class Levels {
      *
      * @throws IllegalArgumentException if one is of another
      */
-    static void requireVarianceExploding(String sampler, List<NoiseLevel> levels) {
-        requireEach(sampler, levels, Levels::isVarianceExploding, VARIANCE_EXPLODING);
+    static void requireVarianceExploding(String solver, List<NoiseLevel> levels) {
+        requireEach(solver, levels, Levels::isVarianceExploding, VARIANCE_EXPLODING);
     }
 
     /**
-     * Requires levels that all have alpha = 1, or all alpha + sigma = 1: on both, the
-     * probability-flow ODE is dx/dσ = (x − x̂0)/σ.
+     * Requires data at every level: without, the noise-to-signal ratio is infinite.
      *
-     * @throws IllegalArgumentException if one is of another form
+     * @throws IllegalArgumentException if alpha is 0 at one
      */
-    static void requireVarianceExplodingOrFlow(String sampler, List<NoiseLevel> levels) {
-        if (!levels.stream().allMatch(Levels::isVarianceExploding)) {
-            requireEach(
-                    sampler,
-                    levels,
-                    Levels::isFlow,
-                    VARIANCE_EXPLODING + ", or all with alpha + sigma = 1 (flow matching)");
-        }
+    static void requireDataEverywhere(String solver, List<NoiseLevel> levels) {
+        requireEach(
+                solver,
+                levels,
+                level -> level.alpha() > 0,
+                "alpha > 0 (it can't start from pure noise)");
+    }
+
+    /** Whether all levels have alpha = 1. */
+    static boolean areVarianceExploding(List<NoiseLevel> levels) {
+        return levels.stream().allMatch(Levels::isVarianceExploding);
+    }
+
+    /**
+     * Whether all levels have alpha = 1, or all alpha + sigma = 1: on both, the probability-flow
+     * ODE is dx/dσ = (x − x̂0)/σ.
+     */
+    static boolean areStraight(List<NoiseLevel> levels) {
+        return areVarianceExploding(levels) || levels.stream().allMatch(Levels::isFlow);
     }
 
     private static void requireEach(
-            String sampler, List<NoiseLevel> levels, Predicate<NoiseLevel> form, String name) {
+            String solver, List<NoiseLevel> levels, Predicate<NoiseLevel> form, String name) {
         for (NoiseLevel level : levels) {
             if (!form.test(level)) {
                 throw new IllegalArgumentException(
-                        sampler + " needs levels with " + name + ", not " + level);
+                        solver + " needs levels with " + name + ", not " + level);
             }
         }
     }

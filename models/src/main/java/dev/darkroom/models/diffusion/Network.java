@@ -3,7 +3,8 @@ package dev.darkroom.models.diffusion;
 import dev.darkroom.runtime.Tensor;
 
 /**
- * A network with everything bound that it is conditioned on, apart from the latents and the time.
+ * A network with its {@link Condition} bound: what is left are the latents and the time. Sampling
+ * and training call the same one.
  */
 @FunctionalInterface
 public interface Network {
@@ -11,8 +12,8 @@ public interface Network {
      * Predicts, in the sense of its {@link Prediction}.
      *
      * @param x latents as the network expects them {@code [N,C,…]}
-     * @param timestep the time, in the network's own unit
+     * @param timesteps each sample's, in the network's own unit {@code [N]}, or {@code [1]} for all
      * @return {@code [N,C,…]}, or {@code [N,2C,…]} with the variance's channels after the mean's
      */
-    Tensor predict(Tensor x, double timestep);
+    Tensor predict(Tensor x, Tensor timesteps);
 }

@@ -1,5 +1,6 @@
 package dev.darkroom.models.diffusion;
 
+import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
 
@@ -27,7 +28,7 @@ public final class NetworkDenoiser implements Denoiser {
     @Override
     public Denoised denoise(Tensor x, NoiseLevel at) {
         Tensor input = x.dividedBy(prediction.scale(at));
-        Tensor output = network.predict(input, at.timestep()).to(x.dtype());
+        Tensor output = network.predict(input, timestep(at, x)).to(x.dtype());
         @Nullable Tensor variance = null;
         if (output.shape().equals(doubled(x.shape()))) {
             variance = output.narrow(1, x.size(1), x.size(1));
@@ -37,6 +38,11 @@ public final class NetworkDenoiser implements Denoiser {
                     "the network made " + output.shape() + " of latents " + x.shape());
         }
         return new Denoised(prediction.denoised(output, x, at), null, variance);
+    }
+
+    /** {@code [1]}. */
+    private static Tensor timestep(NoiseLevel at, Tensor x) {
+        return Tensor.full(Shape.of(1), at.timestep(), DType.FLOAT32, x.device());
     }
 
     private static Shape doubled(Shape shape) {

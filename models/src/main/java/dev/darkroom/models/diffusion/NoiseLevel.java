@@ -5,7 +5,7 @@ package dev.darkroom.models.diffusion;
  *
  * @param alpha scale of the data; 0 is pure noise
  * @param sigma scale of the noise; 0 is clean
- * @param timestep what the network is told
+ * @param timestep the time that the network takes as an input
  */
 public record NoiseLevel(double alpha, double sigma, double timestep) {
     /** No noise at all. */
@@ -38,6 +38,14 @@ public record NoiseLevel(double alpha, double sigma, double timestep) {
     /** A level of flow matching, with alpha = 1 − sigma. */
     public static NoiseLevel flow(double sigma, double timestep) {
         return new NoiseLevel(1 - sigma, sigma, timestep);
+    }
+
+    /**
+     * The sigma of a flow after a shift towards more noise, factor·σ / (1 + (factor − 1)·σ) (Esser
+     * et al. 2024, arXiv:2403.03206, equation 23).
+     */
+    public static double shifted(double sigma, double factor) {
+        return factor * sigma / (1 + (factor - 1) * sigma);
     }
 
     /** Noise over data, sigma / alpha: the sigma of the same level in variance-exploding form. */

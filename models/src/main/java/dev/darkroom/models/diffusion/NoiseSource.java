@@ -9,6 +9,12 @@ import dev.darkroom.runtime.Tensor;
 /** Where samplers get their standard normal noise. */
 @FunctionalInterface
 public interface NoiseSource {
+    /** None: for a solver that adds no noise. */
+    NoiseSource NONE =
+            (shape, dtype, device) -> {
+                throw new IllegalStateException("no noise was to be drawn");
+            };
+
     /**
      * The next noise.
      *

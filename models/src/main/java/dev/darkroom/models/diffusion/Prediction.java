@@ -27,6 +27,16 @@ public enum Prediction {
         }
 
         @Override
+        public Tensor denoised(Tensor output, Tensor x, Tensor alpha, Tensor sigma) {
+            return x.minus(sigma.times(output)).dividedBy(alpha);
+        }
+
+        @Override
+        public Tensor noise(Tensor output, Tensor x, Tensor alpha, Tensor sigma) {
+            return output;
+        }
+
+        @Override
         public Tensor target(Tensor x0, Tensor noise, Tensor alpha, Tensor sigma) {
             return noise;
         }
@@ -47,6 +57,16 @@ public enum Prediction {
         }
 
         @Override
+        public Tensor denoised(Tensor output, Tensor x, Tensor alpha, Tensor sigma) {
+            return alpha.times(x).minus(sigma.times(output));
+        }
+
+        @Override
+        public Tensor noise(Tensor output, Tensor x, Tensor alpha, Tensor sigma) {
+            return alpha.times(output).plus(sigma.times(x));
+        }
+
+        @Override
         public Tensor target(Tensor x0, Tensor noise, Tensor alpha, Tensor sigma) {
             return noise.times(alpha).minus(x0.times(sigma));
         }
@@ -62,6 +82,16 @@ public enum Prediction {
         @Override
         public Tensor output(Tensor x0, Tensor x, NoiseLevel at) {
             return x0;
+        }
+
+        @Override
+        public Tensor denoised(Tensor output, Tensor x, Tensor alpha, Tensor sigma) {
+            return output;
+        }
+
+        @Override
+        public Tensor noise(Tensor output, Tensor x, Tensor alpha, Tensor sigma) {
+            return x.minus(alpha.times(output)).dividedBy(sigma);
         }
 
         @Override
@@ -85,6 +115,16 @@ public enum Prediction {
         public Tensor output(Tensor x0, Tensor x, NoiseLevel at) {
             requireFlow(at);
             return x.minus(x0).dividedBy(at.sigma());
+        }
+
+        @Override
+        public Tensor denoised(Tensor output, Tensor x, Tensor alpha, Tensor sigma) {
+            return x.minus(sigma.times(output));
+        }
+
+        @Override
+        public Tensor noise(Tensor output, Tensor x, Tensor alpha, Tensor sigma) {
+            return x.plus(alpha.times(output));
         }
 
         @Override
@@ -119,6 +159,20 @@ public enum Prediction {
 
     /** The output that would stand for x0: the inverse of {@link #denoised}. */
     public abstract Tensor output(Tensor x0, Tensor x, NoiseLevel at);
+
+    /**
+     * The data x̂0 of a batch whose samples have levels of their own, each with the scale {@link
+     * #scale} 1.
+     *
+     * @param output {@code [N,C,…]}
+     * @param x what the network was shown {@code [N,C,…]}
+     * @param alpha each sample's {@code [N,1,…]}
+     * @param sigma each sample's {@code [N,1,…]}
+     */
+    public abstract Tensor denoised(Tensor output, Tensor x, Tensor alpha, Tensor sigma);
+
+    /** The noise ε̂ of such a batch; see {@link #denoised(Tensor, Tensor, Tensor, Tensor)}. */
+    public abstract Tensor noise(Tensor output, Tensor x, Tensor alpha, Tensor sigma);
 
     /**
      * What a network learns to predict.

@@ -5,29 +5,18 @@ import dev.darkroom.runtime.Tensor;
 import java.util.List;
 
 /**
- * A sampler with its noise levels for a number of steps.
+ * Three choices that compose: the levels of a process, the solver that moves along them, and how
+ * x̂0 is clipped on the way.
  *
- * <p>Latents are in the form of diffusers' class: variance exploding for the Euler and Heun
- * schedulers, variance preserving for the others, and flow matching's own.
+ * @param levels from the noisiest to that of the result; two at least
+ * @param initialScale what standard normal noise is multiplied by to be latents at the first level:
+ *     diffusers' {@code init_noise_sigma}
  */
-public final class SamplingPlan {
-    /** A sampler of which all but the picture is known. */
-    @FunctionalInterface
-    interface Sampler {
-        Tensor sample(Denoiser denoiser, Tensor x, NoiseSource noise, StepListener on);
-    }
-
-    private final List<NoiseLevel> evaluations;
-    private final NoiseLevel end;
-    private final double initialScale;
-    private final Sampler sampler;
-
-    SamplingPlan(
-            List<NoiseLevel> evaluations, NoiseLevel end, double initialScale, Sampler sampler) {
-        this.evaluations = List.copyOf(evaluations);
-        this.end = end;
-        this.initialScale = initialScale;
-        this.sampler = sampler;
+public record SamplingPlan(
+        List<NoiseLevel> levels, double initialScale, Solver solver, Clipping clipping) {
+    public SamplingPlan {
+        levels = List.copyOf(levels);
+        Walk.requireLevels(levels);
     }
 
     /**
@@ -35,32 +24,68 @@ public final class SamplingPlan {
      * timesteps}.
      */
     public List<NoiseLevel> evaluations() {
-        return evaluations;
+        return solver.evaluations(levels);
     }
 
     /** The level of the result. */
     public NoiseLevel end() {
-        return end;
+        return levels.getLast();
+    }
+
+    /** The number of steps, of which a solver may evaluate the denoiser more than once each. */
+    public int steps() {
+        return levels.size() - 1;
+    }
+
+    /** These levels and this clipping with another solver. */
+    public SamplingPlan with(Solver other) {
+        return new SamplingPlan(levels, initialScale, other, clipping);
     }
 
     /**
-     * What standard normal noise is multiplied by to start from: diffusers' {@code
-     * init_noise_sigma}.
+     * The last steps of this plan, which start from data that has noise added (SDEdit: Meng et al.
+     * 2022, arXiv:2108.01073).
+     *
+     * @param strength the share of the steps that is taken, from 0 to 1, as in diffusers: ⌊steps ·
+     *     strength⌋
+     * @throws IllegalArgumentException if it is no such share, or leaves no step
      */
-    public double initialScale() {
-        return initialScale;
+    public SamplingPlan tail(double strength) {
+        int taken = (int) Math.min(steps() * strength, steps());
+        if (!(strength >= 0 && strength <= 1) || taken < 1) {
+            throw new IllegalArgumentException(
+                    "a strength from "
+                            + 1.0 / steps()
+                            + " to 1 takes at least one of "
+                            + steps()
+                            + " steps, but not "
+                            + strength);
+        }
+        return new SamplingPlan(
+                levels.subList(steps() - taken, levels.size()), initialScale, solver, clipping);
+    }
+
+    /**
+     * Latents at the first level: data with noise added.
+     *
+     * @param x0 data {@code [N,C,…]}
+     * @param noise standard normal, of the same shape
+     */
+    public Tensor start(Tensor x0, Tensor noise) {
+        NoiseLevel at = levels.getFirst();
+        return x0.times(at.alpha()).plus(noise, at.sigma());
     }
 
     /**
      * Samples.
      *
-     * @param denoiser called once for each of {@link #evaluations}, not yet clipped
+     * @param denoiser is called once for each of {@link #evaluations}, not yet clipped
      * @param x latents at the first level, such as noise times {@link #initialScale} {@code
      *     [N,C,…]}; left as they are
-     * @param noise asked only by samplers that add noise
+     * @param noise is asked only by solvers that add noise
      * @return latents at the last level {@code [N,C,…]}, in the caller's scope
      */
     public Tensor sample(Denoiser denoiser, Tensor x, NoiseSource noise, StepListener on) {
-        return sampler.sample(denoiser, x, noise, on);
+        return solver.solve(clipping.around(denoiser), x, levels, noise, on);
     }
 }

@@ -1,11 +1,10 @@
 /**
  * Diffusion apart from any network, in three rings: a {@link dev.darkroom.models.diffusion.Network}
- * predicts; a {@link dev.darkroom.models.diffusion.Denoiser} turns that into x̂0; a sampler ({@link
- * dev.darkroom.models.diffusion.Samplers}, {@link dev.darkroom.models.diffusion.DpmSolver}) moves
- * along noise levels. Guidance, clipping and the boundary condition of consistency models wrap
- * denoisers, so that every sampler serves every network. {@link
- * dev.darkroom.models.diffusion.SamplerSpec} reads all of it from a checkpoint's {@code
- * scheduler_config.json}.
+ * predicts; a {@link dev.darkroom.models.diffusion.Denoiser} turns that into x̂0; a {@link
+ * dev.darkroom.models.diffusion.Solver} moves along noise levels. Guidance, clipping and the
+ * boundary condition of consistency models wrap denoisers, so that every solver serves every
+ * network. {@code dev.darkroom.models.diffusion.diffusers} reads all of it from a checkpoint's
+ * {@code scheduler_config.json}.
  *
  * <p>Everywhere x = alpha·x0 + sigma·ε with ε standard normal ({@link
  * dev.darkroom.models.diffusion.NoiseLevel}). Three families of levels occur: variance preserving

@@ -19,7 +19,7 @@ import java.util.stream.Stream;
  * docs/embedded-model.md} tells what it knows and how well.
  *
  * <p>Both models share their tokenizer, text encoder and autoencoder. Each says itself how many
- * steps and which guidance suit it: see {@link Defaults}.
+ * steps and which guidance suit it: see {@link dev.darkroom.models.family.Defaults}.
  */
 public enum EmbeddedModel {
     /** Distilled by latent consistency: 4 steps without guidance, and still usable with 2 or 1. */

@@ -1,18 +1,30 @@
 package dev.darkroom.models.pipeline;
 
+import dev.darkroom.models.diffusion.ClassifierFree;
+import dev.darkroom.models.diffusion.Condition;
 import dev.darkroom.models.diffusion.Denoiser;
+import dev.darkroom.models.diffusion.Evaluator;
 import dev.darkroom.models.diffusion.Guidance;
 import dev.darkroom.models.diffusion.Network;
-import dev.darkroom.models.diffusion.NetworkDenoiser;
+import dev.darkroom.models.diffusion.NetworkEvaluator;
 import dev.darkroom.models.diffusion.NoiseSource;
-import dev.darkroom.models.diffusion.SamplerSpec;
 import dev.darkroom.models.diffusion.SamplingPlan;
 import dev.darkroom.models.diffusion.SeededNoise;
 import dev.darkroom.models.diffusion.Step;
-import dev.darkroom.models.vae.AutoencoderKl;
+import dev.darkroom.models.diffusion.diffusers.Scheduler;
+import dev.darkroom.models.diffusion.diffusers.SchedulerArguments;
+import dev.darkroom.models.family.Conditioner;
+import dev.darkroom.models.family.Defaults;
+import dev.darkroom.models.family.DiffusionNetwork;
+import dev.darkroom.models.family.Finite;
+import dev.darkroom.models.family.Inputs;
+import dev.darkroom.models.family.LatentCodec;
+import dev.darkroom.models.family.Model;
+import dev.darkroom.models.family.ModelException;
+import dev.darkroom.models.family.Size;
+import dev.darkroom.models.family.Sizes;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
-import dev.darkroom.runtime.FileHashes;
 import dev.darkroom.runtime.InsufficientMemoryException;
 import dev.darkroom.runtime.Kernels;
 import dev.darkroom.runtime.LibtorchException;
@@ -27,6 +39,7 @@ import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -35,114 +48,99 @@ import java.util.function.BooleanSupplier;
 import java.util.stream.LongStream;
 
 /**
- * What pipelines of latent diffusion share: draw the noise, sample with the guided denoiser, decode
- * (Rombach et al. 2022). A subclass says what a request means for its networks.
+ * Latent diffusion (Rombach et al. 2022, arXiv:2112.10752) with the model of any family: encode the
+ * inputs, draw the noise, sample with the guided denoiser, decode.
  */
-abstract class LatentPipeline implements Pipeline {
-    /** Helps where 16 bits overflowed. */
-    static final String FLOAT32 = "compute in float32 (--dtype float32)";
-
+final class LatentPipeline implements Pipeline {
     private static final int STUDENT_STEPS = 4;
 
-    private final Checkpoint checkpoint;
-    private final AutoencoderKl vae;
-    private final LatentDecoder decoder;
-    private final Scheduler scheduler;
-    private final boolean guidanceIsTold;
+    private final Source source;
+    private final Model model;
+    private final PipelineOptions options;
     private final Defaults defaults;
     private final Worker worker;
     private final AtomicBoolean closed = new AtomicBoolean();
 
     /**
-     * @param family defaults of the checkpoint's family
-     * @param guidanceIsTold whether the network takes the guidance as an input
-     * @throws IOException if the checkpoint's own defaults can't be read
+     * @param source is closed with the pipeline
+     * @param own what the checkpoint says of itself
      */
-    LatentPipeline(
-            Checkpoint checkpoint,
-            AutoencoderKl vae,
-            Scheduler scheduler,
-            Defaults family,
-            boolean guidanceIsTold)
-            throws IOException {
-        this.checkpoint = checkpoint;
-        this.vae = vae;
-        this.scheduler = scheduler;
-        this.guidanceIsTold = guidanceIsTold;
-        decoder = new LatentDecoder(vae);
-        defaults = Defaults.read(checkpoint.folder()).orElse(student(family)).orElse(family);
-        worker =
-                new Worker(
-                        "darkroom-" + checkpoint.folder().getFileName(),
-                        checkpoint.options().threads());
+    LatentPipeline(Source source, Model model, Defaults own, PipelineOptions options) {
+        this.source = source;
+        this.model = model;
+        this.options = options;
+        defaults = own.orElse(student()).orElse(model.defaults());
+        worker = new Worker("darkroom-" + source.name(), options.threads());
     }
 
     /**
      * What suits a distilled student: few steps, and no guidance unless it takes it as an input.
      * Which it is shows in the checkpoint and not in a request's sampler.
      */
-    private Defaults student(Defaults family) {
-        if (guidanceIsTold) {
-            return new Defaults(STUDENT_STEPS, family.guidanceScale());
+    private Defaults student() {
+        if (model.network().takesGuidance()) {
+            return new Defaults(STUDENT_STEPS, model.defaults().guidanceScale());
         }
-        return scheduler.isOfConsistency() ? new Defaults(STUDENT_STEPS, 1.0) : Defaults.NONE;
+        return model.samplers().isOfConsistency()
+                ? new Defaults(STUDENT_STEPS, 1.0)
+                : Defaults.NONE;
     }
-
-    /** A request's steps, or the checkpoint's. */
-    final int steps(SampleRequest request) {
-        Integer asked = request.steps();
-        return Objects.requireNonNull(asked != null ? asked : defaults.steps());
-    }
-
-    /** A request's guidance, or the checkpoint's. */
-    final double guidanceScale(SampleRequest request) {
-        Double asked = request.guidanceScale();
-        return Objects.requireNonNull(asked != null ? asked : defaults.guidanceScale());
-    }
-
-    /** Whether the network takes the guidance as an input. */
-    final boolean guidanceIsTold() {
-        return guidanceIsTold;
-    }
-
-    /** Fills in what the request leaves open, and refuses what does not fit the checkpoint. */
-    abstract Plan plan(SampleRequest request);
 
     /**
-     * Binds the network to everything that the request says.
+     * A request with what it leaves open filled in.
      *
-     * @return predicts for {@code [N,C,H,W]}; if the plan is guided, for {@code [2N,C,H,W]}, the
-     *     first N without the condition
+     * @param picture size that was asked for; the one that is sampled covers it
+     * @param guidanceScale at most 1 for none
      */
-    abstract Network condition(Plan plan, Trace trace, Notes notes);
-
-    /** Channels of the latents. */
-    abstract long latentChannels();
-
-    /** About how many bytes an evaluation of the network takes beside the weights. */
-    abstract long activationBytes(Plan plan);
-
-    final DType dtype() {
-        return checkpoint.options().dtype();
+    private record Run(
+            SampleRequest request,
+            Inputs inputs,
+            Size picture,
+            Size sampled,
+            Shape latents,
+            int steps,
+            double guidanceScale,
+            Guidance guidance) {
+        /** Rows of the largest batch that the network is shown. */
+        long rows() {
+            return (long) guidance.width() * request.batch();
+        }
     }
 
-    final Device device() {
-        return checkpoint.options().device();
+    private Run filled(SampleRequest request) {
+        Inputs inputs = request.inputs();
+        model.conditioner().require(inputs);
+        Sizes.Chosen sizes =
+                model.sizes().choose(request.width(), request.height(), request.binning());
+        double scale =
+                Objects.requireNonNull(
+                        request.guidanceScale() != null
+                                ? request.guidanceScale()
+                                : defaults.guidanceScale());
+        return new Run(
+                request,
+                inputs,
+                sizes.picture(),
+                sizes.sampled(),
+                model.codec().latents(sizes.sampled()),
+                Objects.requireNonNull(
+                        request.steps() != null ? request.steps() : defaults.steps()),
+                scale,
+                guidance(request, scale));
     }
 
-    final Scheduler scheduler() {
-        return scheduler;
-    }
-
-    /** Pixels of the picture for one of the latents, in each direction. */
-    final int pixelsPerLatent() {
-        return vae.config().downsampling();
+    /** A network that takes the guidance as an input is evaluated with the condition alone. */
+    private Guidance guidance(SampleRequest request, double scale) {
+        if (request.guidance() != null) {
+            return request.guidance();
+        }
+        return model.network().takesGuidance() ? Guidance.NONE : new ClassifierFree(scale);
     }
 
     // ---- A run ----
 
     @Override
-    public final SampleResult sample(
+    public SampleResult sample(
             SampleRequest request, SampleMonitor monitor, @Nullable Tensor latents) {
         Objects.requireNonNull(request, "request");
         Objects.requireNonNull(monitor, "monitor; SampleMonitor.NONE watches nothing");
@@ -158,52 +156,95 @@ abstract class LatentPipeline implements Pipeline {
             AtomicBoolean interrupted) {
         try (var scope = TensorScope.open();
                 var noise = new SeededNoise(request.seed(), request.batch())) {
-            var notes = new Notes();
             var trace = new Trace(monitor);
-            Plan plan = plan(request);
-            SamplerSpec spec = scheduler.spec(request.sampler());
-            SamplingPlan sampling = spec.plan(plan.steps());
-            requireMemory(plan);
+            var notes = new Notes(trace);
+            Run run = filled(request);
+            Scheduler scheduler = model.samplers().named(request.sampler());
+            SamplingPlan plan =
+                    scheduler.plan(
+                            run.steps,
+                            SchedulerArguments.NONE.withTokens(
+                                    model.network().tokens(run.latents)));
+            requireMemory(run);
             if (given != null) {
-                requireStart(plan, given);
+                requireStart(run, given);
             }
-            Network network = condition(plan, trace, notes);
-            notes.phaseDone("encode");
-            Tensor latents = start(plan, sampling, noise, given);
-            trace.named("latents_init", latents);
-            trace.timesteps(sampling.evaluations());
             BooleanSupplier cancelled = () -> interrupted.get() || monitor.isCancelled();
-            Denoiser denoiser = guided(plan, spec, cancellable(network, cancelled));
+            Denoiser denoiser =
+                    run.guidance.with(
+                            new NetworkEvaluator(
+                                    model.network(),
+                                    scheduler.process().prediction(),
+                                    conditions(run, notes),
+                                    run.guidance,
+                                    true,
+                                    network -> cancellable(network, cancelled)));
+            notes.phaseDone("encode");
+            Tensor latents = start(run, plan, noise, given);
+            trace.named("latents_init", latents);
+            trace.timesteps(plan.evaluations());
             latents =
-                    sampling.sample(
+                    plan.sample(
                             denoiser,
                             latents,
                             trace.stepNoise(noise),
                             step -> stepped(step, trace, monitor));
-            Finite.require(latents, "the sampled latents", remedy(plan));
+            Finite.require(latents, "the sampled latents", remedy(run));
             notes.phaseDone("sample");
-            List<Picture> pictures = pictures(plan, latents, trace, cancelled, notes);
+            List<Picture> pictures = pictures(run, latents, trace, cancelled, notes);
             notes.phaseDone("decode");
-            note(plan, spec, notes);
+            note(run, scheduler, notes);
             return notes.result(pictures, request);
         } catch (IOException
                 | IllegalArgumentException
+                | ModelException
                 | LibtorchException.OutOfMemory
                 | InsufficientMemoryException e) {
             throw new PipelineException(String.valueOf(e.getMessage()), e);
         }
     }
 
-    private Shape latentShape(Plan plan) {
-        return Shape.of(
-                plan.request().batch(),
-                latentChannels(),
-                plan.sampled().height() / pixelsPerLatent(),
-                plan.sampled().width() / pixelsPerLatent());
+    /** The conditions that the guidance asks for, by name, a row for each picture. */
+    private Map<String, Condition> conditions(Run run, Notes notes) {
+        Conditioner conditioner = model.conditioner();
+        var conditions = new LinkedHashMap<String, Condition>();
+        conditions.put(
+                Evaluator.CONDITIONAL,
+                rows(run, conditioner.encode(run.inputs, run.sampled, notes)));
+        if (run.guidance.evaluations().stream()
+                .anyMatch(names -> names.contains(Evaluator.UNCONDITIONAL))) {
+            conditions.put(
+                    Evaluator.UNCONDITIONAL,
+                    rows(run, conditioner.without(run.inputs, run.sampled, notes)));
+        }
+        return conditions;
     }
 
-    private void requireStart(Plan plan, Tensor given) {
-        Shape shape = latentShape(plan);
+    private Condition rows(Run run, Condition condition) {
+        int pictures = run.request.batch();
+        Condition rows = condition.rows() == 1 ? condition.repeated(pictures) : condition;
+        if (!model.network().takesGuidance()) {
+            return rows;
+        }
+        return rows.with(
+                Condition.DISTILLED_GUIDANCE,
+                Tensor.full(
+                        Shape.of(pictures),
+                        run.guidanceScale - 1,
+                        DType.FLOAT32,
+                        options.device()));
+    }
+
+    private static Shape batched(Run run) {
+        long[] one = run.latents.toArray();
+        var shape = new long[one.length + 1];
+        shape[0] = run.request.batch();
+        System.arraycopy(one, 0, shape, 1, one.length);
+        return Shape.of(shape);
+    }
+
+    private void requireStart(Run run, Tensor given) {
+        Shape shape = batched(run);
         if (!given.shape().equals(shape)) {
             throw new PipelineException(
                     "the given latents have shape "
@@ -224,45 +265,37 @@ abstract class LatentPipeline implements Pipeline {
     }
 
     /** Where sampling starts: the latents that were given, or noise. */
-    private Tensor start(
-            Plan plan, SamplingPlan sampling, NoiseSource noise, @Nullable Tensor given) {
+    private Tensor start(Run run, SamplingPlan plan, NoiseSource noise, @Nullable Tensor given) {
         return given == null
-                ? noise.draw(latentShape(plan), DType.FLOAT32, device())
+                ? noise.draw(batched(run), DType.FLOAT32, options.device())
                         .to(latentType())
-                        .times(sampling.initialScale())
-                : given.to(device()).to(latentType());
+                        .times(plan.initialScale())
+                : given.to(options.device()).to(latentType());
     }
 
     /** What helps against latents that overflowed. */
-    private String remedy(Plan plan) {
+    private String remedy(Run run) {
         var remedies = new ArrayList<String>();
-        if (dtype().bytes() < DType.FLOAT32.bytes()) {
-            remedies.add(FLOAT32);
+        if (options.dtype().bytes() < DType.FLOAT32.bytes()) {
+            remedies.add(Finite.FLOAT32);
         }
-        if (plan.guidanceScale() > 1) {
-            remedies.add("use less guidance than " + plan.guidanceScale());
+        if (run.guidanceScale > 1) {
+            remedies.add("use less guidance than " + run.guidanceScale);
         }
         remedies.add("use another sampler or another number of steps");
         return String.join(", or ", remedies);
     }
 
-    /** Samplers add many small steps up, so they compute in float32 at least. */
+    /** Solvers add many small steps up, so they compute in float32 at least. */
     private DType latentType() {
-        return dtype() == DType.FLOAT64 ? DType.FLOAT64 : DType.FLOAT32;
-    }
-
-    private Denoiser guided(Plan plan, SamplerSpec spec, Network network) {
-        var denoiser = new NetworkDenoiser(network, spec.prediction());
-        return plan.isGuided()
-                ? new Guidance(plan.guidanceScale()).guide(denoiser, spec.prediction())
-                : denoiser;
+        return options.dtype() == DType.FLOAT64 ? DType.FLOAT64 : DType.FLOAT32;
     }
 
     /** Asks before each evaluation whether to go on. */
     private static Network cancellable(Network network, BooleanSupplier cancelled) {
-        return (x, timestep) -> {
+        return (x, timesteps) -> {
             requireGoingOn(cancelled);
-            return network.predict(x, timestep);
+            return network.predict(x, timesteps);
         };
     }
 
@@ -281,13 +314,13 @@ abstract class LatentPipeline implements Pipeline {
 
     /** Decodes one by one, so that memory does not grow with the batch. */
     private List<Picture> pictures(
-            Plan plan, Tensor latents, Trace trace, BooleanSupplier cancelled, Notes notes) {
+            Run run, Tensor latents, Trace trace, BooleanSupplier cancelled, Notes notes) {
         List<Picture> pictures = new ArrayList<>();
         List<Tensor> images = new ArrayList<>();
         for (Tensor one : latents.split(0, ones(latents.size(0)))) {
             requireGoingOn(cancelled);
             try (var scope = TensorScope.open()) {
-                Tensor image = image(one, plan.picture(), notes);
+                Tensor image = image(one, run.picture, notes);
                 pictures.add(Picture.of(image.select(0, 0)));
                 if (trace.isOn()) {
                     images.add(scope.keep(image));
@@ -301,14 +334,17 @@ abstract class LatentPipeline implements Pipeline {
     }
 
     @Override
-    public final List<Picture> preview(Tensor denoised) {
+    public List<Picture> preview(Tensor denoised) {
         List<Picture> pictures = new ArrayList<>();
         try (var all = TensorScope.open()) {
             for (Tensor one : denoised.split(0, ones(denoised.size(0)))) {
                 try (var scope = TensorScope.open()) {
-                    pictures.add(Picture.of(image(one, null, new Notes()).select(0, 0)));
+                    var notes = new Notes(new Trace(SampleMonitor.NONE));
+                    pictures.add(Picture.of(image(one, null, notes).select(0, 0)));
                 }
             }
+        } catch (ModelException e) {
+            throw new PipelineException(String.valueOf(e.getMessage()), e);
         }
         return pictures;
     }
@@ -320,15 +356,15 @@ abstract class LatentPipeline implements Pipeline {
     /**
      * Decodes, scales to cover a size and cuts what is over on both sides.
      *
-     * @param latents {@code [1,C,H,W]}
+     * @param latents {@code [1,…]}
      * @param size null for the size as decoded
      * @return float32 on the CPU from 0 to 1, {@code [1,3,H,W]}
      */
-    private Tensor image(Tensor latents, ResolutionBins.@Nullable Size size, Notes notes) {
-        Tensor image = decoder.decode(latents, notes);
-        var decoded = new ResolutionBins.Size((int) image.size(2), (int) image.size(3));
+    private Tensor image(Tensor latents, @Nullable Size size, Notes notes) {
+        Tensor image = model.codec().decode(latents, notes);
+        var decoded = new Size((int) image.size(2), (int) image.size(3));
         if (size != null && !size.equals(decoded)) {
-            ResolutionBins.Size cover = size.coveredBy(decoded);
+            Size cover = size.coveredBy(decoded);
             image =
                     Ops.resizeBilinear(image, cover.height(), cover.width())
                             .narrow(2, (cover.height() - size.height()) / 2, size.height())
@@ -337,11 +373,11 @@ abstract class LatentPipeline implements Pipeline {
         return image.dividedBy(2).plus(0.5).clamp(0, 1).to(Device.CPU);
     }
 
-    // ---- What is told ----
+    // ---- Memory, and what is reported ----
 
-    private void requireMemory(Plan plan) {
-        long pictures =
-                3L * plan.request().batch() * plan.picture().height() * plan.picture().width();
+    private void requireMemory(Run run) {
+        int batch = run.request.batch();
+        long pictures = 3L * batch * run.picture.pixels();
         if (pictures > Runtime.getRuntime().maxMemory()) {
             throw new PipelineException(
                     "the pictures take "
@@ -350,97 +386,76 @@ abstract class LatentPipeline implements Pipeline {
                             + (Runtime.getRuntime().maxMemory() >> 20)
                             + "; make fewer at a time, or give it more with -Xmx");
         }
-        if (device().type() != Device.Type.CPU) {
+        if (options.device().type() != Device.Type.CPU) {
             return;
         }
-        long pixels = (long) plan.sampled().height() * plan.sampled().width();
-        long decoding = decoder.bytes(pixels, computed(vae.dtype(), Kernels.Work.CONVOLUTIONS));
+        DiffusionNetwork network = model.network();
+        DType computed = Kernels.computed(options.dtype(), Kernels.Work.PRODUCTS, options.device());
         MemoryBudget.current()
                 .require(
-                        Math.max(decoding, activationBytes(plan)),
+                        Math.max(
+                                model.codec().decodingBytes(run.sampled),
+                                network.activations(run.rows(), run.latents) * computed.bytes()),
                         "sampling "
-                                + plan.request().batch()
-                                + (plan.request().batch() == 1 ? " picture of " : " pictures of ")
-                                + plan.sampled().width()
-                                + "×"
-                                + plan.sampled().height());
+                                + batch
+                                + (batch == 1 ? " picture of " : " pictures of ")
+                                + run.sampled);
     }
 
-    /** Of a transformer's block: tokens, norms, queries, keys and values, the wide layer twice. */
-    final long transformerBytes(Plan plan, int patch, int width) {
-        long perToken = (long) pixelsPerLatent() * patch;
-        long tokens = (plan.sampled().height() / perToken) * (plan.sampled().width() / perToken);
-        return 14L
-                * plan.evaluated()
-                * tokens
-                * width
-                * computed(dtype(), Kernels.Work.PRODUCTS).bytes();
-    }
-
-    /** The type that results have while they are computed. */
-    private DType computed(DType dtype, Kernels.Work work) {
-        boolean cast =
-                isSixteenBitsOnTheCpu(dtype)
-                        && Kernels.current().way(dtype, work) == Kernels.Way.FLOAT32;
-        return cast ? DType.FLOAT32 : dtype;
-    }
-
-    private boolean isSixteenBitsOnTheCpu(DType dtype) {
-        return dtype.bytes() == 2 && device().type() == Device.Type.CPU;
-    }
-
-    private void note(Plan plan, SamplerSpec spec, Notes notes) {
-        SampleRequest request = plan.request();
-        notes.used("pipeline", checkpoint.className());
-        notes.used("steps", plan.steps());
-        notes.used("guidanceScale", plan.guidanceScale());
-        notes.used("sampler", scheduler.name(request.sampler()));
-        notes.used("prediction", spec.prediction().toString());
+    private void note(Run run, Scheduler scheduler, Notes notes) {
+        SampleRequest request = run.request;
+        LatentCodec codec = model.codec();
+        notes.used("pipeline", source.pipeline());
+        notes.used("steps", run.steps);
+        notes.used("guidanceScale", run.guidanceScale);
+        notes.used("sampler", model.samplers().name(request.sampler()));
+        notes.used("prediction", scheduler.process().prediction().toString());
         notes.used(
                 "seeds",
                 LongStream.range(0, request.batch())
                         .mapToObj(i -> Seed.value(request.seed() + i))
                         .toList());
-        notes.used("width", plan.picture().width());
-        notes.used("height", plan.picture().height());
-        notes.used("sampledWidth", plan.sampled().width());
-        notes.used("sampledHeight", plan.sampled().height());
+        notes.used("width", run.picture.width());
+        notes.used("height", run.picture.height());
+        notes.used("sampledWidth", run.sampled.width());
+        notes.used("sampledHeight", run.sampled.height());
         notes.used("batch", request.batch());
-        notes.used("dtype", dtype().toString());
-        notes.used("vaeDtype", vae.dtype().toString());
-        notes.used("device", device().toString());
+        notes.used("dtype", options.dtype().toString());
+        notes.used("vaeDtype", codec.dtype().toString());
+        notes.used("device", options.device().toString());
         notes.used("threads", Threads.count());
-        if (isSixteenBitsOnTheCpu(dtype()) || isSixteenBitsOnTheCpu(vae.dtype())) {
+        if (Kernels.matter(options.dtype(), options.device())
+                || Kernels.matter(codec.dtype(), options.device())) {
             notes.used("kernels", Kernels.current().toString());
         }
     }
 
     @Override
-    public final List<String> warnings() {
-        return checkpoint.warnings().list();
+    public List<String> warnings() {
+        return source.warnings();
     }
 
     @Override
-    public final Map<String, Object> describe() {
-        return checkpoint.describe();
+    public Map<String, Object> describe() {
+        return source.describe();
     }
 
     @Override
-    public final Map<String, String> hashWeights() {
-        return checkpoint.hashWeights(FileHashes::of);
+    public Map<String, String> hashWeights() {
+        return source.hashWeights(false);
     }
 
     @Override
-    public final Map<String, String> rehashWeights() {
-        return checkpoint.hashWeights(FileHashes::compute);
+    public Map<String, String> rehashWeights() {
+        return source.hashWeights(true);
     }
 
     @Override
-    public final void close() {
+    public void close() {
         worker.close();
         if (closed.compareAndSet(false, true)) {
-            decoder.close();
-            checkpoint.close();
+            model.codec().close();
+            source.close();
         }
     }
 }

@@ -1,32 +1,43 @@
 package dev.darkroom.models.pipeline;
 
+import dev.darkroom.models.family.Report;
+import dev.darkroom.runtime.Tensor;
+
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** What a run tells beside its pictures. */
-final class Notes {
+/** What a run reports beside its pictures. */
+final class Notes implements Report {
     private final long begin = System.nanoTime();
     private long phase = begin;
     private final Map<String, Object> used = new LinkedHashMap<>();
     private final List<String> warnings = new ArrayList<>();
     private final Map<String, Double> seconds = new LinkedHashMap<>();
 
-    void used(String name, Object value) {
+    private final Trace trace;
+
+    Notes(Trace trace) {
+        this.trace = trace;
+    }
+
+    @Override
+    public void used(String name, Object value) {
         used.put(name, value);
     }
 
-    void warn(String warning) {
-        warnings.add(warning);
+    @Override
+    public void warn(String warning) {
+        if (!warnings.contains(warning)) {
+            warnings.add(warning);
+        }
     }
 
-    /** Warns, unless the same was said before. */
-    void warnOnce(String warning) {
-        if (!warnings.contains(warning)) {
-            warn(warning);
-        }
+    @Override
+    public void traced(String name, Tensor value) {
+        trace.named(name, value);
     }
 
     /** Ends a phase, which began where the one before ended. */

@@ -1,5 +1,7 @@
 package dev.darkroom.models.pipeline;
 
+import dev.darkroom.models.family.Finite;
+import dev.darkroom.models.family.ModelException;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
@@ -36,7 +38,11 @@ public record Picture(int width, int height, byte[] rgb) {
      * @throws PipelineException if one is infinite or not a number
      */
     public static Picture of(Tensor image) {
-        Finite.require(image, "the picture", "what made it may have overflowed");
+        try {
+            Finite.require(image, "the picture", "what made it may have overflowed");
+        } catch (ModelException e) {
+            throw new PipelineException(String.valueOf(e.getMessage()), e);
+        }
         try (var scope = TensorScope.open()) {
             Tensor bytes = image.permute(1, 2, 0).times(255).round(); // [H,W,3]
             return new Picture(

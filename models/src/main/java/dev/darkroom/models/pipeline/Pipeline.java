@@ -1,5 +1,7 @@
 package dev.darkroom.models.pipeline;
 
+import dev.darkroom.models.family.Defaults;
+import dev.darkroom.models.family.Model;
 import dev.darkroom.runtime.Tensor;
 
 import org.jspecify.annotations.Nullable;
@@ -47,6 +49,19 @@ public interface Pipeline extends AutoCloseable {
      */
     static Pipeline embedded() {
         return load(EmbeddedModel.STUDENT.folder());
+    }
+
+    /**
+     * A pipeline of a model that was put together in Java, such as one of a family of the caller's
+     * own or one that was just trained.
+     *
+     * @param name for display and for the thread
+     * @param model stays the caller's, and is closed after the pipeline
+     * @param options of which those about files have no effect
+     */
+    static Pipeline of(String name, Model model, PipelineOptions options) {
+        PipelineLoader.requireDevice(options.device());
+        return new LatentPipeline(new GivenModel(name), model, Defaults.NONE, options);
     }
 
     /** Samples without watching. See {@link #sample(SampleRequest, SampleMonitor, Tensor)}. */

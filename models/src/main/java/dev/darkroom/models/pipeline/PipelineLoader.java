@@ -1,5 +1,9 @@
 package dev.darkroom.models.pipeline;
 
+import dev.darkroom.models.checkpoint.Checkpoint;
+import dev.darkroom.models.family.Defaults;
+import dev.darkroom.models.family.Family;
+import dev.darkroom.models.family.Model;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.InsufficientMemoryException;
 import dev.darkroom.runtime.LibtorchException;
@@ -7,47 +11,26 @@ import dev.darkroom.runtime.LibtorchException;
 import java.io.IOException;
 import java.lang.System.Logger.Level;
 import java.nio.file.Path;
-import java.util.Map;
-import java.util.TreeMap;
 
-/** Picks the pipeline that a checkpoint asks for. */
+/** Loads a checkpoint as its family does. */
 final class PipelineLoader {
     private static final System.Logger LOG = System.getLogger("dev.darkroom.pipeline");
-
-    /** Loads the parts of a checkpoint. */
-    private interface Loading {
-        LatentPipeline load(Checkpoint checkpoint) throws IOException;
-    }
-
-    /** By the class in {@code model_index.json}. */
-    private static final Map<String, Loading> PIPELINES =
-            new TreeMap<>(
-                    Map.of(
-                            "PixArtAlphaPipeline", PixArtPipeline::load,
-                            "PixArtSigmaPipeline", PixArtPipeline::load,
-                            "DiTPipeline", DitPipeline::load));
 
     private PipelineLoader() {}
 
     static Pipeline load(Path folder, PipelineOptions options) {
         requireDevice(options.device());
         try {
-            Checkpoint checkpoint = Checkpoint.open(folder, options);
-            Loading loading = PIPELINES.get(checkpoint.className());
-            if (loading == null) {
-                throw new PipelineException(
-                        folder
-                                + ": model_index.json asks for "
-                                + (checkpoint.className().isEmpty()
-                                        ? "no pipeline"
-                                        : "the pipeline " + checkpoint.className())
-                                + "; supported are "
-                                + String.join(", ", PIPELINES.keySet()));
-            }
+            Checkpoint checkpoint = Checkpoint.open(folder, options.loading());
             boolean loaded = false;
             try {
-                Pipeline pipeline = loading.load(checkpoint);
+                Family family = family(checkpoint);
+                Model model = family.load(checkpoint);
                 checkpoint.requireNoOthers();
+                var defaults = Defaults.read(folder);
+                Pipeline pipeline =
+                        new LatentPipeline(
+                                new CheckpointSource(checkpoint), model, defaults, options);
                 loaded = true;
                 if (options.logging()) {
                     checkpoint.warnings().list().forEach(w -> LOG.log(Level.WARNING, w));
@@ -63,7 +46,15 @@ final class PipelineLoader {
         }
     }
 
-    private static void requireDevice(Device device) {
+    private static Family family(Checkpoint checkpoint) {
+        try {
+            return Families.of(checkpoint.className());
+        } catch (IllegalArgumentException e) {
+            throw new PipelineException(checkpoint.folder() + ": " + e.getMessage(), e);
+        }
+    }
+
+    static void requireDevice(Device device) {
         int count = device.type().count();
         if (device.index() >= count || count == 0) {
             throw new PipelineException(

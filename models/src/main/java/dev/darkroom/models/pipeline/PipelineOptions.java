@@ -1,5 +1,7 @@
 package dev.darkroom.models.pipeline;
 
+import dev.darkroom.models.checkpoint.LoadOptions;
+import dev.darkroom.models.checkpoint.Tiling;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 
@@ -30,6 +32,7 @@ import java.util.function.Consumer;
  *     are errors; otherwise they are {@linkplain Pipeline#warnings warned} of
  * @param logging whether warnings of loading go to the system logger {@code dev.darkroom.pipeline}
  *     too
+ * @param tiling when large latents are decoded in tiles, which takes less memory
  */
 public record PipelineOptions(
         DType dtype,
@@ -39,7 +42,8 @@ public record PipelineOptions(
         boolean mapped,
         @Nullable String variant,
         boolean strict,
-        boolean logging) {
+        boolean logging,
+        Tiling tiling) {
     /** Checks the values. */
     public PipelineOptions {
         requireComputable(dtype);
@@ -66,7 +70,8 @@ public record PipelineOptions(
 
     /** float32 on the CPU, plain weights, mapped, with libtorch's number of threads. */
     public static PipelineOptions defaults() {
-        return new PipelineOptions(DType.FLOAT32, null, Device.CPU, 0, true, null, false, true);
+        return new PipelineOptions(
+                DType.FLOAT32, null, Device.CPU, 0, true, null, false, true, Tiling.AUTO);
     }
 
     /** These options with another type. */
@@ -109,6 +114,16 @@ public record PipelineOptions(
         return with(copy -> copy.logging = logging);
     }
 
+    /** These options with large latents decoded in tiles, or not. */
+    public PipelineOptions withTiling(Tiling tiling) {
+        return with(copy -> copy.tiling = tiling);
+    }
+
+    /** What loading a checkpoint looks at. */
+    LoadOptions loading() {
+        return new LoadOptions(dtype, vaeDtype, device, mapped, variant, strict, tiling);
+    }
+
     private PipelineOptions with(Consumer<Copy> change) {
         var copy = new Copy(this);
         change.accept(copy);
@@ -125,6 +140,7 @@ public record PipelineOptions(
         private @Nullable String variant;
         private boolean strict;
         private boolean logging;
+        private Tiling tiling;
 
         Copy(PipelineOptions from) {
             dtype = from.dtype;
@@ -135,11 +151,12 @@ public record PipelineOptions(
             variant = from.variant;
             strict = from.strict;
             logging = from.logging;
+            tiling = from.tiling;
         }
 
         PipelineOptions options() {
             return new PipelineOptions(
-                    dtype, vaeDtype, device, threads, mapped, variant, strict, logging);
+                    dtype, vaeDtype, device, threads, mapped, variant, strict, logging, tiling);
         }
     }
 }

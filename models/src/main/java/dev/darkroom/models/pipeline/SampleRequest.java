@@ -1,5 +1,9 @@
 package dev.darkroom.models.pipeline;
 
+import dev.darkroom.models.diffusion.Guidance;
+import dev.darkroom.models.family.Defaults;
+import dev.darkroom.models.family.Inputs;
+
 import org.jspecify.annotations.Nullable;
 
 import java.util.List;
@@ -16,7 +20,10 @@ import java.util.Objects;
  * @param steps number of sampling steps; null for the checkpoint's
  * @param guidanceScale weight of classifier-free guidance, 1 for none, at most 1000 (Ho and
  *     Salimans 2022); null for the checkpoint's
- * @param sampler name of a sampler, see {@code Samplers}; null for the checkpoint's
+ * @param guidance how the estimates with and without the prompt become one, such as a {@link
+ *     dev.darkroom.models.diffusion.ClassifierFree} that is rescaled or acts at some noise levels
+ *     only; null for classifier-free guidance of {@code guidanceScale}
+ * @param sampler name of a sampler, see {@code Solvers}; null for the checkpoint's
  * @param seed of the first picture, as {@link Seed} has them; picture i of the batch has a
  *     generator of its own with {@code seed + i}, where 0 follows the last seed
  * @param width of the picture in pixels; null for the checkpoint's
@@ -32,6 +39,7 @@ public record SampleRequest(
         List<String> classes,
         @Nullable Integer steps,
         @Nullable Double guidanceScale,
+        @Nullable Guidance guidance,
         @Nullable String sampler,
         long seed,
         @Nullable Integer width,
@@ -39,11 +47,6 @@ public record SampleRequest(
         int batch,
         @Nullable Integer maxTokens,
         boolean binning) {
-    private static final int MAX_STEPS = 1000;
-
-    /** Far beyond what gives a picture; with much more, the latents overflow. */
-    private static final int MAX_GUIDANCE_SCALE = 1000;
-
     /** Checks what can be checked without a checkpoint. */
     public SampleRequest {
         Objects.requireNonNull(negativePrompt, "negativePrompt; empty for none");
@@ -55,8 +58,8 @@ public record SampleRequest(
             throw new IllegalArgumentException(
                     classes.size() + " classes need as many pictures, not a batch of " + batch);
         }
-        requireSteps(steps);
-        requireGuidanceScale(guidanceScale);
+        Defaults.requireSteps(steps);
+        Defaults.requireGuidanceScale(guidanceScale);
         if (batch < 1 || batch > 4096) {
             throw new IllegalArgumentException("batch must be 1 to 4096, not " + batch);
         }
@@ -67,24 +70,15 @@ public record SampleRequest(
         }
     }
 
-    static void requireSteps(@Nullable Integer steps) {
-        if (steps != null && (steps < 1 || steps > MAX_STEPS)) {
-            throw new IllegalArgumentException(
-                    "steps must be 1 to " + MAX_STEPS + ", not " + steps);
-        }
-    }
-
-    static void requireGuidanceScale(@Nullable Double scale) {
-        if (scale != null && !(scale >= 0 && scale <= MAX_GUIDANCE_SCALE)) {
-            throw new IllegalArgumentException(
-                    "the guidance scale must be 0 to " + MAX_GUIDANCE_SCALE + ", not " + scale);
-        }
-    }
-
     private static void requireSize(String what, @Nullable Integer pixels) {
         if (pixels != null && (pixels < 8 || pixels > 16384)) {
             throw new IllegalArgumentException(what + " must be 8 to 16384 pixels, not " + pixels);
         }
+    }
+
+    /** What the pictures are to show. */
+    Inputs inputs() {
+        return new Inputs(prompt, negativePrompt, classes, maxTokens, batch);
     }
 
     /** A request for one picture of a text, with the checkpoint's settings and seed 0. */
@@ -104,6 +98,7 @@ public record SampleRequest(
         private List<String> classes = List.of();
         private @Nullable Integer steps;
         private @Nullable Double guidanceScale;
+        private @Nullable Guidance guidance;
         private @Nullable String sampler;
         private long seed;
         private @Nullable Integer width;
@@ -141,6 +136,11 @@ public record SampleRequest(
 
         public Builder guidanceScale(double guidanceScale) {
             return guidanceScale(Double.valueOf(guidanceScale));
+        }
+
+        public Builder guidance(@Nullable Guidance guidance) {
+            this.guidance = guidance;
+            return this;
         }
 
         public Builder sampler(@Nullable String sampler) {
@@ -190,6 +190,7 @@ public record SampleRequest(
                     classes,
                     steps,
                     guidanceScale,
+                    guidance,
                     sampler,
                     seed,
                     width,

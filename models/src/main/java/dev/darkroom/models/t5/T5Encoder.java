@@ -2,6 +2,8 @@ package dev.darkroom.models.t5;
 
 import static dev.darkroom.runtime.nn.Attention.multiHead;
 
+import dev.darkroom.models.text.Encoded;
+import dev.darkroom.models.text.TextEncoder;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Tensor;
@@ -27,7 +29,7 @@ import java.util.List;
  * feed-forward network then stays in float32, and so does everything that is added to after it. In
  * bfloat16 nothing overflows, and nothing is kept in float32.
  */
-public final class T5Encoder extends Module {
+public final class T5Encoder extends Module implements TextEncoder {
     private final T5Config config;
     private final Embedding shared;
     private final List<Block> blocks;
@@ -71,6 +73,21 @@ public final class T5Encoder extends Module {
     /** The options. */
     public T5Config config() {
         return config;
+    }
+
+    @Override
+    public int width() {
+        return config.dModel();
+    }
+
+    @Override
+    public int vocabularySize() {
+        return config.vocabSize();
+    }
+
+    @Override
+    public Encoded encode(Tensor ids, @Nullable Tensor mask) {
+        return new Encoded(forward(ids, mask), mask, null);
     }
 
     /**

@@ -4,9 +4,9 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.darkroom.models.diffusion.SamplerSpec;
-import dev.darkroom.models.dit.DitConfig;
-import dev.darkroom.models.pixart.PixArtConfig;
+import dev.darkroom.models.diffusion.diffusers.Scheduler;
+import dev.darkroom.models.family.dit.DitConfig;
+import dev.darkroom.models.family.pixart.PixArtConfig;
 import dev.darkroom.models.t5.T5Config;
 import dev.darkroom.models.vae.AutoencoderKlConfig;
 
@@ -80,7 +80,7 @@ class BoundsTest {
                     case "PixArt" -> PixArtConfig::read;
                     case "DiT" -> DitConfig::read;
                     case "VAE" -> AutoencoderKlConfig::read;
-                    default -> SamplerSpec::read;
+                    default -> Scheduler::read;
                 };
         for (String value : List.of("1000000000", "2147483647")) {
             var refusal =

@@ -34,9 +34,9 @@ class ConvergenceTest {
     }
 
     static Stream<Arguments> solvers() {
-        Solver euler = (d, x, levels) -> Samplers.euler(d, x, levels, StepListener.NONE);
-        Solver heun = (d, x, levels) -> Samplers.heun(d, x, levels, StepListener.NONE);
-        Solver ddim = (d, x, levels) -> Samplers.ddim(d, x, levels, 0, NONE, StepListener.NONE);
+        Solver euler = (d, x, levels) -> Solvers.euler(d, x, levels, StepListener.NONE);
+        Solver heun = (d, x, levels) -> Solvers.heun(d, x, levels, StepListener.NONE);
+        Solver ddim = (d, x, levels) -> Solvers.ddim(d, x, levels, 0, NONE, StepListener.NONE);
         var data = DpmSolver.Algorithm.DATA_ODE;
         var noise = DpmSolver.Algorithm.NOISE_ODE;
         var midpoint = DpmSolver.Kind.MIDPOINT;
@@ -45,20 +45,25 @@ class ConvergenceTest {
         IntFunction<List<NoiseLevel>> flow = Gaussian::flow;
         return Stream.of(
                 Arguments.of("Euler, alpha = 1", euler, ve, 1),
+                Arguments.of("Euler, preserving", euler, vp, 1),
                 Arguments.of("Euler, flow", euler, flow, 1),
                 Arguments.of("Heun, alpha = 1", heun, ve, 2),
+                Arguments.of("Heun, preserving", heun, vp, 2),
                 Arguments.of("Heun, flow", heun, flow, 2),
                 Arguments.of("DDIM, alpha = 1", ddim, ve, 1),
                 Arguments.of("DDIM, preserving", ddim, vp, 1),
                 Arguments.of("DDIM, flow", ddim, flow, 1),
                 Arguments.of("DPM-Solver++ 1", dpm(data, 1, midpoint), vp, 1),
                 Arguments.of("DPM-Solver++ 2M", dpm(data, 2, midpoint), vp, 2),
+                Arguments.of("DPM-Solver++ 2M, alpha = 1", dpm(data, 2, midpoint), ve, 2),
                 Arguments.of("DPM-Solver++ 2M, flow", dpm(data, 2, midpoint), flow, 2),
                 Arguments.of("DPM-Solver++ 2M, Heun", dpm(data, 2, DpmSolver.Kind.HEUN), vp, 2),
                 // Its second difference has half of Taylor's coefficient, as everywhere.
                 Arguments.of("DPM-Solver++ 3M", dpm(data, 3, midpoint), vp, 2),
                 Arguments.of("DPM-Solver 1", dpm(noise, 1, midpoint), vp, 1),
                 Arguments.of("DPM-Solver 2M", dpm(noise, 2, midpoint), vp, 2),
+                Arguments.of("DPM-Solver 2M, alpha = 1", dpm(noise, 2, midpoint), ve, 2),
+                Arguments.of("DPM-Solver 2M, flow", dpm(noise, 2, midpoint), flow, 2),
                 Arguments.of("DPM-Solver 2M, Heun", dpm(noise, 2, DpmSolver.Kind.HEUN), vp, 2));
     }
 
@@ -92,7 +97,7 @@ class ConvergenceTest {
     @MethodSource("solvers")
     void endsWithTheDataWhereNoNoiseIsLeft(
             String name, Solver solver, IntFunction<List<NoiseLevel>> levels, int order) {
-        List<NoiseLevel> toData = BetaOptions.endingAt(NoiseLevel.CLEAN, levels.apply(80));
+        List<NoiseLevel> toData = Gaussian.endingClean(levels.apply(80));
         if (name.startsWith("DPM-Solver ")) {
             assertThrows(IllegalArgumentException.class, () -> error(solver, toData), name);
         } else {

@@ -18,7 +18,10 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
+import java.util.Map;
+import java.util.function.UnaryOperator;
 
 /** Predictions, networks as denoisers, guidance and clipping. */
 class DenoiserTest {
@@ -100,7 +103,7 @@ class DenoiserTest {
         List<Double> times = new ArrayList<>();
         Network network =
                 (x, timestep) -> {
-                    times.add(timestep);
+                    times.add(timestep.item());
                     assertClose(noisy(EXPLODING).dividedBy(Math.sqrt(10)), x);
                     return noise;
                 };
@@ -138,30 +141,42 @@ class DenoiserTest {
         assertTrue(wrong.getMessage().contains("[2, 3, 3, 3]"), wrong.getMessage());
     }
 
-    /** A network of which the second half of the batch is conditional: it predicts three times. */
+    /** A network that predicts the noise, and under the condition that is asked for, 3 times it. */
     private Denoiser guided(Guidance guidance, List<String> calls) {
-        Network conditional =
-                (x, timestep) -> {
-                    calls.add("conditional");
-                    return noise.times(3);
-                };
-        Network both =
-                (x, timestep) -> {
-                    calls.add("both");
-                    assertEquals(4, x.size(0));
-                    return Ops.cat(0, noise, noise.times(3));
-                };
-        return guidance.guide(
-                new NetworkDenoiser(conditional, Prediction.EPSILON),
-                new NetworkDenoiser(both, Prediction.EPSILON),
-                Prediction.EPSILON);
+        return guided(guidance, calls, true);
+    }
+
+    private Denoiser guided(Guidance guidance, List<String> calls, boolean batched) {
+        ConditionedNetwork network =
+                condition ->
+                        (x, timesteps) -> {
+                            Tensor factors = condition.get("factor"); // [N], or [2N]
+                            calls.add(factors.size(0) == 4 ? "both" : "conditional");
+                            assertEquals(factors.size(0), x.size(0));
+                            return Ops.cat(0, Collections.nCopies((int) x.size(0) / 2, noise))
+                                    .times(factors.reshape(x.size(0), 1, 1, 1));
+                        };
+        return guidance.with(
+                new NetworkEvaluator(
+                        network,
+                        Prediction.EPSILON,
+                        Map.of(
+                                Evaluator.CONDITIONAL, factor(3),
+                                Evaluator.UNCONDITIONAL, factor(1)),
+                        guidance,
+                        batched,
+                        UnaryOperator.identity()));
+    }
+
+    private static Condition factor(double factor) {
+        return Condition.of("factor", Tensor.copyOf(new double[] {factor, factor}, 2));
     }
 
     @Test
     void guidanceExtrapolatesTheNetworksOutput() {
         List<String> calls = new ArrayList<>();
         Tensor x = noisy(PRESERVING);
-        Denoised found = guided(new Guidance(4.5), calls).denoise(x, PRESERVING);
+        Denoised found = guided(new ClassifierFree(4.5), calls).denoise(x, PRESERVING);
         Tensor output = Prediction.EPSILON.output(found.x0(), x, PRESERVING);
         assertClose(noise.times(1 + 4.5 * 2), output);
         assertEquals(List.of("both"), calls);
@@ -171,14 +186,17 @@ class DenoiserTest {
     void guidanceIsOffAtOneAndBesideItsInterval() {
         Tensor x = noisy(EXPLODING);
         for (Guidance guidance :
-                List.of(new Guidance(1), new Guidance(0), new Guidance(5, 0, 0.1, 2.9))) {
+                List.of(
+                        new ClassifierFree(1),
+                        new ClassifierFree(0),
+                        new ClassifierFree(5, 0, 0.1, 2.9))) {
             List<String> calls = new ArrayList<>();
             Denoised found = guided(guidance, calls).denoise(x, EXPLODING);
             assertClose(noise.times(3), Prediction.EPSILON.output(found.x0(), x, EXPLODING));
             assertEquals(List.of("conditional"), calls);
         }
         List<String> calls = new ArrayList<>();
-        guided(new Guidance(5, 0, 3, 10), calls).denoise(x, EXPLODING);
+        guided(new ClassifierFree(5, 0, 3, 10), calls).denoise(x, EXPLODING);
         assertEquals(List.of("both"), calls);
     }
 
@@ -187,7 +205,7 @@ class DenoiserTest {
         Tensor x = noisy(PRESERVING);
         for (double share : new double[] {1, 0.7}) {
             Denoised found =
-                    guided(new Guidance(5, share, 0, 1e9), new ArrayList<>())
+                    guided(new ClassifierFree(5, share, 0, 1e9), new ArrayList<>())
                             .denoise(x, PRESERVING);
             Tensor output = Prediction.EPSILON.output(found.x0(), x, PRESERVING);
             // Guided: 11 times the noise; conditional: 3 times.
@@ -197,23 +215,95 @@ class DenoiserTest {
 
     @Test
     void guidanceKeepsTheConditionalVariance() {
-        Network both = (x, timestep) -> Ops.cat(1, x, Ops.cat(0, noise, x0));
-        Denoiser denoiser = new NetworkDenoiser(both, Prediction.EPSILON);
+        ConditionedNetwork both =
+                condition -> (x, timesteps) -> Ops.cat(1, x, Ops.cat(0, noise, x0));
+        var guidance = new ClassifierFree(2);
         Denoised found =
-                new Guidance(2)
-                        .guide(denoiser, denoiser, Prediction.EPSILON)
+                guidance.with(
+                                new NetworkEvaluator(
+                                        both,
+                                        Prediction.EPSILON,
+                                        Map.of(
+                                                Evaluator.CONDITIONAL, factor(3),
+                                                Evaluator.UNCONDITIONAL, factor(1)),
+                                        guidance))
                         .denoise(noisy(PRESERVING), PRESERVING);
         assertClose(x0, present(found.variance()));
     }
 
     @Test
+    void oneByOneIsAsInABatch() {
+        Tensor x = noisy(PRESERVING);
+        for (Guidance guidance : List.of(new ClassifierFree(4), new ClassifierFree(4, 0.7, 0, 9))) {
+            List<String> calls = new ArrayList<>();
+            Tensor together = guided(guidance, new ArrayList<>()).denoise(x, PRESERVING).x0();
+            Tensor alone = guided(guidance, calls, false).denoise(x, PRESERVING).x0();
+            assertClose(together, alone);
+            assertEquals(List.of("conditional", "conditional"), calls);
+        }
+    }
+
+    /** Three conditions, as of models that follow a picture and a text, each with its own scale. */
+    @Test
+    void aGuidanceMayAskForThreeConditions() {
+        List<String> names = List.of("picture", Evaluator.CONDITIONAL, Evaluator.UNCONDITIONAL);
+        Guidance mean =
+                new Guidance() {
+                    @Override
+                    public List<List<String>> evaluations() {
+                        return List.of(names);
+                    }
+
+                    @Override
+                    public Denoised denoise(Tensor x, NoiseLevel at, Evaluator evaluator) {
+                        var each = evaluator.denoise(x, at, names);
+                        assertEquals(3, each.size());
+                        Tensor sum = each.get(0).x0().plus(each.get(1).x0()).plus(each.get(2).x0());
+                        return new Denoised(sum.dividedBy(3));
+                    }
+                };
+        ConditionedNetwork network =
+                condition ->
+                        (x, timesteps) ->
+                                Ops.cat(0, Collections.nCopies((int) x.size(0) / 2, noise))
+                                        .times(condition.get("factor").reshape(-1, 1, 1, 1));
+        Map<String, Condition> conditions =
+                Map.of("picture", factor(5), names.get(1), factor(3), names.get(2), factor(1));
+        Tensor x = noisy(PRESERVING);
+        Denoised found =
+                mean.with(new NetworkEvaluator(network, Prediction.EPSILON, conditions, mean))
+                        .denoise(x, PRESERVING);
+        assertClose(noise.times(3), Prediction.EPSILON.output(found.x0(), x, PRESERVING));
+        assertThrows(
+                IllegalArgumentException.class,
+                () ->
+                        new NetworkEvaluator(
+                                network, Prediction.EPSILON, Map.of("picture", factor(5)), mean));
+    }
+
+    @Test
+    void neutralSettingsGiveTheUnguidedBytes() {
+        Tensor x = noisy(PRESERVING);
+        Tensor unguided = guided(Guidance.NONE, new ArrayList<>()).denoise(x, PRESERVING).x0();
+        for (Guidance neutral :
+                List.of(
+                        new ClassifierFree(1),
+                        new ClassifierFree(0),
+                        new ClassifierFree(7, 0, 1e6, 1e9),
+                        new ClassifierFree(1, 0.7, 0, 1e9))) {
+            Tensor found = guided(neutral, new ArrayList<>()).denoise(x, PRESERVING).x0();
+            assertTrue(unguided.contentEquals(found), neutral.toString());
+        }
+    }
+
+    @Test
     void refusesWhatIsNoGuidance() {
         for (double scale : new double[] {Double.NaN, Double.POSITIVE_INFINITY}) {
-            assertThrows(IllegalArgumentException.class, () -> new Guidance(scale));
+            assertThrows(IllegalArgumentException.class, () -> new ClassifierFree(scale));
         }
-        assertThrows(IllegalArgumentException.class, () -> new Guidance(4, -0.1, 0, 1));
-        assertThrows(IllegalArgumentException.class, () -> new Guidance(4, Double.NaN, 0, 1));
-        assertThrows(IllegalArgumentException.class, () -> new Guidance(4, 0, 2, 1));
+        assertThrows(IllegalArgumentException.class, () -> new ClassifierFree(4, -0.1, 0, 1));
+        assertThrows(IllegalArgumentException.class, () -> new ClassifierFree(4, Double.NaN, 0, 1));
+        assertThrows(IllegalArgumentException.class, () -> new ClassifierFree(4, 0, 2, 1));
     }
 
     @Test

@@ -55,7 +55,7 @@ class DistributionTest {
                 IntStream.iterate(999, t -> t >= 0, t -> t - stride)
                         .mapToObj(SCHEDULE::level)
                         .toList();
-        return BetaOptions.endingAt(NoiseLevel.CLEAN, levels);
+        return Gaussian.endingClean(levels);
     }
 
     @Test
@@ -98,7 +98,7 @@ class DistributionTest {
     }
 
     private static Sampler ddpm(List<NoiseLevel> levels, ReverseVariance variance) {
-        return (d, x, noise) -> Samplers.ddpm(d, x, levels, variance, noise, StepListener.NONE);
+        return (d, x, noise) -> Solvers.ddpm(d, x, levels, variance, noise, StepListener.NONE);
     }
 
     @FunctionalInterface
@@ -124,7 +124,7 @@ class DistributionTest {
             check(
                     levels,
                     0.01,
-                    (d, x, noise) -> Samplers.ddim(d, x, levels, eta, noise, StepListener.NONE));
+                    (d, x, noise) -> Solvers.ddim(d, x, levels, eta, noise, StepListener.NONE));
         }
     }
 
@@ -137,7 +137,7 @@ class DistributionTest {
                     ddpm(levels, ReverseVariance.FIXED_SMALL)
                             .sample(DATA.denoiser(), x, new SeededNoise(4, 1));
             Tensor ddim =
-                    Samplers.ddim(
+                    Solvers.ddim(
                             DATA.denoiser(),
                             x,
                             levels,
@@ -150,11 +150,11 @@ class DistributionTest {
 
     @Test
     void eulerAncestral() {
-        List<NoiseLevel> levels = BetaOptions.endingAt(NoiseLevel.CLEAN, Gaussian.exploding(800));
+        List<NoiseLevel> levels = Gaussian.endingClean(Gaussian.exploding(800));
         check(
                 levels,
                 0.02,
-                (d, x, noise) -> Samplers.eulerAncestral(d, x, levels, noise, StepListener.NONE));
+                (d, x, noise) -> Solvers.eulerAncestral(d, x, levels, noise, StepListener.NONE));
     }
 
     @Test
@@ -185,7 +185,7 @@ class DistributionTest {
                     consistency,
                     levels,
                     0,
-                    (d, x, noise) -> Samplers.lcm(d, x, levels, noise, StepListener.NONE));
+                    (d, x, noise) -> Solvers.lcm(d, x, levels, noise, StepListener.NONE));
         }
     }
 }

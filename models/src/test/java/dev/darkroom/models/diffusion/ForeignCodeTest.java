@@ -31,7 +31,7 @@ class ForeignCodeTest {
                         assertFalse(Mode.current().recordsGradients(), "a mode was left");
                         return new Denoised(x.times(0.5), null, null);
                     };
-            return Samplers.eulerAncestral(halving, start, LEVELS, noise, on).sum().item();
+            return Solvers.eulerAncestral(halving, start, LEVELS, noise, on).sum().item();
         }
     }
 

@@ -74,4 +74,11 @@ record Gaussian(double mean, double deviation) {
     static List<NoiseLevel> flow(int steps) {
         return levels(steps, u -> NoiseLevel.flow(0.98 - 0.95 * u, 1000 * (1 - u)));
     }
+
+    /** Levels with one without noise after them. */
+    static List<NoiseLevel> endingClean(List<NoiseLevel> levels) {
+        List<NoiseLevel> all = new ArrayList<>(levels);
+        all.add(NoiseLevel.CLEAN);
+        return all;
+    }
 }

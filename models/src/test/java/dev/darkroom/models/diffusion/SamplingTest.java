@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.darkroom.models.diffusion.diffusers.Scheduler;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Generator;
@@ -31,20 +32,20 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 
-/** What all samplers owe their caller: steps, memory, noise and cancellation. */
+/** What all solvers owe their caller: steps, memory, noise and cancellation. */
 class SamplingTest {
     private static final Gaussian DATA = new Gaussian(0, 0.5);
 
     @TempDir Path folder;
 
     static List<String> vpSamplers() {
-        return SamplerSpec.names().stream().filter(name -> !name.startsWith("flow")).toList();
+        return Scheduler.names().stream().filter(name -> !name.startsWith("flow")).toList();
     }
 
     private SamplingPlan plan(String sampler, int steps) throws IOException {
         Path file = folder.resolve("scheduler_config.json");
         Files.writeString(file, "{\"_class_name\": \"DDPMScheduler\", \"clip_sample\": false}");
-        return SamplerSpec.read(file, sampler).plan(steps);
+        return Scheduler.read(file, sampler).plan(steps);
     }
 
     @ParameterizedTest
@@ -181,7 +182,7 @@ class SamplingTest {
             assertThrows(
                     IllegalStateException.class,
                     () ->
-                            Samplers.ddpm(
+                            Solvers.ddpm(
                                     DATA.denoiser(),
                                     x,
                                     levels,
@@ -195,22 +196,22 @@ class SamplingTest {
         Tensor sample(Tensor x, List<NoiseLevel> levels);
     }
 
-    /** Every sampler with what its levels may be: variance exploding, flow's, or preserving. */
+    /** Every solver with what its levels may be: variance exploding, flow's, or preserving. */
     static Stream<Arguments> forms() {
         Denoiser d = DATA.denoiser();
         var noise = new SeededNoise(1, 1);
         StepListener on = StepListener.NONE;
         return Stream.of(
-                Arguments.of("euler", "ve flow", (Along) (x, l) -> Samplers.euler(d, x, l, on)),
-                Arguments.of("heun", "ve flow", (Along) (x, l) -> Samplers.heun(d, x, l, on)),
+                Arguments.of("euler", "ve flow vp", (Along) (x, l) -> Solvers.euler(d, x, l, on)),
+                Arguments.of("heun", "ve flow vp", (Along) (x, l) -> Solvers.heun(d, x, l, on)),
                 Arguments.of(
                         "ancestral",
-                        "ve",
-                        (Along) (x, l) -> Samplers.eulerAncestral(d, x, l, noise, on)),
+                        "ve flow vp",
+                        (Along) (x, l) -> Solvers.eulerAncestral(d, x, l, noise, on)),
                 Arguments.of(
                         "consistency",
                         "ve",
-                        (Along) (x, l) -> Samplers.consistency(d, x, l, 0.002, noise, on)),
+                        (Along) (x, l) -> Solvers.consistency(d, x, l, 0.002, noise, on)),
                 Arguments.of(
                         "langevin",
                         "ve",
@@ -218,16 +219,16 @@ class SamplingTest {
                 Arguments.of(
                         "ddim",
                         "ve flow vp",
-                        (Along) (x, l) -> Samplers.ddim(d, x, l, 0.5, noise, on)),
+                        (Along) (x, l) -> Solvers.ddim(d, x, l, 0.5, noise, on)),
                 Arguments.of(
                         "ddpm",
                         "ve flow vp",
                         (Along)
                                 (x, l) ->
-                                        Samplers.ddpm(
+                                        Solvers.ddpm(
                                                 d, x, l, ReverseVariance.FIXED_SMALL, noise, on)),
                 Arguments.of(
-                        "lcm", "ve flow vp", (Along) (x, l) -> Samplers.lcm(d, x, l, noise, on)),
+                        "lcm", "ve flow vp", (Along) (x, l) -> Solvers.lcm(d, x, l, noise, on)),
                 Arguments.of("dpm", "ve flow vp", dpm(DpmSolver.Algorithm.NOISE_SDE, noise)),
                 Arguments.of("dpm++", "ve flow vp", dpm(DpmSolver.Algorithm.DATA_SDE, noise)));
     }
@@ -282,6 +283,26 @@ class SamplingTest {
         }
     }
 
+    /** Pure noise has no finite noise-to-signal ratio, which Heun's method goes along. */
+    @Test
+    void heunRefusesToStartFromPureNoiseUnlessOnAFlow() {
+        List<NoiseLevel> levels =
+                List.of(new NoiseLevel(0, 1, 999), NoiseLevel.variancePreserving(0.5, 500));
+        List<NoiseLevel> flow = List.of(NoiseLevel.flow(1, 1000), NoiseLevel.flow(0.5, 500));
+        try (var scope = TensorScope.open()) {
+            Tensor x = Tensor.full(Shape.of(1, 4), 0.5, DType.FLOAT32, Device.CPU);
+            var refused =
+                    assertThrows(
+                            IllegalArgumentException.class,
+                            () -> Solvers.heun(DATA.denoiser(), x, levels, StepListener.NONE));
+            assertTrue(refused.getMessage().contains("alpha > 0"), refused.getMessage());
+            Tensor moved = Solvers.heun(DATA.denoiser(), x, flow, StepListener.NONE);
+            assertTrue(moved.isFinite().all().item() != 0);
+            moved = Solvers.euler(DATA.denoiser(), x, levels, StepListener.NONE);
+            assertTrue(moved.isFinite().all().item() != 0);
+        }
+    }
+
     @Test
     void dpmSolverRefusesTwoLevelsOfTheSameNoise() {
         NoiseLevel twice = NoiseLevel.variancePreserving(0.5, 500);
@@ -305,7 +326,7 @@ class SamplingTest {
             Tensor x = Tensor.zeros(DType.FLOAT32, 1, 4);
             assertThrows(
                     IllegalArgumentException.class,
-                    () -> Samplers.euler(DATA.denoiser(), x, one, StepListener.NONE));
+                    () -> Solvers.euler(DATA.denoiser(), x, one, StepListener.NONE));
         }
     }
 }

@@ -2,6 +2,7 @@ package dev.darkroom.training.objective;
 
 import dev.darkroom.models.diffusion.Denoised;
 import dev.darkroom.models.diffusion.Denoiser;
+import dev.darkroom.models.diffusion.Network;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Generator;
@@ -83,7 +84,7 @@ public record ConsistencyModel(
      *
      * @param sigma each sample's {@code [N]}
      */
-    public Tensor consistency(TimedNetwork network, Tensor x, Tensor sigma) {
+    public Tensor consistency(Network network, Tensor x, Tensor sigma) {
         Tensor above = sigma.minus(sigmaMin);
         Tensor skip = above.square().plus(square(sigmaData)).reciprocal().times(square(sigmaData));
         Tensor total = sigma.square().plus(square(sigmaData));
@@ -97,12 +98,12 @@ public record ConsistencyModel(
      *
      * @param sigma each sample's {@code [N]}
      */
-    public Tensor denoised(TimedNetwork network, Tensor x, Tensor sigma) {
+    public Tensor denoised(Network network, Tensor x, Tensor sigma) {
         return new Edm(sigmaData).denoised(network, x, sigma);
     }
 
-    /** The model for {@link dev.darkroom.models.diffusion.Samplers#consistency}. */
-    public Denoiser denoiser(TimedNetwork network) {
+    /** The model for {@link dev.darkroom.models.diffusion.Solvers#consistency}. */
+    public Denoiser denoiser(Network network) {
         return (x, at) -> {
             double[] sigma = new double[Math.toIntExact(x.size(0))];
             Arrays.fill(sigma, at.sigma());
@@ -166,9 +167,9 @@ public record ConsistencyModel(
      * @return a scalar, float32
      */
     public Tensor distillation(
-            TimedNetwork student,
-            TimedNetwork target,
-            TimedNetwork teacher,
+            Network student,
+            Network target,
+            Network teacher,
             Tensor clean,
             double[] sigmas,
             Draw draw) {
@@ -196,8 +197,8 @@ public record ConsistencyModel(
      * @return a scalar, float32
      */
     public Tensor training(
-            TimedNetwork student,
-            TimedNetwork target,
+            Network student,
+            Network target,
             Tensor clean,
             double[] sigmas,
             Draw draw,
@@ -217,14 +218,14 @@ public record ConsistencyModel(
     }
 
     /** One step of Heun's method on dx/dσ = (x − D(x, σ))/σ (Karras et al. 2022, algorithm 1). */
-    private Tensor heun(TimedNetwork teacher, Tensor x, Tensor from, Tensor to) {
+    private Tensor heun(Network teacher, Tensor x, Tensor from, Tensor to) {
         Tensor dt = Batches.column(x, to.minus(from));
         Tensor slope = slope(teacher, x, from);
         Tensor guess = x.plus(slope.times(dt));
         return x.plus(slope.plus(slope(teacher, guess, to)).times(dt.times(0.5)));
     }
 
-    private Tensor slope(TimedNetwork teacher, Tensor x, Tensor sigma) {
+    private Tensor slope(Network teacher, Tensor x, Tensor sigma) {
         return x.minus(denoised(teacher, x, sigma)).dividedBy(Batches.column(x, sigma));
     }
 

@@ -1,5 +1,6 @@
 package dev.darkroom.training.objective;
 
+import dev.darkroom.models.diffusion.Network;
 import dev.darkroom.models.diffusion.NoiseLevel;
 import dev.darkroom.models.diffusion.NoiseSchedule;
 import dev.darkroom.models.diffusion.Prediction;
@@ -57,7 +58,7 @@ public record Diffusion(
     }
 
     @Override
-    public Tensor loss(TimedNetwork network, Tensor clean, Generator generator) {
+    public Tensor loss(Network network, Tensor clean, Generator generator) {
         try (var scope = TensorScope.open()) {
             return scope.keep(loss(network, clean, draw(clean, generator)));
         }
@@ -69,7 +70,7 @@ public record Diffusion(
      * @param clean data {@code [N,C,…]}
      * @return a scalar, float32
      */
-    public Tensor loss(TimedNetwork network, Tensor clean, Draw draw) {
+    public Tensor loss(Network network, Tensor clean, Draw draw) {
         List<NoiseLevel> levels = draw.timesteps.stream().map(schedule::level).toList();
         double[] weights = levels.stream().mapToDouble(at -> weight.of(prediction, at)).toArray();
         try (var scope = TensorScope.open()) {
@@ -89,7 +90,7 @@ public record Diffusion(
                 double first = u[0];
                 Arrays.setAll(u, i -> (first + (double) i / u.length) % 1);
             }
-            Arrays.setAll(u, i -> shift * u[i] / (1 + (shift - 1) * u[i]));
+            Arrays.setAll(u, i -> NoiseLevel.shifted(u[i], shift));
             Tensor noise = scope.keep(Batches.noise(clean, generator));
             return new Draw(timesteps(schedule, u), noise);
         }

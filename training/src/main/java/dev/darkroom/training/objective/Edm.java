@@ -2,6 +2,7 @@ package dev.darkroom.training.objective;
 
 import dev.darkroom.models.diffusion.Denoised;
 import dev.darkroom.models.diffusion.Denoiser;
+import dev.darkroom.models.diffusion.Network;
 import dev.darkroom.models.diffusion.NoiseLevel;
 import dev.darkroom.runtime.Generator;
 import dev.darkroom.runtime.Tensor;
@@ -49,7 +50,7 @@ public record Edm(double sigmaData, double mean, double deviation) implements Ob
      * @param x noisy data {@code [N,C,…]}
      * @param sigma each sample's {@code [N]}
      */
-    public Tensor denoised(TimedNetwork network, Tensor x, Tensor sigma) {
+    public Tensor denoised(Network network, Tensor x, Tensor sigma) {
         Tensor total = sigma.square().plus(sigmaData * sigmaData);
         Tensor skip = total.reciprocal().times(sigmaData * sigmaData);
         Tensor out = sigma.times(sigmaData).times(total.rsqrt());
@@ -59,7 +60,7 @@ public record Edm(double sigmaData, double mean, double deviation) implements Ob
     /**
      * The trained network for any sampler: at levels with alpha ≠ 1, latents are divided by alpha.
      */
-    public Denoiser denoiser(TimedNetwork network) {
+    public Denoiser denoiser(Network network) {
         return (x, at) -> {
             requireData(at);
             double[] sigma = new double[Math.toIntExact(x.size(0))];
@@ -70,7 +71,7 @@ public record Edm(double sigmaData, double mean, double deviation) implements Ob
     }
 
     @Override
-    public Tensor loss(TimedNetwork network, Tensor clean, Generator generator) {
+    public Tensor loss(Network network, Tensor clean, Generator generator) {
         try (var scope = TensorScope.open()) {
             return scope.keep(loss(network, clean, draw(clean, generator)));
         }
@@ -82,7 +83,7 @@ public record Edm(double sigmaData, double mean, double deviation) implements Ob
      * @param clean data {@code [N,C,…]}
      * @return a scalar, float32
      */
-    public Tensor loss(TimedNetwork network, Tensor clean, Draw draw) {
+    public Tensor loss(Network network, Tensor clean, Draw draw) {
         try (var scope = TensorScope.open()) {
             Tensor sigma = draw.sigma;
             Tensor x = clean.plus(draw.noise.times(Batches.column(clean, sigma)));
@@ -111,12 +112,7 @@ public record Edm(double sigmaData, double mean, double deviation) implements Ob
      * @param out {@code [N]}
      */
     static Tensor preconditioned(
-            TimedNetwork network,
-            Tensor x,
-            Tensor sigma,
-            double sigmaData,
-            Tensor skip,
-            Tensor out) {
+            Network network, Tensor x, Tensor sigma, double sigmaData, Tensor skip, Tensor out) {
         Tensor in = sigma.square().plus(sigmaData * sigmaData).rsqrt();
         Tensor output = network.predict(x.times(Batches.column(x, in)), sigma.log().times(0.25));
         return x.times(Batches.column(x, skip)).plus(output.times(Batches.column(x, out)));

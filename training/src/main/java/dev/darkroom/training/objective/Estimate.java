@@ -22,14 +22,8 @@ record Estimate(Tensor x0, Tensor epsilon) {
     static Estimate of(Prediction prediction, Tensor output, Tensor x, List<NoiseLevel> at) {
         Tensor alpha = Batches.column(x, at, NoiseLevel::alpha);
         Tensor sigma = Batches.column(x, at, NoiseLevel::sigma);
-        return switch (prediction) {
-            case EPSILON -> new Estimate(x.minus(sigma.times(output)).dividedBy(alpha), output);
-            case V_PREDICTION ->
-                    new Estimate(
-                            alpha.times(x).minus(sigma.times(output)),
-                            alpha.times(output).plus(sigma.times(x)));
-            case SAMPLE -> new Estimate(output, x.minus(alpha.times(output)).dividedBy(sigma));
-            case FLOW -> throw new IllegalStateException("a flow has other levels");
-        };
+        return new Estimate(
+                prediction.denoised(output, x, alpha, sigma),
+                prediction.noise(output, x, alpha, sigma));
     }
 }

@@ -1,10 +1,11 @@
 package dev.darkroom.training.objective;
 
 import dev.darkroom.models.diffusion.Denoiser;
+import dev.darkroom.models.diffusion.Network;
 import dev.darkroom.models.diffusion.NoiseLevel;
 import dev.darkroom.models.diffusion.NoiseSchedule;
 import dev.darkroom.models.diffusion.Prediction;
-import dev.darkroom.models.diffusion.Samplers;
+import dev.darkroom.models.diffusion.Solvers;
 import dev.darkroom.models.diffusion.StepListener;
 import dev.darkroom.runtime.Generator;
 import dev.darkroom.runtime.Mode;
@@ -45,7 +46,7 @@ public record FlowMatching(FlowTimes times, Coupling coupling) implements Object
     }
 
     @Override
-    public Tensor loss(TimedNetwork network, Tensor clean, Generator generator) {
+    public Tensor loss(Network network, Tensor clean, Generator generator) {
         try (var scope = TensorScope.open()) {
             List<Double> drawn = drawTimes(clean, generator);
             Tensor noise = coupling.couple(clean, Batches.noise(clean, generator));
@@ -61,7 +62,7 @@ public record FlowMatching(FlowTimes times, Coupling coupling) implements Object
      * @param noise where they began {@code [N,C,…]}
      * @return a scalar, float32
      */
-    public Tensor loss(TimedNetwork network, Tensor clean, Tensor noise, Generator generator) {
+    public Tensor loss(Network network, Tensor clean, Tensor noise, Generator generator) {
         return loss(network, clean, new Draw(drawTimes(clean, generator), noise));
     }
 
@@ -71,7 +72,7 @@ public record FlowMatching(FlowTimes times, Coupling coupling) implements Object
      * @param clean data {@code [N,C,…]}
      * @return a scalar, float32
      */
-    public Tensor loss(TimedNetwork network, Tensor clean, Draw draw) {
+    public Tensor loss(Network network, Tensor clean, Draw draw) {
         List<NoiseLevel> levels = draw.times.stream().map(FlowMatching::level).toList();
         try (var scope = TensorScope.open()) {
             Tensor x = NoiseSchedule.noised(clean, draw.noise, levels);
@@ -96,7 +97,7 @@ public record FlowMatching(FlowTimes times, Coupling coupling) implements Object
                         .mapToObj(i -> level(1 - (double) i / steps))
                         .toList();
         try (var mode = Mode.current().withGradients(false).enter()) {
-            return Samplers.euler(denoiser, noise, levels, StepListener.NONE);
+            return Solvers.euler(denoiser, noise, levels, StepListener.NONE);
         }
     }
 

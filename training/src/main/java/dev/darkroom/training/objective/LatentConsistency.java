@@ -1,5 +1,9 @@
 package dev.darkroom.training.objective;
 
+import dev.darkroom.models.diffusion.Condition;
+import dev.darkroom.models.diffusion.ConditionedNetwork;
+import dev.darkroom.models.diffusion.Consistency;
+import dev.darkroom.models.diffusion.Network;
 import dev.darkroom.models.diffusion.NoiseLevel;
 import dev.darkroom.models.diffusion.NoiseSchedule;
 import dev.darkroom.models.diffusion.Prediction;
@@ -40,22 +44,27 @@ public record LatentConsistency(
         double leastGuidance,
         double greatestGuidance,
         Distance distance) {
-    private static final double SIGMA_DATA = 0.5;
-
     /**
      * What takes part in a loss.
      *
      * @param student is trained
      * @param target the student's moving average; the student itself where LoRA adapters are
      *     trained
-     * @param conditional the teacher
-     * @param unconditional the teacher with the empty condition
+     * @param teacher is distilled
+     * @param conditional the conditions of the batch
+     * @param unconditional the empty condition for each sample
      */
     public record Networks(
-            GuidedNetwork student,
-            GuidedNetwork target,
-            TimedNetwork conditional,
-            TimedNetwork unconditional) {}
+            ConditionedNetwork student,
+            ConditionedNetwork target,
+            ConditionedNetwork teacher,
+            Condition conditional,
+            Condition unconditional) {
+        /** The condition with each sample's guidance. */
+        private Condition guided(Tensor w) {
+            return conditional.with(Condition.DISTILLED_GUIDANCE, w);
+        }
+    }
 
     /**
      * What is random in a loss.
@@ -162,9 +171,9 @@ public record LatentConsistency(
             Tensor target;
             try (var mode = Mode.current().withGradients(false).enter()) {
                 Tensor next = solve(networks, noisy, from, to, w);
-                target = consistency(networks.target, next, to, w);
+                target = consistency(networks.target.bind(networks.guided(w)), next, to);
             }
-            Tensor found = consistency(networks.student, noisy, from, w);
+            Tensor found = consistency(networks.student.bind(networks.guided(w)), noisy, from);
             return scope.keep(distance.between(found, target).mean());
         }
     }
@@ -173,8 +182,10 @@ public record LatentConsistency(
     private Tensor solve(
             Networks networks, Tensor x, List<NoiseLevel> from, List<NoiseLevel> to, Tensor w) {
         Tensor times = timesteps(x, from);
-        Estimate cond = estimate(networks.conditional.predict(x, times), x, from);
-        Estimate uncond = estimate(networks.unconditional.predict(x, times), x, from);
+        Network conditional = networks.teacher.bind(networks.conditional);
+        Network unconditional = networks.teacher.bind(networks.unconditional);
+        Estimate cond = estimate(conditional.predict(x, times), x, from);
+        Estimate uncond = estimate(unconditional.predict(x, times), x, from);
         Tensor scale = Batches.column(x, w); // [N,1,…]
         Tensor x0 = cond.x0().plus(scale.times(cond.x0().minus(uncond.x0())));
         Tensor epsilon = cond.epsilon().plus(scale.times(cond.epsilon().minus(uncond.epsilon())));
@@ -182,23 +193,14 @@ public record LatentConsistency(
     }
 
     /** c_skip·x + c_out·x̂0, the identity at timestep 0 (equation 9). */
-    private Tensor consistency(GuidedNetwork network, Tensor x, List<NoiseLevel> at, Tensor w) {
-        Tensor x0 = estimate(network.predict(x, timesteps(x, at), w), x, at).x0();
-        return x0.times(
-                        Batches.column(
-                                x,
-                                at,
-                                level -> scaled(level) / Math.hypot(scaled(level), SIGMA_DATA)))
-                .plus(x.times(Batches.column(x, at, this::skip)));
+    private Tensor consistency(Network network, Tensor x, List<NoiseLevel> at) {
+        Tensor x0 = estimate(network.predict(x, timesteps(x, at)), x, at).x0();
+        return x0.times(Batches.column(x, at, level -> Consistency.out(scaled(level))))
+                .plus(x.times(Batches.column(x, at, level -> Consistency.skip(scaled(level)))));
     }
 
     private double scaled(NoiseLevel at) {
         return at.timestep() * timestepScaling;
-    }
-
-    private double skip(NoiseLevel at) {
-        double t = scaled(at);
-        return SIGMA_DATA * SIGMA_DATA / (t * t + SIGMA_DATA * SIGMA_DATA);
     }
 
     /** What the first C channels stand for. */

@@ -1,5 +1,6 @@
 package dev.darkroom.training.objective;
 
+import dev.darkroom.models.diffusion.Network;
 import dev.darkroom.models.diffusion.NoiseLevel;
 import dev.darkroom.models.diffusion.NoiseSchedule;
 import dev.darkroom.models.diffusion.Prediction;
@@ -49,7 +50,7 @@ public record LearnedVariance(NoiseSchedule schedule, Prediction prediction, dou
     }
 
     @Override
-    public Tensor loss(TimedNetwork network, Tensor clean, Generator generator) {
+    public Tensor loss(Network network, Tensor clean, Generator generator) {
         try (var scope = TensorScope.open()) {
             return scope.keep(
                     loss(
@@ -67,7 +68,7 @@ public record LearnedVariance(NoiseSchedule schedule, Prediction prediction, dou
      * @return a scalar, float32
      * @throws IllegalStateException if the network does not predict a variance
      */
-    public Tensor loss(TimedNetwork network, Tensor clean, Diffusion.Draw draw) {
+    public Tensor loss(Network network, Tensor clean, Diffusion.Draw draw) {
         List<NoiseLevel> levels = draw.timesteps().stream().map(schedule::level).toList();
         try (var scope = TensorScope.open()) {
             Tensor x = NoiseSchedule.noised(clean, draw.noise(), levels);

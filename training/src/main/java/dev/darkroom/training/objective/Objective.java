@@ -1,5 +1,6 @@
 package dev.darkroom.training.objective;
 
+import dev.darkroom.models.diffusion.Network;
 import dev.darkroom.runtime.Generator;
 import dev.darkroom.runtime.Tensor;
 
@@ -13,5 +14,5 @@ public interface Objective {
      * @param clean data {@code [N,C,…]}
      * @return a scalar, float32, in the caller's scope
      */
-    Tensor loss(TimedNetwork network, Tensor clean, Generator generator);
+    Tensor loss(Network network, Tensor clean, Generator generator);
 }

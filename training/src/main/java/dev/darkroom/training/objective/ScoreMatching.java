@@ -2,6 +2,7 @@ package dev.darkroom.training.objective;
 
 import dev.darkroom.models.diffusion.Denoised;
 import dev.darkroom.models.diffusion.Denoiser;
+import dev.darkroom.models.diffusion.Network;
 import dev.darkroom.models.diffusion.NoiseLevel;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Generator;
@@ -58,7 +59,7 @@ public record ScoreMatching(double sigmaMin, double sigmaMax, int scales) implem
      * The trained network for any sampler: x̂0 = x + sigma²·score (Tweedie's formula). At levels
      * with alpha ≠ 1, latents are divided by alpha.
      */
-    public Denoiser denoiser(TimedNetwork network) {
+    public Denoiser denoiser(Network network) {
         return (x, at) -> {
             Edm.requireData(at);
             double sigma = at.noiseToSignal();
@@ -72,7 +73,7 @@ public record ScoreMatching(double sigmaMin, double sigmaMax, int scales) implem
     }
 
     @Override
-    public Tensor loss(TimedNetwork network, Tensor clean, Generator generator) {
+    public Tensor loss(Network network, Tensor clean, Generator generator) {
         try (var scope = TensorScope.open()) {
             return scope.keep(loss(network, clean, draw(clean, generator)));
         }
@@ -84,7 +85,7 @@ public record ScoreMatching(double sigmaMin, double sigmaMax, int scales) implem
      * @param clean data {@code [N,C,…]}
      * @return a scalar, float32
      */
-    public Tensor loss(TimedNetwork network, Tensor clean, Draw draw) {
+    public Tensor loss(Network network, Tensor clean, Draw draw) {
         List<NoiseLevel> levels = draw.scales.stream().map(this::level).toList();
         try (var scope = TensorScope.open()) {
             Tensor sigma = Batches.column(clean, levels, NoiseLevel::sigma);

@@ -3,8 +3,10 @@ package dev.darkroom.training.stage;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
 import dev.darkroom.models.config.ConfigReader;
-import dev.darkroom.models.pixart.PixArtConfig;
-import dev.darkroom.models.pixart.PixArtTransformer;
+import dev.darkroom.models.diffusion.Condition;
+import dev.darkroom.models.family.DiffusionNetwork;
+import dev.darkroom.models.family.pixart.PixArtConfig;
+import dev.darkroom.models.family.pixart.PixArtTransformer;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Warnings;
 import dev.darkroom.runtime.nn.Module;
@@ -59,21 +61,15 @@ record CaptionConditioning(PixArtConfig config, ObjectNode json, Captions captio
     }
 
     @Override
-    public Module network(Weights w) {
+    public DiffusionNetwork network(Weights w) {
         return new PixArtTransformer(w, config);
     }
 
     @Override
-    public Batch batch(int[] examples, boolean[] dropped) {
+    public Condition batch(int[] examples, boolean[] dropped) {
         Texts texts = captions.read(examples, dropped);
-        return network -> {
-            var pixArt = (PixArtTransformer) network;
-            var states = texts.states().to(pixArt.dtype()).to(pixArt.device()); // [N,L,E]
-            var text = pixArt.prepare(states, texts.mask().to(pixArt.device()));
-            boolean isTold = pixArt.config().timeCondProjDim() != null;
-            return (x, timesteps, guidance) ->
-                    pixArt.forward(x, timesteps, text, null, isTold ? guidance : null);
-        };
+        return Condition.of(PixArtTransformer.TEXT, texts.states()) // [N,L,E]
+                .with(PixArtTransformer.TEXT_MASK, texts.mask());
     }
 
     @Override

@@ -3,8 +3,10 @@ package dev.darkroom.training.stage;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
 import dev.darkroom.models.config.ConfigReader;
-import dev.darkroom.models.dit.DitConfig;
-import dev.darkroom.models.dit.DitTransformer;
+import dev.darkroom.models.diffusion.Condition;
+import dev.darkroom.models.family.DiffusionNetwork;
+import dev.darkroom.models.family.dit.DitConfig;
+import dev.darkroom.models.family.dit.DitTransformer;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Tensor;
@@ -49,23 +51,18 @@ final class ClassConditioning implements Conditioning {
     }
 
     @Override
-    public Module network(Weights w) {
+    public DiffusionNetwork network(Weights w) {
         return new DitTransformer(w, config);
     }
 
     @Override
-    public Batch batch(int[] examples, boolean[] dropped) {
+    public Condition batch(int[] examples, boolean[] dropped) {
         var labels = new long[examples.length];
         for (int i = 0; i < labels.length; i++) {
             labels[i] = dropped[i] ? config.nullClass() : classes[examples[i]];
         }
-        Tensor ofBatch = Tensor.copyOf(labels, labels.length).to(device); // [N]
-        return network -> {
-            var dit = (DitTransformer) network;
-            boolean isTold = config.timeCondProjDim() != null;
-            return (x, timesteps, guidance) ->
-                    dit.forward(x, timesteps, ofBatch, isTold ? guidance : null);
-        };
+        return Condition.of(
+                DitTransformer.LABELS, Tensor.copyOf(labels, labels.length).to(device)); // [N]
     }
 
     @Override

@@ -2,10 +2,11 @@ package dev.darkroom.training.stage;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
+import dev.darkroom.models.diffusion.Condition;
+import dev.darkroom.models.family.DiffusionNetwork;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.runtime.nn.Weights;
-import dev.darkroom.training.objective.GuidedNetwork;
 
 import java.io.IOException;
 import java.util.Map;
@@ -15,23 +16,16 @@ import java.util.Map;
  * knows the network's config and makes such networks, but owns none of them.
  */
 interface Conditioning extends AutoCloseable {
-    /** The conditions of a batch, which any network of the config can be bound to. */
-    @FunctionalInterface
-    interface Batch {
-        /** The network with the batch's conditions, in the scope that is open. */
-        GuidedNetwork bind(Module network);
-    }
-
     /** Declares a network. */
-    Module network(Weights w);
+    DiffusionNetwork network(Weights w);
 
     /**
-     * The conditions of a batch.
+     * The conditions of a batch, to which any network of the config can be bound.
      *
      * @param examples of the data set
      * @param dropped which of them lose their condition
      */
-    Batch batch(int[] examples, boolean[] dropped);
+    Condition batch(int[] examples, boolean[] dropped);
 
     /** What is trained besides the network, by the name of its part. */
     Map<String, Module> trained();

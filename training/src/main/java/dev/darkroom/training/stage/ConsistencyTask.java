@@ -1,13 +1,13 @@
 package dev.darkroom.training.stage;
 
+import dev.darkroom.models.diffusion.Condition;
+import dev.darkroom.models.diffusion.ConditionedNetwork;
+import dev.darkroom.models.diffusion.Network;
+import dev.darkroom.models.family.DiffusionNetwork;
 import dev.darkroom.models.lora.Lora;
 import dev.darkroom.runtime.Generator;
-import dev.darkroom.runtime.Mode;
 import dev.darkroom.runtime.Tensor;
-import dev.darkroom.runtime.nn.Module;
-import dev.darkroom.training.objective.GuidedNetwork;
 import dev.darkroom.training.objective.LatentConsistency;
-import dev.darkroom.training.objective.TimedNetwork;
 import dev.darkroom.training.run.Learner;
 
 import org.jspecify.annotations.Nullable;
@@ -27,19 +27,22 @@ final class ConsistencyTask extends LatentTask {
      * @param adapters null for three networks; else all three are one network, which is the teacher
      *     without its adapters and the student and its own target with them
      */
-    record Networks(Module teacher, Module student, Module target, @Nullable Lora adapters)
+    record Networks(
+            DiffusionNetwork teacher,
+            DiffusionNetwork student,
+            DiffusionNetwork target,
+            @Nullable Lora adapters)
             implements AutoCloseable {
-        /** The teacher with the conditions of a batch. */
-        TimedNetwork bindTeacher(Conditioning.Batch batch, int samples) {
-            GuidedNetwork bound;
-            try (var off = withoutAdapters()) {
-                bound = batch.bind(teacher);
-            }
-            return (x, timesteps) -> {
-                // What is distilled from takes no guidance.
-                Tensor unguided = Tensor.zeros(x.dtype(), samples).to(x.device());
+        /** The teacher, as it is without adapters. */
+        ConditionedNetwork unadapted() {
+            return condition -> {
                 try (var off = withoutAdapters()) {
-                    return bound.predict(x, timesteps, unguided);
+                    Network bound = teacher.bind(condition);
+                    return (x, timesteps) -> {
+                        try (var offAgain = withoutAdapters()) {
+                            return bound.predict(x, timesteps);
+                        }
+                    };
                 }
             };
         }
@@ -87,21 +90,13 @@ final class ConsistencyTask extends LatentTask {
         int[] rows = data.rows(step, part);
         int[] examples = data.examples(rows);
         Tensor clean = data.latents(rows, noise).to(network.dtype()); // [N,C,H,W]
-        var captions = conditioning.batch(examples, new boolean[rows.length]);
         var dropped = new boolean[rows.length];
+        Condition captions = unguided(conditioning.batch(examples, dropped), clean);
         Arrays.fill(dropped, true);
-        var none = conditioning.batch(examples, dropped);
-        TimedNetwork conditional;
-        TimedNetwork unconditional;
-        GuidedNetwork target;
-        try (var mode = Mode.current().withGradients(false).enter()) {
-            conditional = networks.bindTeacher(captions, rows.length);
-            unconditional = networks.bindTeacher(none, rows.length);
-            target = captions.bind(networks.target());
-        }
+        Condition none = unguided(conditioning.batch(examples, dropped), clean);
         var bound =
                 new LatentConsistency.Networks(
-                        captions.bind(network), target, conditional, unconditional);
+                        network, networks.target(), networks.unadapted(), captions, none);
         return objective.loss(bound, clean, noise);
     }
 

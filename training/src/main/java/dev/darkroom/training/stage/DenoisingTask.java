@@ -1,10 +1,10 @@
 package dev.darkroom.training.stage;
 
+import dev.darkroom.models.diffusion.Condition;
+import dev.darkroom.models.family.DiffusionNetwork;
 import dev.darkroom.runtime.Generator;
 import dev.darkroom.runtime.Tensor;
-import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.training.objective.ConditionDropout;
-import dev.darkroom.training.objective.GuidedNetwork;
 import dev.darkroom.training.objective.Objective;
 import dev.darkroom.training.run.Learner;
 
@@ -20,7 +20,7 @@ final class DenoisingTask extends LatentTask {
     DenoisingTask(
             LatentData data,
             Conditioning conditioning,
-            Module network,
+            DiffusionNetwork network,
             Learner learner,
             Objective objective,
             double dropout,
@@ -35,8 +35,8 @@ final class DenoisingTask extends LatentTask {
         int[] rows = data.rows(step, part);
         Tensor clean = data.latents(rows, noise).to(network.dtype()); // [N,C,H,W]
         boolean[] dropped = dropout.draw(rows.length, noise).toBooleanArray();
-        GuidedNetwork bound = conditioning.batch(data.examples(rows), dropped).bind(network);
-        Tensor unguided = Tensor.zeros(clean.dtype(), rows.length).to(clean.device());
-        return objective.loss((x, t) -> bound.predict(x, t, unguided), clean, noise);
+        Condition condition =
+                unguided(conditioning.batch(data.examples(rows), dropped), clean); // a row each
+        return objective.loss(network.bind(condition), clean, noise);
     }
 }

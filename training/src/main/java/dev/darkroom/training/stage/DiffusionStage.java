@@ -3,8 +3,9 @@ package dev.darkroom.training.stage;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
 import dev.darkroom.models.config.ConfigReader;
-import dev.darkroom.models.diffusion.SamplerSpec;
-import dev.darkroom.models.pipeline.Defaults;
+import dev.darkroom.models.diffusion.diffusers.Scheduler;
+import dev.darkroom.models.family.Defaults;
+import dev.darkroom.models.family.DiffusionNetwork;
 import dev.darkroom.models.t5.T5Config;
 import dev.darkroom.models.t5.T5Encoder;
 import dev.darkroom.runtime.nn.Module;
@@ -79,7 +80,7 @@ record DiffusionStage(
                             + ", not "
                             + className);
         }
-        SamplerSpec sampler = ConfigReader.of(scheduler, SamplerSpec::of);
+        Scheduler sampler = ConfigReader.of(scheduler, Scheduler::of);
         Text text =
                 isDit
                         ? null
@@ -138,7 +139,8 @@ record DiffusionStage(
                 : DryRun.ofCaptions(latents.folder(), text.tokenizer(), text.places(), listener);
     }
 
-    private DenoisingTask task(LatentData data, Conditioning conditioning, Module network) {
+    private DenoisingTask task(
+            LatentData data, Conditioning conditioning, DiffusionNetwork network) {
         network.train();
         Map<String, Module> trained = new LinkedHashMap<>();
         trained.put("transformer", network);

@@ -3,12 +3,13 @@ package dev.darkroom.training.stage;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
 import dev.darkroom.models.config.ConfigReader;
-import dev.darkroom.models.diffusion.SamplerSpec;
+import dev.darkroom.models.diffusion.NoiseSchedule;
+import dev.darkroom.models.diffusion.diffusers.Scheduler;
+import dev.darkroom.models.family.Defaults;
+import dev.darkroom.models.family.DiffusionNetwork;
 import dev.darkroom.models.lora.Lora;
 import dev.darkroom.models.lora.LoraConfig;
-import dev.darkroom.models.pipeline.Defaults;
 import dev.darkroom.runtime.Generator;
-import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.runtime.nn.Weights;
 import dev.darkroom.training.data.CacheListener;
 import dev.darkroom.training.data.PictureFolder;
@@ -97,21 +98,25 @@ record DistillationStage(
                     : Double.valueOf(0.001);
         }
 
-        LatentConsistency objective(SamplerSpec ofTeacher) {
+        LatentConsistency objective(Scheduler ofTeacher) {
             return new LatentConsistency(
-                    ofTeacher
-                            .schedule()
-                            .orElseThrow(
-                                    () ->
-                                            new IllegalArgumentException(
-                                                    "a teacher made by flow matching can't be"
-                                                            + " distilled by latent consistency")),
-                    ofTeacher.prediction(),
+                    schedule(ofTeacher),
+                    ofTeacher.process().prediction(),
                     gridSteps,
                     timestepScaling,
                     leastGuidance - 1,
                     greatestGuidance - 1,
                     huber == null ? Distance.SQUARED : Distance.pseudoHuber(huber));
+        }
+
+        private static NoiseSchedule schedule(Scheduler ofTeacher) {
+            NoiseSchedule schedule = ofTeacher.process().schedule();
+            if (schedule == null) {
+                throw new IllegalArgumentException(
+                        "a teacher made by flow matching can't be distilled by latent"
+                                + " consistency");
+            }
+            return schedule;
         }
 
         /**
@@ -181,7 +186,7 @@ record DistillationStage(
     }
 
     /** A student that begins as its teacher: what only it has is drawn, as zero. */
-    private Module copy(Module frozen, Conditioning conditioning) {
+    private DiffusionNetwork copy(DiffusionNetwork frozen, Conditioning conditioning) {
         return Building.with(
                 Weights.random(0, config.dtype(), config.device(), conditioning::network),
                 made -> {
@@ -200,7 +205,7 @@ record DistillationStage(
             LatentData data,
             CaptionConditioning ofTeacher,
             LatentConsistency objective,
-            Module frozen)
+            DiffusionNetwork frozen)
             throws IOException {
         Conditioning conditioning = ofTeacher.told(student.guidanceChannels());
         var scheduler = student.scheduler(teacher.config("scheduler", "scheduler_config.json"));
@@ -235,17 +240,17 @@ record DistillationStage(
                         adapters));
     }
 
-    private ConsistencyTask.Networks three(Module frozen, Conditioning conditioning) {
+    private ConsistencyTask.Networks three(DiffusionNetwork frozen, Conditioning conditioning) {
         return Building.with(
                 copy(frozen, conditioning),
                 trained -> {
                     trained.train();
-                    Module target = copy(frozen, conditioning);
+                    DiffusionNetwork target = copy(frozen, conditioning);
                     return new ConsistencyTask.Networks(frozen, trained, target, null);
                 });
     }
 
-    private ConsistencyTask.Networks adapted(Module frozen) {
+    private ConsistencyTask.Networks adapted(DiffusionNetwork frozen) {
         try (var noise = new Generator(Seeds.of(config.seed(), 1))) {
             return Building.with(
                     Lora.create(frozen, Objects.requireNonNull(student.adapters()), noise),

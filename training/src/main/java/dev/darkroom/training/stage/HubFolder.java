@@ -8,7 +8,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 
 import dev.darkroom.common.FileSize;
 import dev.darkroom.common.OneLine;
-import dev.darkroom.models.pipeline.Defaults;
+import dev.darkroom.models.family.Defaults;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Mode;

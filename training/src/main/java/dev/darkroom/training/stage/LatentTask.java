@@ -1,6 +1,8 @@
 package dev.darkroom.training.stage;
 
-import dev.darkroom.runtime.nn.Module;
+import dev.darkroom.models.diffusion.Condition;
+import dev.darkroom.models.family.DiffusionNetwork;
+import dev.darkroom.runtime.Tensor;
 import dev.darkroom.training.run.Learner;
 import dev.darkroom.training.run.Task;
 
@@ -11,7 +13,7 @@ import java.nio.file.Path;
 abstract class LatentTask implements Task {
     final LatentData data;
     final Conditioning conditioning;
-    final Module network;
+    final DiffusionNetwork network;
     final Learner learner;
     private final Output output;
 
@@ -22,7 +24,7 @@ abstract class LatentTask implements Task {
     LatentTask(
             LatentData data,
             Conditioning conditioning,
-            Module network,
+            DiffusionNetwork network,
             Learner learner,
             Output output) {
         this.data = data;
@@ -30,6 +32,13 @@ abstract class LatentTask implements Task {
         this.network = network;
         this.learner = learner;
         this.output = output;
+    }
+
+    /** A condition for networks that may take the guidance as an input: w = 0 for each sample. */
+    static Condition unguided(Condition condition, Tensor clean) {
+        return condition.with(
+                Condition.DISTILLED_GUIDANCE,
+                Tensor.zeros(clean.dtype(), clean.size(0)).to(clean.device()));
     }
 
     @Override

@@ -1,11 +1,11 @@
 package dev.darkroom.training.stage;
 
 import dev.darkroom.models.config.ConfigReader;
+import dev.darkroom.models.family.Defaults;
+import dev.darkroom.models.family.DiffusionNetwork;
 import dev.darkroom.models.lora.Lora;
 import dev.darkroom.models.lora.LoraConfig;
-import dev.darkroom.models.pipeline.Defaults;
 import dev.darkroom.runtime.Generator;
-import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.training.data.CacheListener;
 import dev.darkroom.training.data.PictureFolder;
 import dev.darkroom.training.objective.Objective;
@@ -80,7 +80,7 @@ record LoraStage(
     }
 
     private DenoisingTask task(
-            LatentData data, Conditioning conditioning, Module network, Lora lora)
+            LatentData data, Conditioning conditioning, DiffusionNetwork network, Lora lora)
             throws IOException {
         lora.train(true);
         var scheduler = base.config("scheduler", "scheduler_config.json");

@@ -3,7 +3,7 @@ package dev.darkroom.training.stage;
 import dev.darkroom.models.config.ConfigReader;
 import dev.darkroom.models.diffusion.NoiseSchedule;
 import dev.darkroom.models.diffusion.Prediction;
-import dev.darkroom.models.diffusion.SamplerSpec;
+import dev.darkroom.models.diffusion.diffusers.Scheduler;
 import dev.darkroom.training.objective.Coupling;
 import dev.darkroom.training.objective.Diffusion;
 import dev.darkroom.training.objective.FlowMatching;
@@ -28,10 +28,11 @@ final class Objectives {
      *
      * @param json the section of the config
      */
-    static Objective read(ConfigReader json, SamplerSpec sampler) {
-        return sampler.prediction() == Prediction.FLOW
+    static Objective read(ConfigReader json, Scheduler sampler) {
+        var process = sampler.process();
+        return process.schedule() == null
                 ? flow(json)
-                : diffusion(json, sampler.prediction(), sampler.schedule().orElseThrow());
+                : diffusion(json, process.prediction(), process.schedule());
     }
 
     private static Objective flow(ConfigReader json) {

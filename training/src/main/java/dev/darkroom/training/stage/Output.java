@@ -3,8 +3,8 @@ package dev.darkroom.training.stage;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
 import dev.darkroom.models.config.ConfigReader;
+import dev.darkroom.models.family.Defaults;
 import dev.darkroom.models.lora.Lora;
-import dev.darkroom.models.pipeline.Defaults;
 import dev.darkroom.models.pipeline.PipelineOptions;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Mode;

@@ -3,12 +3,12 @@ package dev.darkroom.training.stage;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
 import dev.darkroom.models.config.ConfigReader;
-import dev.darkroom.models.diffusion.SamplerSpec;
-import dev.darkroom.models.pixart.PixArtConfig;
+import dev.darkroom.models.diffusion.diffusers.Scheduler;
+import dev.darkroom.models.family.DiffusionNetwork;
+import dev.darkroom.models.family.pixart.PixArtConfig;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Warnings;
-import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.runtime.nn.Weights;
 import dev.darkroom.runtime.safetensors.UnfinishedDownload;
 import dev.darkroom.runtime.safetensors.WeightFiles;
@@ -32,7 +32,7 @@ import java.util.Map;
  * @param places tokens of a caption
  * @param warnings of what was read so far
  */
-record Source(Path folder, ObjectNode index, SamplerSpec sampler, int places, Warnings warnings) {
+record Source(Path folder, ObjectNode index, Scheduler sampler, int places, Warnings warnings) {
     /** PixArt's, and what older checkpoints call it. */
     private static final List<String> CLASSES =
             List.of(CaptionConditioning.CLASS_NAME, "Transformer2DModel");
@@ -52,7 +52,7 @@ record Source(Path folder, ObjectNode index, SamplerSpec sampler, int places, Wa
             ObjectNode index = HubFolder.object(folder.resolve("model_index.json"));
             Warnings warnings = Warnings.collected();
             var sampler =
-                    SamplerSpec.read(
+                    Scheduler.read(
                             folder.resolve("scheduler").resolve("scheduler_config.json"), warnings);
             return new Source(folder, index, sampler, json.integer("captionTokens", 120), warnings);
         } catch (IOException e) {
@@ -100,7 +100,8 @@ record Source(Path folder, ObjectNode index, SamplerSpec sampler, int places, Wa
     }
 
     /** Its network, in memory of its own. */
-    Module network(Conditioning conditioning, DType dtype, Device device, RunListener listener)
+    DiffusionNetwork network(
+            Conditioning conditioning, DType dtype, Device device, RunListener listener)
             throws IOException {
         return Inputs.network(
                 part("transformer"),

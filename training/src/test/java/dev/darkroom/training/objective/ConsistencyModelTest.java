@@ -6,7 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import dev.darkroom.models.diffusion.NoiseLevel;
 import dev.darkroom.models.diffusion.NoiseSource;
-import dev.darkroom.models.diffusion.Samplers;
+import dev.darkroom.models.diffusion.Solvers;
 import dev.darkroom.models.diffusion.StepListener;
 import dev.darkroom.runtime.Generator;
 import dev.darkroom.runtime.Memory;
@@ -101,7 +101,7 @@ class ConsistencyModelTest {
                             .map(sigma -> NoiseLevel.varianceExploding(sigma, 0))
                             .toList();
             Tensor sample =
-                    Samplers.consistency(
+                    Solvers.consistency(
                             MODEL.denoiser(network::forward),
                             golden.get("x"),
                             levels,

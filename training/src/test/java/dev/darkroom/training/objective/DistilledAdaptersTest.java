@@ -10,6 +10,9 @@ import static dev.darkroom.training.objective.DistilledStudentTest.train;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.darkroom.models.diffusion.Condition;
+import dev.darkroom.models.diffusion.ConditionedNetwork;
+import dev.darkroom.models.diffusion.Network;
 import dev.darkroom.models.diffusion.Prediction;
 import dev.darkroom.models.lora.Lora;
 import dev.darkroom.models.lora.LoraConfig;
@@ -59,14 +62,16 @@ class DistilledAdaptersTest {
             Tensor before = network.forward(x, times);
             double[] teacher = distances("ddim", network::forward);
             double[] untrained = distances("lcm", network::forward);
-            TimedNetwork withoutAdapters =
-                    (noisy, at) -> {
-                        try (var off = lora.disabled()) {
-                            return network.forward(noisy, at);
-                        }
-                    };
-            GuidedNetwork student = (noisy, at, w) -> network.forward(noisy, at);
-            var networks = new Networks(student, student, withoutAdapters, withoutAdapters);
+            ConditionedNetwork withoutAdapters =
+                    any ->
+                            (noisy, at) -> {
+                                try (var off = lora.disabled()) {
+                                    return network.forward(noisy, at);
+                                }
+                            };
+            ConditionedNetwork student = any -> network::forward;
+            Condition none = Condition.of("none", Tensor.zeros(DType.FLOAT32, BATCH));
+            var networks = new Networks(student, student, withoutAdapters, none, none);
             lora.train(true);
             train(
                     lora.parameters(),
@@ -90,7 +95,7 @@ class DistilledAdaptersTest {
     }
 
     /** Of two and of four steps. */
-    private static double[] distances(String scheduler, TimedNetwork network) {
+    private static double[] distances(String scheduler, Network network) {
         return new double[] {
             steps(scheduler, network, 11, TWO), steps(scheduler, network, 11, FOUR)
         };

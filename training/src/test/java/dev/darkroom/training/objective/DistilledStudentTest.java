@@ -2,13 +2,15 @@ package dev.darkroom.training.objective;
 
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.darkroom.models.diffusion.Condition;
 import dev.darkroom.models.diffusion.Consistency;
 import dev.darkroom.models.diffusion.Denoised;
+import dev.darkroom.models.diffusion.Network;
 import dev.darkroom.models.diffusion.NoiseLevel;
 import dev.darkroom.models.diffusion.NoiseSchedule;
 import dev.darkroom.models.diffusion.NoiseSource;
 import dev.darkroom.models.diffusion.Prediction;
-import dev.darkroom.models.diffusion.Samplers;
+import dev.darkroom.models.diffusion.Solvers;
 import dev.darkroom.models.diffusion.StepListener;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
@@ -45,13 +47,13 @@ class DistilledStudentTest {
     static final NoiseSchedule SCHEDULE = NoiseSchedule.scaledLinear(1000, 0.00085, 0.012);
 
     /** Told the time by eight waves. */
-    static final class Network extends Module {
+    static final class Mlp extends Module {
         private final Linear in;
         private final Linear middle;
         private final Linear last;
         private final Linear out;
 
-        Network(Weights w) {
+        Mlp(Weights w) {
             super(w);
             in = new Linear(w.sub("in"), 2 + 16, 96, true);
             middle = new Linear(w.sub("middle"), 96, 96, true);
@@ -99,7 +101,7 @@ class DistilledStudentTest {
         }
     }
 
-    static double steps(String scheduler, TimedNetwork network, long seed, int... timesteps) {
+    static double steps(String scheduler, Network network, long seed, int... timesteps) {
         try (var scope = TensorScope.open();
                 var generator = new Generator(seed)) {
             NoiseSource noise =
@@ -118,13 +120,13 @@ class DistilledStudentTest {
         }
     }
 
-    private static Tensor predict(TimedNetwork network, Tensor x, NoiseLevel at) {
+    private static Tensor predict(Network network, Tensor x, NoiseLevel at) {
         Tensor times = Tensor.full(Shape.of(x.size(0)), at.timestep(), DType.FLOAT32, Device.CPU);
         return Prediction.SAMPLE.denoised(network.predict(x, times), x, at);
     }
 
-    private static Tensor ddim(TimedNetwork network, Tensor x, List<NoiseLevel> levels) {
-        return Samplers.ddim(
+    private static Tensor ddim(Network network, Tensor x, List<NoiseLevel> levels) {
+        return Solvers.ddim(
                 (xi, at) -> new Denoised(predict(network, xi, at)),
                 x,
                 levels,
@@ -134,8 +136,8 @@ class DistilledStudentTest {
     }
 
     private static Tensor lcm(
-            TimedNetwork network, Tensor x, List<NoiseLevel> levels, NoiseSource noise) {
-        return Samplers.lcm(
+            Network network, Tensor x, List<NoiseLevel> levels, NoiseSource noise) {
+        return Solvers.lcm(
                 Consistency.boundary((xi, at) -> new Denoised(predict(network, xi, at)), 10),
                 x,
                 levels,
@@ -143,13 +145,13 @@ class DistilledStudentTest {
                 StepListener.NONE);
     }
 
-    private static Network drawn() {
-        return Weights.random(1, DType.FLOAT32, Device.CPU, Network::new);
+    private static Mlp drawn() {
+        return Weights.random(1, DType.FLOAT32, Device.CPU, Mlp::new);
     }
 
     /** A teacher that predicts x0. */
-    static Network teacher(Generator generator) {
-        Network teacher = drawn();
+    static Mlp teacher(Generator generator) {
+        Mlp teacher = drawn();
         teacher.train();
         train(
                 teacher.trainable(),
@@ -183,12 +185,14 @@ class DistilledStudentTest {
             Training.copy(teacher, student, 1);
             Training.copy(teacher, average, 1);
             student.train();
+            Condition none = Condition.of("none", Tensor.zeros(DType.FLOAT32, BATCH));
             var networks =
                     new Networks(
-                            (x, t, w) -> student.forward(x, t),
-                            (x, t, w) -> average.forward(x, t),
-                            teacher::forward,
-                            teacher::forward);
+                            any -> student::forward,
+                            any -> average::forward,
+                            any -> teacher::forward,
+                            none,
+                            none);
             train(
                     student.trainable(),
                     3000,

@@ -5,12 +5,16 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.darkroom.models.diffusion.Condition;
+import dev.darkroom.models.diffusion.ConditionedNetwork;
 import dev.darkroom.models.diffusion.NoiseSchedule;
 import dev.darkroom.models.diffusion.Prediction;
 import dev.darkroom.runtime.DType;
+import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Generator;
 import dev.darkroom.runtime.Memory;
 import dev.darkroom.runtime.Mode;
+import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
 import dev.darkroom.testing.Golden;
@@ -29,12 +33,30 @@ class LatentConsistencyTest {
 
     private static final NoiseSchedule SCHEDULE = NoiseSchedule.scaledLinear(1000, 0.00085, 0.012);
 
-    private static GuidedNetwork guided(TinyNetwork network) {
-        return (x, t, w) -> network.forward(x, t.dividedBy(1000), w.dividedBy(10));
+    private static ConditionedNetwork guided(TinyNetwork network) {
+        return condition -> {
+            Tensor w = condition.get(Condition.DISTILLED_GUIDANCE);
+            return (x, t) -> network.forward(x, t.dividedBy(1000), w.dividedBy(10));
+        };
     }
 
-    private static TimedNetwork timed(TinyNetwork network) {
-        return (x, t) -> network.forward(x, t.dividedBy(1000));
+    /** A teacher of two networks, one for each condition. */
+    private static ConditionedNetwork teacher(TinyNetwork conditional, TinyNetwork unconditional) {
+        return condition -> {
+            var network = condition.get("label").max().item() == 1 ? conditional : unconditional;
+            return (x, t) -> network.forward(x, t.dividedBy(1000));
+        };
+    }
+
+    private static Networks networks(
+            TinyNetwork student, TinyNetwork target, TinyNetwork cond, TinyNetwork uncond) {
+        return new Networks(
+                guided(student), guided(target), teacher(cond, uncond), label(1), label(0));
+    }
+
+    /** For the samples of the golden batches. */
+    private static Condition label(int label) {
+        return Condition.of("label", Tensor.full(Shape.of(6), label, DType.INT64, Device.CPU));
     }
 
     @ParameterizedTest
@@ -60,11 +82,11 @@ class LatentConsistencyTest {
                 var golden = Golden.distillation(name)) {
             var student = TinyNetwork.of(golden, "student", true);
             var networks =
-                    new Networks(
-                            guided(student),
-                            guided(TinyNetwork.of(golden, "target", false)),
-                            timed(TinyNetwork.of(golden, "cond", false)),
-                            timed(TinyNetwork.of(golden, "uncond", false)));
+                    networks(
+                            student,
+                            TinyNetwork.of(golden, "target", false),
+                            TinyNetwork.of(golden, "cond", false),
+                            TinyNetwork.of(golden, "uncond", false));
             var indices =
                     Arrays.stream(golden.get("indices").toLongArray())
                             .mapToObj(Math::toIntExact)
@@ -88,8 +110,7 @@ class LatentConsistencyTest {
                 var golden = Golden.distillation("lcd_epsilon")) {
             var student = TinyNetwork.of(golden, "student", true);
             var target = TinyNetwork.of(golden, "target", true);
-            var networks =
-                    new Networks(guided(student), guided(target), timed(target), timed(target));
+            var networks = networks(student, target, target, target);
             objective.loss(networks, golden.get("clean"), generator).backward();
             assertTrue(student.weights().getFirst().grad() != null);
             assertTrue(target.weights().getFirst().grad() == null);

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.darkroom.models.diffusion.Network;
 import dev.darkroom.models.diffusion.NoiseLevel;
 import dev.darkroom.models.diffusion.NoiseSchedule;
 import dev.darkroom.models.diffusion.Prediction;
@@ -29,7 +30,7 @@ class ObjectivesTest {
     private static final NoiseSchedule SCHEDULE = NoiseSchedule.linear(1000, 0.0001, 0.02);
 
     private interface Loss {
-        Tensor of(TimedNetwork network, Tensor clean, Golden golden) throws IOException;
+        Tensor of(Network network, Tensor clean, Golden golden) throws IOException;
     }
 
     /** Held against the loss and the gradients of a case. */
@@ -39,7 +40,7 @@ class ObjectivesTest {
                 var mode = Mode.GRAD.enter();
                 var golden = Golden.objective(name)) {
             var network = TinyNetwork.of(golden, "network", true);
-            TimedNetwork timed = (x, t) -> network.forward(x, t.times(perTime));
+            Network timed = (x, t) -> network.forward(x, t.times(perTime));
             Tensor found = loss.of(timed, golden.get("clean"), golden);
             assertEquals(DType.FLOAT32, found.dtype());
             golden.assertClose("loss", found, 1e-5);
@@ -120,7 +121,7 @@ class ObjectivesTest {
     private static final double S = 0.7;
 
     /** The least loss of an objective, from the best denoiser x̂0 = alpha·s²/(alpha²s² + σ²)·x. */
-    private static double leastLoss(Objective objective, TimedNetwork best) {
+    private static double leastLoss(Objective objective, Network best) {
         double sum = 0;
         try (var scope = TensorScope.open();
                 var generator = new Generator(5)) {

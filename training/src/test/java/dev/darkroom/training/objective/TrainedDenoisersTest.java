@@ -9,7 +9,7 @@ import dev.darkroom.models.diffusion.NetworkDenoiser;
 import dev.darkroom.models.diffusion.NoiseLevel;
 import dev.darkroom.models.diffusion.NoiseSource;
 import dev.darkroom.models.diffusion.Prediction;
-import dev.darkroom.models.diffusion.Samplers;
+import dev.darkroom.models.diffusion.Solvers;
 import dev.darkroom.models.diffusion.StepListener;
 import dev.darkroom.runtime.Generator;
 import dev.darkroom.runtime.Tensor;
@@ -68,7 +68,7 @@ class TrainedDenoisersTest {
                 var generator = new Generator(2)) {
             Tensor start = Tensor.randn(generator, 20_000, 2).times(Math.hypot(5, S));
             Denoiser denoiser = SCORE.denoiser(TrainedDenoisersTest::score);
-            Tensor found = Samplers.heun(denoiser, start, SCORE.levels(), StepListener.NONE);
+            Tensor found = Solvers.heun(denoiser, start, SCORE.levels(), StepListener.NONE);
             assertEquals(S, deviation(found), 0.01);
         }
     }
@@ -101,7 +101,7 @@ class TrainedDenoisersTest {
             Denoiser flow =
                     new NetworkDenoiser(
                             (x, timestep) -> {
-                                double t = timestep / 1000;
+                                double t = timestep.item() / 1000;
                                 double data = (1 - t) * S * S;
                                 return x.times((t - data) / ((1 - t) * data + t * t));
                             },

@@ -1,8 +1,11 @@
 package dev.darkroom.training.proof;
 
-import dev.darkroom.models.pixart.PixArtConfig;
-import dev.darkroom.models.pixart.PixArtText;
-import dev.darkroom.models.pixart.PixArtTransformer;
+import dev.darkroom.models.diffusion.Condition;
+import dev.darkroom.models.diffusion.ConditionedNetwork;
+import dev.darkroom.models.diffusion.Network;
+import dev.darkroom.models.family.pixart.PixArtConfig;
+import dev.darkroom.models.family.pixart.PixArtText;
+import dev.darkroom.models.family.pixart.PixArtTransformer;
 import dev.darkroom.models.t5.T5Config;
 import dev.darkroom.models.t5.T5Encoder;
 import dev.darkroom.runtime.DType;
@@ -13,14 +16,13 @@ import dev.darkroom.runtime.nn.Activation;
 import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.runtime.nn.Parameter;
 import dev.darkroom.runtime.nn.Weights;
-import dev.darkroom.training.objective.TimedNetwork;
 
 /**
  * A small PixArt of {@link Pictures}, with its text encoder. Its output begins with 0: what score
  * matching says of the data where there is much noise is a small difference of large numbers, and
  * PyTorch's spread there takes longer to unlearn than the proof has.
  */
-final class Painter extends Module {
+final class Painter extends Module implements ConditionedNetwork {
     private static final int WIDTH = 128;
 
     private final T5Encoder text;
@@ -72,12 +74,22 @@ final class Painter extends Module {
         return painter;
     }
 
+    /** The condition of captions, int64 {@code [N,L]}. */
+    static Condition condition(Tensor captions) {
+        return Condition.of("captions", captions);
+    }
+
+    @Override
+    public Network bind(Condition condition) {
+        return of(condition.get("captions"));
+    }
+
     /**
      * The network of captions.
      *
      * @param captions int64 {@code [N,L]}
      */
-    TimedNetwork of(Tensor captions) {
+    Network of(Tensor captions) {
         PixArtText prepared = transformer.prepare(text.forward(captions, null), null);
         return (x, timesteps) ->
                 transformer.forward(x, timesteps.to(DType.FLOAT32), prepared, null);

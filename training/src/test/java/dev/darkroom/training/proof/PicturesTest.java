@@ -2,18 +2,21 @@ package dev.darkroom.training.proof;
 
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.darkroom.models.diffusion.ClassifierFree;
+import dev.darkroom.models.diffusion.Condition;
 import dev.darkroom.models.diffusion.Consistency;
 import dev.darkroom.models.diffusion.Denoised;
 import dev.darkroom.models.diffusion.Denoiser;
+import dev.darkroom.models.diffusion.Evaluator;
 import dev.darkroom.models.diffusion.Guidance;
+import dev.darkroom.models.diffusion.NetworkEvaluator;
 import dev.darkroom.models.diffusion.NoiseLevel;
 import dev.darkroom.models.diffusion.NoiseSchedule;
 import dev.darkroom.models.diffusion.NoiseSource;
 import dev.darkroom.models.diffusion.Prediction;
-import dev.darkroom.models.diffusion.Samplers;
+import dev.darkroom.models.diffusion.Solvers;
 import dev.darkroom.models.diffusion.StepListener;
 import dev.darkroom.runtime.Generator;
-import dev.darkroom.runtime.Ops;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
 import dev.darkroom.training.objective.Distance;
@@ -27,6 +30,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 import java.util.List;
+import java.util.Map;
 
 /**
  * Pictures from captions: every objective trains a PixArt with its T5 encoder to draw what the
@@ -113,10 +117,18 @@ class PicturesTest {
         if (scale == 1) {
             denoiser = recipe.denoiser(painter.of(asked.captions()));
         } else {
-            Tensor both = Ops.cat(0, asked.unconditional(), asked.captions());
+            Guidance guidance = new ClassifierFree(scale);
             denoiser =
-                    new Guidance(scale)
-                            .guide(recipe.denoiser(painter.of(both)), Prediction.V_PREDICTION);
+                    guidance.with(
+                            new NetworkEvaluator(
+                                    painter,
+                                    Prediction.V_PREDICTION,
+                                    Map.of(
+                                            Evaluator.CONDITIONAL,
+                                            Painter.condition(asked.captions()),
+                                            Evaluator.UNCONDITIONAL,
+                                            Painter.condition(asked.unconditional())),
+                                    guidance));
         }
         return (x, at) -> new Denoised(denoiser.denoise(x, at).x0().clamp(-1, 1));
     }
@@ -151,13 +163,10 @@ class PicturesTest {
                     () -> {
                         Training.copy(student, average, 0.1);
                         var batch = Pictures.draw(BATCH, WRONG, generator);
-                        Tensor captions = batch.captions();
+                        Condition captions = Painter.condition(batch.captions());
+                        Condition unconditional = Painter.condition(batch.unconditional());
                         return objective.loss(
-                                new Networks(
-                                        (x, t, w) -> student.of(captions).predict(x, t),
-                                        (x, t, w) -> average.of(captions).predict(x, t),
-                                        teacher.of(captions),
-                                        teacher.of(batch.unconditional())),
+                                new Networks(student, average, teacher, captions, unconditional),
                                 batch.pictures(),
                                 generator);
                     });
@@ -167,14 +176,14 @@ class PicturesTest {
             Tensor start = Tensor.randn(generator, SAMPLES, 3, 8, 8);
             Denoiser distilled =
                     Consistency.boundary(recipe.denoiser(average.of(asked.captions())), 10);
-            Tensor two = Samplers.lcm(distilled, start, levels, noise, StepListener.NONE);
+            Tensor two = Solvers.lcm(distilled, start, levels, noise, StepListener.NONE);
             double right = asked.right(two);
             Denoiser undistilled = guided(recipe, teacher, asked, 1);
             double ddim =
                     asked.right(
-                            Samplers.ddim(undistilled, start, levels, 0, noise, StepListener.NONE));
+                            Solvers.ddim(undistilled, start, levels, 0, noise, StepListener.NONE));
             double lcm =
-                    asked.right(Samplers.lcm(undistilled, start, levels, noise, StepListener.NONE));
+                    asked.right(Solvers.lcm(undistilled, start, levels, noise, StepListener.NONE));
             String found =
                     "right in two steps: teacher %.3f (DDIM), %.3f (LCM); student %.3f"
                             .formatted(ddim, lcm, right);

@@ -1,18 +1,17 @@
 package dev.darkroom.training.proof;
 
 import dev.darkroom.models.diffusion.Denoiser;
+import dev.darkroom.models.diffusion.Network;
 import dev.darkroom.models.diffusion.NetworkDenoiser;
 import dev.darkroom.models.diffusion.NoiseLevel;
 import dev.darkroom.models.diffusion.NoiseSchedule;
 import dev.darkroom.models.diffusion.NoiseSource;
 import dev.darkroom.models.diffusion.Prediction;
-import dev.darkroom.models.diffusion.SamplerSpec;
-import dev.darkroom.models.diffusion.Samplers;
 import dev.darkroom.models.diffusion.SamplingPlan;
+import dev.darkroom.models.diffusion.Solvers;
 import dev.darkroom.models.diffusion.StepListener;
-import dev.darkroom.runtime.DType;
+import dev.darkroom.models.diffusion.diffusers.Scheduler;
 import dev.darkroom.runtime.Generator;
-import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.training.objective.Diffusion;
 import dev.darkroom.training.objective.Edm;
@@ -21,7 +20,6 @@ import dev.darkroom.training.objective.FlowTimes;
 import dev.darkroom.training.objective.LossWeight;
 import dev.darkroom.training.objective.Objective;
 import dev.darkroom.training.objective.ScoreMatching;
-import dev.darkroom.training.objective.TimedNetwork;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -47,8 +45,8 @@ import java.util.function.UnaryOperator;
 record Recipe(
         String name,
         Objective objective,
-        UnaryOperator<TimedNetwork> own,
-        Function<TimedNetwork, Denoiser> ready,
+        UnaryOperator<Network> own,
+        Function<Network, Denoiser> ready,
         double initialScale,
         Sampler sampler) {
     /**
@@ -102,7 +100,7 @@ record Recipe(
 
         /** The schedule of the betas. */
         NoiseSchedule schedule() {
-            return spec(config(Prediction.EPSILON), "ddpm").schedule().orElseThrow();
+            return spec(config(Prediction.EPSILON), "ddpm").process().schedule();
         }
 
         /** A scheduler's config. */
@@ -133,12 +131,12 @@ record Recipe(
     }
 
     /** The loss of a batch. */
-    Tensor loss(TimedNetwork network, Tensor clean, Generator generator) {
+    Tensor loss(Network network, Tensor clean, Generator generator) {
         return objective.loss(own.apply(network), clean, generator);
     }
 
     /** What the recipe trained, for samplers. */
-    Denoiser denoiser(TimedNetwork network) {
+    Denoiser denoiser(Network network) {
         return ready.apply(own.apply(network));
     }
 
@@ -208,7 +206,7 @@ record Recipe(
                 network -> (x, told) -> network.predict(x, told.times(440).plus(500)),
                 edm::denoiser,
                 levels.getFirst().sigma(),
-                (denoiser, x, drawn, on) -> Samplers.heun(denoiser, x, levels, on));
+                (denoiser, x, drawn, on) -> Solvers.heun(denoiser, x, levels, on));
     }
 
     /** Told the index of the scale, and shown x0 + sigma·ε, whatever the sigma. */
@@ -230,8 +228,7 @@ record Recipe(
                         },
                 score::denoiser,
                 levels.getFirst().sigma(),
-                (denoiser, x, drawn, on) ->
-                        Samplers.eulerAncestral(denoiser, x, levels, drawn, on));
+                (denoiser, x, drawn, on) -> Solvers.eulerAncestral(denoiser, x, levels, drawn, on));
     }
 
     /** Levels with alpha = 1 down to no noise, equally spaced in σ^(1/7) (Karras et al. 2022). */
@@ -247,22 +244,16 @@ record Recipe(
         return levels;
     }
 
-    static Denoiser denoiser(TimedNetwork network, Prediction prediction) {
-        return new NetworkDenoiser(
-                (x, timestep) ->
-                        network.predict(
-                                x,
-                                Tensor.full(
-                                        Shape.of(x.size(0)), timestep, DType.FLOAT32, x.device())),
-                prediction);
+    static Denoiser denoiser(Network network, Prediction prediction) {
+        return new NetworkDenoiser(network, prediction);
     }
 
     /** A sampler as a checkpoint would ask for it. */
-    private static SamplerSpec spec(String config, String sampler) {
+    private static Scheduler spec(String config, String sampler) {
         try {
             Path file = Files.createTempFile("scheduler_config", ".json");
             try {
-                return SamplerSpec.read(Files.writeString(file, config), sampler);
+                return Scheduler.read(Files.writeString(file, config), sampler);
             } finally {
                 Files.delete(file);
             }

@@ -4,12 +4,12 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.darkroom.models.config.ConfigReader;
-import dev.darkroom.models.dit.DitConfig;
-import dev.darkroom.models.dit.DitTransformer;
+import dev.darkroom.models.family.dit.DitConfig;
+import dev.darkroom.models.family.dit.DitTransformer;
+import dev.darkroom.models.family.pixart.PixArtConfig;
+import dev.darkroom.models.family.pixart.PixArtTransformer;
 import dev.darkroom.models.lora.Lora;
 import dev.darkroom.models.lora.LoraConfig;
-import dev.darkroom.models.pixart.PixArtConfig;
-import dev.darkroom.models.pixart.PixArtTransformer;
 import dev.darkroom.models.t5.T5Config;
 import dev.darkroom.models.t5.T5Encoder;
 import dev.darkroom.models.vae.AutoencoderKl;

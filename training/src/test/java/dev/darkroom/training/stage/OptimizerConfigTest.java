@@ -4,8 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.darkroom.models.config.ConfigReader;
-import dev.darkroom.models.pixart.PixArtConfig;
-import dev.darkroom.models.pixart.PixArtTransformer;
+import dev.darkroom.models.family.pixart.PixArtConfig;
+import dev.darkroom.models.family.pixart.PixArtTransformer;
 import dev.darkroom.models.t5.T5Config;
 import dev.darkroom.models.t5.T5Encoder;
 import dev.darkroom.runtime.DType;

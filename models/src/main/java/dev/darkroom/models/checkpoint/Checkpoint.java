@@ -1,0 +1,326 @@
+package dev.darkroom.models.checkpoint;
+
+import dev.darkroom.models.config.ConfigReader;
+import dev.darkroom.runtime.DType;
+import dev.darkroom.runtime.Device;
+import dev.darkroom.runtime.MemoryBudget;
+import dev.darkroom.runtime.Warnings;
+import dev.darkroom.runtime.nn.Module;
+import dev.darkroom.runtime.nn.WeightSource;
+import dev.darkroom.runtime.nn.Weights;
+import dev.darkroom.runtime.safetensors.LoadMode;
+import dev.darkroom.runtime.safetensors.Safetensors;
+import dev.darkroom.runtime.safetensors.StoredTensor;
+import dev.darkroom.runtime.safetensors.UnfinishedDownload;
+import dev.darkroom.runtime.safetensors.WeightFiles;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.function.Function;
+import java.util.function.UnaryOperator;
+
+/**
+ * A checkpoint folder in the layout of public hubs: {@code model_index.json} names the parts and
+ * their classes, each part is a folder with a config and weights.
+ */
+public final class Checkpoint implements AutoCloseable {
+    /** Kept free beside the weights: the JVM, libtorch and the first activations. */
+    private static final long HEADROOM = 256L << 20;
+
+    private static final String INDEX = "model_index.json";
+
+    private final Path folder;
+    private final LoadOptions options;
+    private final String className;
+    private final Map<String, String> parts;
+    private final Map<String, String> labels;
+    private final Warnings warnings;
+    private final Set<String> used = new HashSet<>();
+    private final Set<Path> weightFiles = new LinkedHashSet<>();
+    private final List<Module> networks = new ArrayList<>();
+
+    private Checkpoint(
+            Path folder,
+            LoadOptions options,
+            Warnings warnings,
+            String className,
+            Map<String, String> parts,
+            Map<String, String> labels) {
+        this.folder = folder;
+        this.options = options;
+        this.warnings = warnings;
+        this.className = className;
+        this.parts = parts;
+        this.labels = labels;
+    }
+
+    public static Checkpoint open(Path folder, LoadOptions options) throws IOException {
+        Path file = folder.resolve(INDEX);
+        requireFinished(file);
+        if (!Files.isDirectory(folder)) {
+            throw new CheckpointException(
+                    "no model folder " + folder + "; name a folder that holds " + INDEX);
+        }
+        if (!Files.isRegularFile(file)) {
+            throw new CheckpointException(
+                    folder
+                            + " holds no "
+                            + INDEX
+                            + "; name the folder of a whole checkpoint, not of one of its parts or"
+                            + " a single weights file");
+        }
+        Warnings warnings = options.strict() ? Warnings.strict() : Warnings.collected();
+        Checkpoint checkpoint =
+                ConfigReader.read(
+                        file,
+                        warnings,
+                        json -> {
+                            // [library, class]; [null, null] is a part that is left out
+                            Map<String, String> parts = new LinkedHashMap<>();
+                            json.pairs().forEach((name, part) -> parts.put(name, part.get(1)));
+                            return new Checkpoint(
+                                    folder,
+                                    options,
+                                    warnings,
+                                    json.text("_class_name", ""),
+                                    parts,
+                                    json.textsByName("id2label"));
+                        });
+        checkpoint.requireVariant();
+        return checkpoint;
+    }
+
+    private static void requireFinished(Path file) throws CheckpointException {
+        var problem = UnfinishedDownload.of(file);
+        if (problem.isPresent()) {
+            throw new CheckpointException(problem.get());
+        }
+    }
+
+    /** Refuses a variant that no part has. */
+    private void requireVariant() throws IOException {
+        if (options.variant() == null) {
+            return;
+        }
+        var there = new TreeSet<String>();
+        for (String part : parts.keySet()) {
+            there.addAll(WeightFiles.variants(folder.resolve(part), WeightFiles.DIFFUSERS));
+            there.addAll(WeightFiles.variants(folder.resolve(part), WeightFiles.TRANSFORMERS));
+        }
+        if (!there.contains(options.variant())) {
+            throw new CheckpointException(
+                    folder
+                            + ": no part has the variant "
+                            + options.variant()
+                            + (there.isEmpty()
+                                    ? "; there are only plain weights"
+                                    : "; there is " + String.join(", ", there)));
+        }
+    }
+
+    /** What loading met that may matter. */
+    public Warnings warnings() {
+        return warnings;
+    }
+
+    /**
+     * Says which parts have not been asked for.
+     *
+     * @throws CheckpointException if there are some and extras are errors
+     */
+    public void requireNoOthers() throws CheckpointException {
+        var others = new ArrayList<String>();
+        parts.forEach(
+                (name, part) -> {
+                    if (!used.contains(name)) {
+                        others.add(name + " (" + part + ")");
+                    }
+                });
+        if (others.isEmpty()) {
+            return;
+        }
+        String message =
+                folder.resolve(INDEX)
+                        + ": "
+                        + className
+                        + " has no use for the part "
+                        + String.join(" and the part ", others);
+        if (warnings.isStrict()) {
+            throw new CheckpointException(message);
+        }
+        warnings.add(message);
+    }
+
+    public Path folder() {
+        return folder;
+    }
+
+    public LoadOptions options() {
+        return options;
+    }
+
+    /** The class of the pipeline, such as {@code PixArtAlphaPipeline}. */
+    public String className() {
+        return className;
+    }
+
+    /** The labels of classes by their numbers, for a class-conditional model. */
+    public Map<String, String> labels() {
+        return labels;
+    }
+
+    /**
+     * The class of a part that must be there.
+     *
+     * @param supported classes; none given for any
+     * @throws CheckpointException if it is not, or is of another class
+     */
+    public String requirePart(String name, String... supported) throws CheckpointException {
+        String part = parts.get(name);
+        used.add(name);
+        if (part == null) {
+            throw new CheckpointException(
+                    folder
+                            + ": "
+                            + INDEX
+                            + " names no "
+                            + name
+                            + ", which "
+                            + className
+                            + " needs");
+        }
+        if (supported.length > 0 && !List.of(supported).contains(part)) {
+            throw new CheckpointException(
+                    folder
+                            + ": "
+                            + name
+                            + " is of class "
+                            + part
+                            + "; supported is "
+                            + String.join(" or ", supported));
+        }
+        requireFinished(folder.resolve(name));
+        if (!Files.isDirectory(folder.resolve(name))) {
+            throw new CheckpointException(
+                    folder + ": the folder " + name + " is missing; download the whole checkpoint");
+        }
+        return part;
+    }
+
+    /** A file of a part that must be there. */
+    public Path file(String part, String name) throws CheckpointException {
+        Path path = folder.resolve(part).resolve(name);
+        requireFinished(path);
+        if (!Files.isRegularFile(path)) {
+            throw new CheckpointException(path + " is missing; download the whole checkpoint");
+        }
+        return path;
+    }
+
+    /** Loads a network, after a look at the memory. */
+    public <M extends Module> M network(String part, String stem, Function<Weights, M> network)
+            throws IOException {
+        return network(part, stem, options.dtype(), UnaryOperator.identity(), network);
+    }
+
+    /**
+     * Loads a network, after a look at the memory.
+     *
+     * @param dtype of its parameters
+     * @param naming brings old names up to date
+     */
+    public <M extends Module> M network(
+            String part,
+            String stem,
+            DType dtype,
+            UnaryOperator<WeightSource> naming,
+            Function<Weights, M> network)
+            throws IOException {
+        WeightFiles files = WeightFiles.find(folder.resolve(part), stem, options.variant());
+        if (options.variant() != null && !files.isVariant()) {
+            warnings.add(
+                    folder.resolve(part)
+                            + " does not have the variant "
+                            + options.variant()
+                            + ", so its plain weights were loaded");
+        }
+        LoadMode mode = options.mapped() ? LoadMode.MAPPED : LoadMode.READ;
+        try (var safetensors = Safetensors.open(files.path(), mode)) {
+            safetensors.headers().forEach(header -> weightFiles.add(header.file()));
+            MemoryBudget.current()
+                    .require(
+                            bytesToAllocate(safetensors, dtype) + HEADROOM,
+                            "loading " + folder.resolve(part));
+            M loaded =
+                    Weights.load(
+                            naming.apply(safetensors.weights()),
+                            dtype,
+                            options.device(),
+                            warnings,
+                            network);
+            networks.add(loaded);
+            return loaded;
+        }
+    }
+
+    /** Frees the networks that were loaded. */
+    @Override
+    public void close() {
+        networks.forEach(Module::close);
+    }
+
+    /** Bytes of memory that the weights take beyond their mapped files. */
+    private long bytesToAllocate(Safetensors safetensors, DType dtype) throws IOException {
+        long bytes = 0;
+        for (String name : safetensors.names()) {
+            StoredTensor tensor = safetensors.info(name);
+            boolean inPlace =
+                    options.mapped()
+                            && tensor.dtype().tensorType().equals(Optional.of(dtype))
+                            && options.device().type() == Device.Type.CPU;
+            if (!inPlace) {
+                bytes += tensor.shape().elements() * dtype.bytes();
+            }
+        }
+        return bytes;
+    }
+
+    /** Names and values for display and for a picture's metadata. */
+    public Map<String, Object> describe() {
+        Map<String, Object> description = new LinkedHashMap<>();
+        description.put("model", String.valueOf(folder.toAbsolutePath().normalize().getFileName()));
+        description.put("pipeline", className);
+        description.put("parts", parts);
+        return description;
+    }
+
+    /** Gives the SHA-256 of a file. */
+    public interface Hash {
+        String of(Path file) throws IOException;
+    }
+
+    /** The SHA-256 of each weights file, by its path below the folder. */
+    public Map<String, String> hashWeights(Hash hash) throws IOException {
+        Map<String, String> hashes = new LinkedHashMap<>();
+        for (Path file : weightFiles) {
+            String name = folder.relativize(file).toString().replace('\\', '/');
+            try {
+                hashes.put(name, hash.of(file));
+            } catch (IOException e) {
+                throw new IOException(file + " can't be read: " + e.getMessage(), e);
+            }
+        }
+        return Collections.unmodifiableMap(hashes);
+    }
+}

@@ -1,0 +1,26 @@
+package dev.darkroom.models.checkpoint;
+
+import dev.darkroom.runtime.DType;
+import dev.darkroom.runtime.Device;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * How a checkpoint's parts are loaded.
+ *
+ * @param dtype type that the networks compute in
+ * @param vaeDtype type that the autoencoder computes in; null to choose it by its config
+ * @param device where they compute
+ * @param mapped whether weights are mapped from their files, or read
+ * @param variant which weights are loaded where a part has several; null for the plain ones
+ * @param strict whether what is not known is an error
+ * @param tiling when latents are decoded in tiles
+ */
+public record LoadOptions(
+        DType dtype,
+        @Nullable DType vaeDtype,
+        Device device,
+        boolean mapped,
+        @Nullable String variant,
+        boolean strict,
+        Tiling tiling) {}

@@ -1,0 +1,94 @@
+package dev.darkroom.models.diffusion;
+
+import dev.darkroom.runtime.Tensor;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Classifier-free guidance (Ho and Salimans 2022, arXiv:2207.12598, equation 6, in the convention
+ * where scale 1 means none): x̂0 = unconditional + scale·(conditional − unconditional). For every
+ * {@link Prediction} that equals the same sum of the network's outputs.
+ *
+ * @param scale at most 1 turns guidance off, as in diffusers
+ * @param rescale how much of the conditional output's standard deviation is brought back, from 0 to
+ *     1 (Lin et al. 2023, arXiv:2305.08891, equations 14 to 16)
+ * @param from the least sigma / alpha at which guidance acts
+ * @param to the greatest (Kynkäänniemi et al. 2024, arXiv:2404.07724, equation 5)
+ */
+public record ClassifierFree(double scale, double rescale, double from, double to)
+        implements Guidance {
+    private static final List<String> ALONE = List.of(Evaluator.CONDITIONAL);
+    private static final List<String> BOTH =
+            List.of(Evaluator.UNCONDITIONAL, Evaluator.CONDITIONAL);
+
+    public ClassifierFree {
+        if (!Float.isFinite((float) scale)) {
+            throw new IllegalArgumentException(
+                    "the guidance scale is a number that float32 can hold, not " + scale);
+        }
+        if (!(rescale >= 0 && rescale <= 1)) {
+            throw new IllegalArgumentException("guidance is rescaled by 0 to 1, not by " + rescale);
+        }
+        if (!(from >= 0 && from <= to)) {
+            throw new IllegalArgumentException(
+                    "guidance acts between two noise levels, the lesser first, not from "
+                            + from
+                            + " to "
+                            + to);
+        }
+    }
+
+    /** Guidance at every level, not rescaled. */
+    public ClassifierFree(double scale) {
+        this(scale, 0, 0, Double.POSITIVE_INFINITY);
+    }
+
+    @Override
+    public List<List<String>> evaluations() {
+        List<List<String>> evaluations = new ArrayList<>();
+        if (scale <= 1 || from > 0 || to < Double.POSITIVE_INFINITY) {
+            evaluations.add(ALONE);
+        }
+        if (scale > 1) {
+            evaluations.add(BOTH);
+        }
+        return evaluations;
+    }
+
+    private boolean actsAt(NoiseLevel at) {
+        return scale > 1 && at.noiseToSignal() >= from && at.noiseToSignal() <= to;
+    }
+
+    @Override
+    public Denoised denoise(Tensor x, NoiseLevel at, Evaluator evaluator) {
+        if (!actsAt(at)) {
+            return evaluator.conditional(x, at);
+        }
+        List<Denoised> both = evaluator.denoise(x, at, BOTH);
+        Tensor unconditional = both.get(0).x0();
+        Tensor conditional = both.get(1).x0();
+        Tensor x0 = unconditional.plus(conditional.minus(unconditional), scale);
+        if (rescale > 0) {
+            x0 = rescaled(x0, conditional, x, at, evaluator.prediction());
+        }
+        return new Denoised(x0, null, both.get(1).variance());
+    }
+
+    private Tensor rescaled(
+            Tensor guided, Tensor conditional, Tensor x, NoiseLevel at, Prediction prediction) {
+        Tensor output = prediction.output(guided, x, at);
+        Tensor ratio =
+                deviation(prediction.output(conditional, x, at)).dividedBy(deviation(output));
+        return prediction.denoised(output.lerp(output.times(ratio), rescale), x, at);
+    }
+
+    /** The standard deviation of each sample's elements, {@code [N,1,…]}. */
+    private static Tensor deviation(Tensor tensor) {
+        var dims = new int[tensor.rank() - 1];
+        for (int i = 0; i < dims.length; i++) {
+            dims[i] = i + 1;
+        }
+        return tensor.variance(1, true, dims).sqrt();
+    }
+}

@@ -1,0 +1,14 @@
+package dev.darkroom.models.diffusion;
+
+/** A network that predicts under conditions. */
+@FunctionalInterface
+public interface ConditionedNetwork {
+    /**
+     * Binds a condition, and computes what all evaluations under it share, such as the keys and
+     * values of a text. That belongs to the scope which is open.
+     *
+     * @param condition with a row for each sample that the network is then shown
+     * @throws IllegalArgumentException if the condition lacks what the network needs
+     */
+    Network bind(Condition condition);
+}

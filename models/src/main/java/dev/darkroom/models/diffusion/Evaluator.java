@@ -1,0 +1,32 @@
+package dev.darkroom.models.diffusion;
+
+import dev.darkroom.runtime.Tensor;
+
+import java.util.List;
+
+/** What a {@link Guidance} asks: the network's estimates under the conditions of a request. */
+public interface Evaluator {
+    /** The condition that is asked for, such as the prompt. */
+    String CONDITIONAL = "conditional";
+
+    /** The condition that guidance leads away from: the negative prompt, or none. */
+    String UNCONDITIONAL = "unconditional";
+
+    /**
+     * Denoises under each of some conditions.
+     *
+     * @param x latents {@code [N,C,…]}
+     * @param at the level of their noise
+     * @param conditions their names, as in {@link Guidance#evaluations}
+     * @return an estimate for each, in their order
+     */
+    List<Denoised> denoise(Tensor x, NoiseLevel at, List<String> conditions);
+
+    /** Denoises under the condition that is asked for. */
+    default Denoised conditional(Tensor x, NoiseLevel at) {
+        return denoise(x, at, List.of(CONDITIONAL)).getFirst();
+    }
+
+    /** What the network predicts. */
+    Prediction prediction();
+}

@@ -1,0 +1,28 @@
+package dev.darkroom.models.diffusion;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The forward process that a network was trained on, and what it predicts.
+ *
+ * @param prediction what the network predicts
+ * @param trainTimesteps how many timesteps it was trained with
+ * @param schedule how alpha and sigma follow from the timestep; null for a flow
+ */
+public record ForwardProcess(
+        Prediction prediction, int trainTimesteps, @Nullable NoiseSchedule schedule) {
+    /** A variance-preserving process. */
+    public static ForwardProcess of(NoiseSchedule schedule, Prediction prediction) {
+        return new ForwardProcess(prediction, schedule.timesteps(), schedule);
+    }
+
+    /** Flow matching: alpha = 1 − sigma. */
+    public static ForwardProcess flow(int trainTimesteps) {
+        return new ForwardProcess(Prediction.FLOW, trainTimesteps, null);
+    }
+
+    /** Whether the network learned a flow. */
+    public boolean isFlow() {
+        return prediction == Prediction.FLOW;
+    }
+}

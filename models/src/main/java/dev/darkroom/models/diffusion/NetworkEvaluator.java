@@ -1,0 +1,110 @@
+package dev.darkroom.models.diffusion;
+
+import dev.darkroom.runtime.Ops;
+import dev.darkroom.runtime.Tensor;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.UnaryOperator;
+
+/**
+ * Evaluates a network under several conditions: in one batch, whose order is nobody else's
+ * business, or one after another, which takes less memory.
+ */
+public final class NetworkEvaluator implements Evaluator {
+    private final Prediction prediction;
+    private final boolean batched;
+    private final Map<List<String>, Denoiser> bound = new HashMap<>();
+
+    /**
+     * Binds the network to the conditions that a guidance asks for. What that computes belongs to
+     * the scope which is open.
+     *
+     * @param conditions by name, each with N rows
+     * @param batched whether conditions that are asked for together are evaluated together
+     * @param around what is done around each evaluation of the network
+     * @throws IllegalArgumentException if a condition is missing
+     */
+    public NetworkEvaluator(
+            ConditionedNetwork network,
+            Prediction prediction,
+            Map<String, Condition> conditions,
+            Guidance guidance,
+            boolean batched,
+            UnaryOperator<Network> around) {
+        this.prediction = prediction;
+        this.batched = batched;
+        for (List<String> asked : guidance.evaluations()) {
+            for (List<String> one : batched ? List.of(asked) : alone(asked)) {
+                bound.computeIfAbsent(
+                        one,
+                        names -> {
+                            Condition rows = Condition.together(named(conditions, names));
+                            return new NetworkDenoiser(
+                                    around.apply(network.bind(rows)), prediction);
+                        });
+            }
+        }
+    }
+
+    /** Binds the network, to be evaluated in batches. */
+    public NetworkEvaluator(
+            ConditionedNetwork network,
+            Prediction prediction,
+            Map<String, Condition> conditions,
+            Guidance guidance) {
+        this(network, prediction, conditions, guidance, true, UnaryOperator.identity());
+    }
+
+    private static List<Condition> named(Map<String, Condition> conditions, List<String> names) {
+        List<Condition> named = new ArrayList<>();
+        for (String name : names) {
+            Condition condition = conditions.get(name);
+            if (condition == null) {
+                throw new IllegalArgumentException(
+                        "the guidance needs the condition "
+                                + name
+                                + ", but there is only "
+                                + conditions.keySet());
+            }
+            named.add(condition);
+        }
+        return named;
+    }
+
+    private static List<List<String>> alone(List<String> names) {
+        return names.stream().map(List::of).toList();
+    }
+
+    @Override
+    public List<Denoised> denoise(Tensor x, NoiseLevel at, List<String> conditions) {
+        if (!batched && conditions.size() > 1) {
+            return alone(conditions).stream().map(one -> denoiser(one).denoise(x, at)).toList();
+        }
+        Denoiser denoiser = denoiser(conditions);
+        return conditions.size() == 1
+                ? List.of(denoiser.denoise(x, at))
+                : denoiser.denoise(repeated(x, conditions.size()), at).split(conditions.size());
+    }
+
+    private Denoiser denoiser(List<String> conditions) {
+        Denoiser denoiser = bound.get(conditions);
+        if (denoiser == null) {
+            throw new IllegalStateException(
+                    "this guidance did not say that it asks for " + conditions);
+        }
+        return denoiser;
+    }
+
+    private static Tensor repeated(Tensor x, int times) {
+        return Ops.cat(0, Collections.nCopies(times, x)); // [k·N,C,…]
+    }
+
+    @Override
+    public Prediction prediction() {
+        return prediction;
+    }
+}

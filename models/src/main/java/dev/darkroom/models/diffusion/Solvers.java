@@ -1,0 +1,304 @@
+package dev.darkroom.models.diffusion;
+
+import dev.darkroom.runtime.Tensor;
+import dev.darkroom.runtime.TensorScope;
+
+import org.jspecify.annotations.Nullable;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.UnaryOperator;
+
+/**
+ * Solvers: each takes latents along noise levels, from the first to the last, and calls the
+ * denoiser at all but the last (see each for the few exceptions).
+ *
+ * <p>{@code x} are latents at the first level {@code [N,C,…]}, which are left as they are; the
+ * result are latents at the last, in the caller's scope.
+ */
+public final class Solvers {
+    private static final String EULER = "Euler's method";
+    private static final String HEUN = "Heun's method";
+    private static final String ANCESTRAL = "Euler's ancestral method";
+    private static final String DDIM = "DDIM";
+    private static final String DDPM = "DDPM";
+
+    private Solvers() {}
+
+    /**
+     * Euler's method on the probability-flow ODE over the noise-to-signal ratio, dx̃/dσ̃ = (x̃ −
+     * x̂0)/σ̃ with x̃ = x/alpha and σ̃ = sigma/alpha (Karras et al. 2022, arXiv:2206.00364,
+     * algorithm 1; Song et al. 2021, arXiv:2010.02502, section 4.3, for why that is {@link #ddim}
+     * without fresh noise). On levels of flow matching it is Euler's method on the flow. One
+     * evaluation per step, order 1.
+     *
+     * @param levels of any form, with noise in all but the last
+     */
+    public static Tensor euler(
+            Denoiser denoiser, Tensor x, List<NoiseLevel> levels, StepListener on) {
+        Levels.requireNoiseBeforeTheLast(EULER, levels);
+        if (!Levels.areStraight(levels)) {
+            return ddim(denoiser, x, levels, 0, NoiseSource.NONE, on);
+        }
+        return Walk.along(
+                denoiser,
+                x,
+                levels,
+                on,
+                (xi, denoised, at, next) ->
+                        xi.plus(slope(xi, denoised, at).times(next.sigma() - at.sigma())));
+    }
+
+    /**
+     * Heun's method on the same ODE (Karras et al. 2022, algorithm 1). Two evaluations per step but
+     * one in a step that ends without noise, order 2.
+     *
+     * @param levels of any form, with noise in all but the last and, but for those of flow
+     *     matching, with data in all
+     * @param on is called after every evaluation; after a step's first one, the latents are Euler's
+     * @throws IllegalArgumentException if they are others
+     */
+    public static Tensor heun(
+            Denoiser denoiser, Tensor x, List<NoiseLevel> levels, StepListener on) {
+        Levels.requireNoiseBeforeTheLast(HEUN, levels);
+        boolean straight = Levels.areStraight(levels);
+        if (!straight) {
+            Levels.requireDataEverywhere(HEUN, levels);
+        }
+        try (var walk = new Walk(heunEvaluations(levels).size(), on)) {
+            Tensor latents = x;
+            for (int i = 0; i + 1 < levels.size(); i++) {
+                NoiseLevel at = levels.get(i);
+                NoiseLevel next = levels.get(i + 1);
+                // x/alpha moves by σ̃' − σ̃ along the noise; on straight levels, x along the slope.
+                double kept = straight ? 1 : next.alpha() / at.alpha();
+                double dt = next.sigma() - kept * at.sigma();
+                try (var scope = TensorScope.open()) {
+                    Denoised denoised = denoiser.denoise(latents, at);
+                    Tensor slope =
+                            straight ? slope(latents, denoised, at) : denoised.noise(latents, at);
+                    Tensor rest = straight ? latents : latents.times(kept);
+                    Tensor guess = rest.plus(slope.times(dt));
+                    if (next.sigma() == 0) {
+                        latents = walk.moved(scope, at, guess, denoised);
+                        continue;
+                    }
+                    walk.evaluated(at, guess, denoised);
+                    Denoised there = denoiser.denoise(guess, next);
+                    Tensor second = straight ? slope(guess, there, next) : there.noise(guess, next);
+                    Tensor mean = slope.plus(second).dividedBy(2);
+                    latents = walk.moved(scope, next, rest.plus(mean.times(dt)), there);
+                }
+            }
+            return walk.end(latents);
+        }
+    }
+
+    /** The levels at which {@link #heun} calls the denoiser, in order. */
+    static List<NoiseLevel> heunEvaluations(List<NoiseLevel> levels) {
+        List<NoiseLevel> evaluations = new ArrayList<>();
+        for (int i = 0; i + 1 < levels.size(); i++) {
+            evaluations.add(levels.get(i));
+            if (levels.get(i + 1).sigma() > 0) {
+                evaluations.add(levels.get(i + 1));
+            }
+        }
+        return evaluations;
+    }
+
+    /**
+     * Euler's method to less noise than the next level has, and fresh noise up to it (k-diffusion's
+     * ancestral sampling: the posterior's variance, DDPM's in variance-exploding form; at levels of
+     * another form it is {@link #ddim} with all of DDPM's noise). Draws noise in every step.
+     *
+     * @param levels of any form, with noise in all but the last and data in all but the first
+     * @throws IllegalArgumentException if they are others
+     */
+    public static Tensor eulerAncestral(
+            Denoiser denoiser,
+            Tensor x,
+            List<NoiseLevel> levels,
+            NoiseSource noise,
+            StepListener on) {
+        Levels.requireNoiseBeforeTheLast(ANCESTRAL, levels);
+        if (!Levels.areVarianceExploding(levels)) {
+            return ddim(denoiser, x, levels, 1, noise, on);
+        }
+        return Walk.along(
+                denoiser,
+                x,
+                levels,
+                on,
+                (xi, denoised, at, next) -> {
+                    double up = Math.sqrt(posteriorVariance(at, next));
+                    double down = Math.sqrt(next.sigma() * next.sigma() - up * up);
+                    return xi.plus(slope(xi, denoised, at).times(down - at.sigma()))
+                            .plus(noise.drawLike(xi), up);
+                });
+    }
+
+    /**
+     * DDIM (Song et al. 2021, arXiv:2010.02502, equations 12 and 16). Draws noise in every step if
+     * eta &gt; 0. Order 1 for eta = 0, where it solves the probability-flow ODE at levels of any
+     * family.
+     *
+     * @param levels of any form, with noise in all but the last; if eta &gt; 0, with data in all
+     *     but the first
+     * @param eta 0 for none of DDPM's noise, 1 for all of it
+     * @throws IllegalArgumentException if the levels are others
+     */
+    public static Tensor ddim(
+            Denoiser denoiser,
+            Tensor x,
+            List<NoiseLevel> levels,
+            double eta,
+            NoiseSource noise,
+            StepListener on) {
+        Levels.requireNoiseBeforeTheLast(DDIM, levels);
+        if (eta > 0) {
+            Levels.requireData(DDIM, levels);
+        }
+        return ddim(denoiser, x, levels, eta, false, null, noise, on);
+    }
+
+    /**
+     * DDIM whose steps may end elsewhere than at the next level. For some timestep spacings,
+     * diffusers' do.
+     *
+     * @param eta 0 for none of DDPM's noise, 1 for all of it
+     * @param clippedNoise whether ε is taken from the clipped x̂0, as GLIDE does
+     * @param end where a step from a level ends; null for the next level
+     */
+    static Tensor ddim(
+            Denoiser denoiser,
+            Tensor x,
+            List<NoiseLevel> levels,
+            double eta,
+            boolean clippedNoise,
+            @Nullable UnaryOperator<NoiseLevel> end,
+            NoiseSource noise,
+            StepListener on) {
+        int last = levels.size() - 1;
+        List<NoiseLevel> from = levels.subList(0, last);
+        return Walk.between(
+                denoiser,
+                x,
+                from,
+                end == null ? levels.subList(1, last + 1) : from.stream().map(end).toList(),
+                on,
+                (xi, denoised, at, next) -> {
+                    double fresh = eta * Math.sqrt(posteriorVariance(at, next));
+                    double kept = Math.sqrt(next.sigma() * next.sigma() - fresh * fresh);
+                    Tensor epsilon =
+                            clippedNoise ? denoised.remainder(xi, at) : denoised.noise(xi, at);
+                    Tensor moved = denoised.x0().times(next.alpha()).plus(epsilon, kept);
+                    return eta > 0 ? moved.plus(noise.drawLike(xi), fresh) : moved;
+                });
+    }
+
+    /**
+     * DDPM's ancestral sampling (Ho et al. 2020, arXiv:2006.11239, algorithm 2 with the mean of
+     * equation 7). Draws noise in every step but one at timestep 0.
+     *
+     * @param levels of any form, with noise in all but the last and data in all but the first
+     * @throws IllegalArgumentException if they are others
+     */
+    public static Tensor ddpm(
+            Denoiser denoiser,
+            Tensor x,
+            List<NoiseLevel> levels,
+            ReverseVariance variance,
+            NoiseSource noise,
+            StepListener on) {
+        Levels.requireNoiseBeforeTheLast(DDPM, levels);
+        Levels.requireData(DDPM, levels);
+        return Walk.along(
+                denoiser,
+                x,
+                levels,
+                on,
+                (xi, denoised, at, next) -> {
+                    double beta = at.varianceGiven(next);
+                    double total = at.sigma() * at.sigma();
+                    double left = next.sigma() * next.sigma() / total;
+                    Tensor mean =
+                            denoised.x0()
+                                    .times(next.alpha() * beta / total)
+                                    .plus(xi, at.alpha() / next.alpha() * left);
+                    if (at.timestep() == 0) {
+                        return mean;
+                    }
+                    Tensor z = noise.drawLike(xi);
+                    return mean.plus(variance.scale(z, left * beta, beta, denoised.variance()));
+                });
+    }
+
+    /**
+     * Multistep consistency sampling (Song et al. 2023, arXiv:2303.01469, algorithm 1; for latents
+     * Luo et al. 2023, arXiv:2310.04378, algorithm 3): to the data at once, and back to the next
+     * level with fresh noise, unless that is clean.
+     *
+     * @param consistency maps latents at any level to the end of their trajectory; see {@link
+     *     Consistency#boundary}
+     * @param levels of any form
+     */
+    public static Tensor lcm(
+            Denoiser consistency,
+            Tensor x,
+            List<NoiseLevel> levels,
+            NoiseSource noise,
+            StepListener on) {
+        return Walk.along(
+                consistency,
+                x,
+                levels,
+                on,
+                (xi, denoised, at, next) ->
+                        next.sigma() == 0
+                                ? denoised.x0().times(next.alpha())
+                                : denoised.x0()
+                                        .times(next.alpha())
+                                        .plus(noise.drawLike(xi), next.sigma()));
+    }
+
+    /**
+     * Multistep consistency sampling over levels with alpha = 1 (Song et al. 2023, algorithm 1): to
+     * the data at once, and back to the next level with the noise that the data's own, sigmaMin,
+     * leaves to it. Ends where the next level is not noisier than sigmaMin.
+     *
+     * @param levels with alpha = 1
+     * @param sigmaMin the level at which the model is the identity
+     * @throws IllegalArgumentException if the levels are of another form
+     */
+    public static Tensor consistency(
+            Denoiser consistency,
+            Tensor x,
+            List<NoiseLevel> levels,
+            double sigmaMin,
+            NoiseSource noise,
+            StepListener on) {
+        Levels.requireVarianceExploding("consistency sampling", levels);
+        return Walk.along(
+                consistency,
+                x,
+                levels,
+                on,
+                (xi, denoised, at, next) -> {
+                    double fresh = next.sigma() * next.sigma() - sigmaMin * sigmaMin;
+                    return fresh > 0
+                            ? denoised.x0().plus(noise.drawLike(xi), Math.sqrt(fresh))
+                            : denoised.x0().alias();
+                });
+    }
+
+    /** dx/dσ of the probability-flow ODE. */
+    private static Tensor slope(Tensor x, Denoised denoised, NoiseLevel at) {
+        return x.minus(denoised.x0()).dividedBy(at.sigma());
+    }
+
+    /** The variance of x at {@code next}, given x at {@code at} and x0. */
+    private static double posteriorVariance(NoiseLevel at, NoiseLevel next) {
+        double left = next.sigma() / at.sigma();
+        return left * left * at.varianceGiven(next);
+    }
+}

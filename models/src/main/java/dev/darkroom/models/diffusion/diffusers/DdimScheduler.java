@@ -1,0 +1,49 @@
+package dev.darkroom.models.diffusion.diffusers;
+
+import dev.darkroom.models.diffusion.Clipping;
+import dev.darkroom.models.diffusion.NoiseLevel;
+import dev.darkroom.models.diffusion.Solver;
+import dev.darkroom.models.diffusion.Solvers;
+
+import java.util.List;
+
+/**
+ * diffusers' {@code DDIMScheduler}: {@link Solvers#ddim}.
+ *
+ * @param last the level after timestep 0
+ */
+record DdimScheduler(BetaOptions betas, Clipping clipping, NoiseLevel last)
+        implements BetaScheduler {
+    static DdimScheduler read(SchedulerConfig config) {
+        BetaOptions betas =
+                BetaOptions.read(config, Spacing.LEADING).withoutFlow(config).withZeroSnr(config);
+        return new DdimScheduler(
+                betas,
+                BetaOptions.clipping(config, true),
+                config.flag("set_alpha_to_one", true)
+                        ? NoiseLevel.CLEAN
+                        : betas.schedule().level(0));
+    }
+
+    @Override
+    public List<NoiseLevel> levels(int steps, SchedulerArguments arguments) {
+        return BetaOptions.endingAt(last, betas.levels(steps));
+    }
+
+    @Override
+    public Solver solver(int steps, SchedulerArguments arguments) {
+        int stride = trainTimesteps() / steps;
+        return Solver.ddim(
+                arguments.eta(),
+                arguments.clippedNoise(),
+                at -> {
+                    int t = (int) at.timestep() - stride;
+                    return t >= 0 ? betas.schedule().level(t) : last;
+                });
+    }
+
+    @Override
+    public String taken() {
+        return "eta clippedNoise";
+    }
+}

@@ -1,0 +1,47 @@
+package dev.darkroom.models.diffusion.diffusers;
+
+import dev.darkroom.models.diffusion.Clipping;
+import dev.darkroom.models.diffusion.NoiseLevel;
+import dev.darkroom.models.diffusion.ReverseVariance;
+import dev.darkroom.models.diffusion.Solver;
+import dev.darkroom.models.diffusion.Solvers;
+
+import java.util.List;
+
+/** diffusers' {@code DDPMScheduler}: {@link Solvers#ddpm}. */
+record DdpmScheduler(BetaOptions betas, Clipping clipping, ReverseVariance variance)
+        implements BetaScheduler {
+    static DdpmScheduler read(SchedulerConfig config) {
+        return new DdpmScheduler(
+                BetaOptions.read(config, Spacing.LEADING).withoutFlow(config).withZeroSnr(config),
+                BetaOptions.clipping(config, true),
+                variance(config));
+    }
+
+    private static ReverseVariance variance(SchedulerConfig config) {
+        String name = config.text("variance_type", "fixed_small");
+        return switch (name) {
+            // diffusers' two ways to the same standard deviation.
+            case "fixed_small", "fixed_small_log" -> ReverseVariance.FIXED_SMALL;
+            case "fixed_large" -> ReverseVariance.FIXED_LARGE;
+            case "learned" -> ReverseVariance.LEARNED;
+            case "learned_range" -> ReverseVariance.LEARNED_RANGE;
+            default ->
+                    throw config.unsupported(
+                            "variance_type",
+                            name,
+                            "use fixed_small, fixed_small_log, fixed_large, learned or"
+                                    + " learned_range");
+        };
+    }
+
+    @Override
+    public List<NoiseLevel> levels(int steps, SchedulerArguments arguments) {
+        return BetaOptions.endingAt(NoiseLevel.CLEAN, betas.levels(steps));
+    }
+
+    @Override
+    public Solver solver(int steps, SchedulerArguments arguments) {
+        return Solver.ddpm(variance);
+    }
+}

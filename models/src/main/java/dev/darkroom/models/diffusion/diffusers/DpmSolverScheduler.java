@@ -1,0 +1,187 @@
+package dev.darkroom.models.diffusion.diffusers;
+
+import dev.darkroom.models.diffusion.Clipping;
+import dev.darkroom.models.diffusion.DpmSolver;
+import dev.darkroom.models.diffusion.NoiseLevel;
+import dev.darkroom.models.diffusion.NoiseSchedule;
+import dev.darkroom.models.diffusion.Prediction;
+import dev.darkroom.models.diffusion.Solver;
+
+import org.jspecify.annotations.Nullable;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * diffusers' {@code DPMSolverMultistepScheduler}: {@link DpmSolver#multistep}. Sigmas (in
+ * variance-exploding form) are rounded to float32; timesteps are whole.
+ *
+ * @param lambdaMin timesteps with a smaller log(alpha/sigma) are left out
+ * @param sigmaSpacing null for the sigmas of the timesteps
+ * @param luLambdas whether sigmas are equally spaced in their logarithm
+ * @param wholeTimesteps whether the timesteps of such sigmas are rounded, not cut off
+ * @param flow whether the levels are those of flow matching
+ * @param flowShift how they are shifted
+ * @param last the sigma at which sampling ends
+ */
+record DpmSolverScheduler(
+        BetaOptions betas,
+        Clipping clipping,
+        DpmSolver.Options solver,
+        double lambdaMin,
+        @Nullable SigmaSpacing sigmaSpacing,
+        boolean luLambdas,
+        boolean wholeTimesteps,
+        boolean flow,
+        double flowShift,
+        boolean dynamicShift,
+        double last)
+        implements BetaScheduler {
+    static DpmSolverScheduler read(SchedulerConfig config) {
+        BetaOptions betas = BetaOptions.read(config, Spacing.LINSPACE).withNearlyZeroSnr(config);
+        boolean flow = config.flag("use_flow_sigmas", false);
+        if (flow != (betas.prediction() == Prediction.FLOW)) {
+            throw config.unsupported(
+                    "use_flow_sigmas",
+                    flow,
+                    "it goes with prediction_type flow_prediction, and only with that");
+        }
+        boolean dynamicShift = config.flag("use_dynamic_shifting", false);
+        String shiftType = config.text("time_shift_type", "exponential");
+        if (dynamicShift && !shiftType.equals("exponential")) {
+            throw config.unsupported("time_shift_type", shiftType, "use exponential");
+        }
+        DpmSolver.Options solver = solver(config);
+        double last = BetaOptions.lastSigma(config, betas.schedule());
+        if (solver.algorithm().isOfNoise() && (flow || last == 0)) {
+            throw config.unsupported(
+                    "algorithm_type",
+                    config.text("algorithm_type", ""),
+                    flow
+                            ? "with flow_prediction use dpmsolver++"
+                            : "unless final_sigmas_type is sigma_min: set that, or use"
+                                    + " dpmsolver++");
+        }
+        return new DpmSolverScheduler(
+                betas,
+                BetaOptions.thresholding(config),
+                solver,
+                config.number("lambda_min_clipped", Double.NEGATIVE_INFINITY),
+                BetaOptions.sigmaSpacing(config),
+                config.flag("use_lu_lambdas", false),
+                !config.text("beta_schedule", "linear").equals("squaredcos_cap_v2"),
+                flow,
+                config.number("flow_shift", 1),
+                dynamicShift,
+                last);
+    }
+
+    private static DpmSolver.Options solver(SchedulerConfig config) {
+        String algorithm = config.text("algorithm_type", "dpmsolver++");
+        DpmSolver.Algorithm solved =
+                switch (algorithm) {
+                    case "dpmsolver" -> DpmSolver.Algorithm.NOISE_ODE;
+                    case "sde-dpmsolver" -> DpmSolver.Algorithm.NOISE_SDE;
+                    // deis: from another class's config
+                    case "dpmsolver++", "deis" -> DpmSolver.Algorithm.DATA_ODE;
+                    case "sde-dpmsolver++" -> DpmSolver.Algorithm.DATA_SDE;
+                    default ->
+                            throw config.unsupported(
+                                    "algorithm_type",
+                                    algorithm,
+                                    "use dpmsolver++, sde-dpmsolver++, dpmsolver or"
+                                            + " sde-dpmsolver");
+                };
+        String type = config.text("solver_type", "midpoint");
+        return new DpmSolver.Options(
+                solved,
+                config.integer("solver_order", 2),
+                switch (type) {
+                    // The others are from another class's config.
+                    case "midpoint", "logrho", "bh1", "bh2" -> DpmSolver.Kind.MIDPOINT;
+                    case "heun" -> DpmSolver.Kind.HEUN;
+                    default ->
+                            throw config.unsupported("solver_type", type, "use midpoint or heun");
+                },
+                config.flag("lower_order_final", true),
+                config.flag("euler_at_final", false));
+    }
+
+    @Override
+    public Solver solver(int steps, SchedulerArguments arguments) {
+        return Solver.multistep(solver);
+    }
+
+    @Override
+    public String taken() {
+        return dynamicShift ? "mu" : "";
+    }
+
+    @Override
+    public List<NoiseLevel> levels(int steps, SchedulerArguments arguments) {
+        List<NoiseLevel> at = new ArrayList<>();
+        if (flow) {
+            Double mu = arguments.mu();
+            double shift = mu == null ? flowShift : Math.exp(mu);
+            double stride = (1.0 / trainTimesteps() - 1) / steps;
+            for (int i = steps; i > 0; i--) {
+                // Rounded as NumPy's linspace, as a timestep may be just below a whole number.
+                double sigma = 1 - (i == steps ? 1.0 / trainTimesteps() : 1 + i * stride);
+                double shifted = NoiseLevel.shifted(sigma, shift);
+                long timestep = (long) (shifted * trainTimesteps());
+                at.add(NoiseLevel.flow((float) shifted, timestep));
+            }
+        } else if (sigmaSpacing != null || luLambdas) {
+            addSpaced(at, steps);
+        } else {
+            for (double t : timesteps(steps)) {
+                long timestep = (long) Math.rint(t);
+                at.add(level(betas.schedule().sigma(timestep), timestep));
+            }
+        }
+        NoiseLevel end = flow ? NoiseLevel.flow((float) last, 0) : level(last, 0);
+        return BetaOptions.endingAt(end, withoutDoubled(at));
+    }
+
+    /**
+     * Leaves out levels that are followed by one of the same noise, as happens with nearly as many
+     * steps as timesteps: such a step moves nothing, but the difference across it would be divided
+     * by zero (in diffusers it is, and the result is NaN).
+     */
+    private static List<NoiseLevel> withoutDoubled(List<NoiseLevel> levels) {
+        List<NoiseLevel> distinct = new ArrayList<>();
+        for (int i = 0; i < levels.size(); i++) {
+            boolean isLast = i + 1 == levels.size();
+            if (isLast || levels.get(i).lambda() != levels.get(i + 1).lambda()) {
+                distinct.add(levels.get(i));
+            }
+        }
+        return distinct;
+    }
+
+    private double[] timesteps(int steps) {
+        int last = 0;
+        for (int t = 0; t < trainTimesteps(); t++) {
+            last += betas.schedule().level(t).lambda() >= lambdaMin ? 1 : 0;
+        }
+        return betas.spacing().withoutZero(trainTimesteps(), last, steps, betas.offset());
+    }
+
+    private void addSpaced(List<NoiseLevel> levels, int steps) {
+        NoiseSchedule schedule = betas.schedule();
+        SigmaSpacing spacing = sigmaSpacing != null ? sigmaSpacing : SigmaSpacing.EXPONENTIAL;
+        boolean rounded = wholeTimesteps && (luLambdas || spacing == SigmaSpacing.KARRAS);
+        double greatest = schedule.sigma(trainTimesteps() - 1);
+        for (double sigma : spacing.sigmas(steps, greatest, schedule.sigma(0))) {
+            double t = schedule.timestepOf(sigma);
+            levels.add(level(sigma, (long) (rounded ? Math.rint(t) : t)));
+        }
+    }
+
+    /** The variance-preserving level of a sigma in variance-exploding form. */
+    private static NoiseLevel level(double sigma, long timestep) {
+        double rounded = (float) sigma;
+        double alpha = 1 / Math.hypot(rounded, 1);
+        return new NoiseLevel(alpha, rounded * alpha, timestep);
+    }
+}

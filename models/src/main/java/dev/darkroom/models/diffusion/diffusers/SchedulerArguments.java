@@ -1,0 +1,84 @@
+package dev.darkroom.models.diffusion.diffusers;
+
+import org.jspecify.annotations.Nullable;
+
+import java.util.List;
+
+/**
+ * The arguments of one call, besides what a scheduler's config says: diffusers' arguments of {@code
+ * set_timesteps} and {@code step}.
+ *
+ * @param eta DDIM's: 0 for no fresh noise, 1 for as much as DDPM
+ * @param clippedNoise DDIM's {@code use_clipped_model_output}
+ * @param mu the logarithm of the shift of noise levels, where the config asks for one that depends
+ *     on the size of the picture; null to have it follow from {@code tokens}
+ * @param tokens of the picture, as the network counts them; null if it is not known. Only a config
+ *     with dynamic shifting looks at it
+ * @param sigmas flow matching's sigmas before they are shifted, instead of its own; empty for its
+ *     own
+ */
+public record SchedulerArguments(
+        double eta,
+        boolean clippedNoise,
+        @Nullable Double mu,
+        @Nullable Long tokens,
+        List<Double> sigmas) {
+    /** Nothing special. */
+    public static final SchedulerArguments NONE =
+            new SchedulerArguments(0, false, null, null, List.of());
+
+    public SchedulerArguments {
+        if (!(eta >= 0 && eta <= 1)) {
+            throw new IllegalArgumentException("eta is from 0 to 1, not " + eta);
+        }
+        if (mu != null && !Double.isFinite(mu)) {
+            throw new IllegalArgumentException("mu is a finite number, not " + mu);
+        }
+        sigmas = List.copyOf(sigmas);
+    }
+
+    /** These arguments with an eta. */
+    public SchedulerArguments withEta(double eta) {
+        return new SchedulerArguments(eta, clippedNoise, mu, tokens, sigmas);
+    }
+
+    /** These arguments with or without the noise taken from the clipped x̂0. */
+    public SchedulerArguments withClippedNoise(boolean clippedNoise) {
+        return new SchedulerArguments(eta, clippedNoise, mu, tokens, sigmas);
+    }
+
+    /** These arguments with a shift. */
+    public SchedulerArguments withMu(double mu) {
+        return new SchedulerArguments(eta, clippedNoise, mu, tokens, sigmas);
+    }
+
+    /** These arguments with the picture's tokens. */
+    public SchedulerArguments withTokens(long tokens) {
+        return new SchedulerArguments(eta, clippedNoise, mu, tokens, sigmas);
+    }
+
+    /** These arguments with sigmas. */
+    public SchedulerArguments withSigmas(List<Double> sigmas) {
+        return new SchedulerArguments(eta, clippedNoise, mu, tokens, sigmas);
+    }
+
+    /**
+     * Refuses what a scheduler does not take.
+     *
+     * @param taken names of components, separated by spaces
+     * @throws IllegalArgumentException if another one is set
+     */
+    void requireNoneBut(String taken) {
+        List<String> allowed = List.of(taken.split(" "));
+        refuse("eta", eta != 0, allowed);
+        refuse("clippedNoise", clippedNoise, allowed);
+        refuse("mu", mu != null, allowed);
+        refuse("sigmas", !sigmas.isEmpty(), allowed);
+    }
+
+    private static void refuse(String name, boolean set, List<String> allowed) {
+        if (set && !allowed.contains(name)) {
+            throw new IllegalArgumentException("this sampler takes no " + name);
+        }
+    }
+}

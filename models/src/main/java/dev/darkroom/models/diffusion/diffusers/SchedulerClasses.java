@@ -1,0 +1,138 @@
+package dev.darkroom.models.diffusion.diffusers;
+
+import dev.darkroom.models.diffusion.DpmSolver;
+import dev.darkroom.models.diffusion.ReverseVariance;
+import dev.darkroom.models.diffusion.Solver;
+import dev.darkroom.models.diffusion.Solvers;
+
+import org.jspecify.annotations.Nullable;
+
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.function.Function;
+
+/** Which config is read by what, and the short names of samplers. */
+final class SchedulerClasses {
+    /**
+     * A sampler by its name.
+     *
+     * @param className diffusers' class
+     * @param options of that class
+     * @param solver what it is on the levels of a flow; null if it has levels of its own
+     */
+    record Named(
+            String name, String className, Map<String, Object> options, @Nullable Solver solver) {}
+
+    static final Map<String, Function<SchedulerConfig, Scheduler>> CLASSES =
+            new TreeMap<>(
+                    Map.of(
+                            "DDPMScheduler", DdpmScheduler::read,
+                            "DDIMScheduler", DdimScheduler::read,
+                            "EulerDiscreteScheduler", EulerScheduler::read,
+                            "EulerAncestralDiscreteScheduler", EulerScheduler::readAncestral,
+                            "HeunDiscreteScheduler", EulerScheduler::readHeun,
+                            "DPMSolverMultistepScheduler", DpmSolverScheduler::read,
+                            "LCMScheduler", LcmScheduler::read,
+                            "FlowMatchEulerDiscreteScheduler", FlowEulerScheduler::read));
+
+    static final Map<String, Named> NAMES = new LinkedHashMap<>();
+
+    static {
+        name("ddpm", "DDPMScheduler", Solver.ddpm(ReverseVariance.FIXED_SMALL));
+        name("ddim", "DDIMScheduler", Solver.ddim(0));
+        name("euler", "EulerDiscreteScheduler", Solver.euler());
+        name("euler-a", "EulerAncestralDiscreteScheduler", Solver.eulerAncestral());
+        name("heun", "HeunDiscreteScheduler", Solver.heun());
+        dpmSolver("dpm++2m", "dpmsolver++", DpmSolver.Algorithm.DATA_ODE, 2, false);
+        dpmSolver("dpm++2m-karras", "dpmsolver++", DpmSolver.Algorithm.DATA_ODE, 2, true);
+        dpmSolver("dpm++2m-sde", "sde-dpmsolver++", DpmSolver.Algorithm.DATA_SDE, 2, false);
+        dpmSolver("dpm++3m", "dpmsolver++", DpmSolver.Algorithm.DATA_ODE, 3, false);
+        name("lcm", "LCMScheduler", Solvers::lcm);
+        name("flow-euler", "FlowMatchEulerDiscreteScheduler", Solver.euler());
+    }
+
+    private SchedulerClasses() {}
+
+    static Scheduler read(SchedulerConfig config) {
+        Function<SchedulerConfig, Scheduler> reader = CLASSES.get(config.className());
+        if (reader == null) {
+            throw new IllegalArgumentException(
+                    "scheduler "
+                            + config.className()
+                            + " is not supported; supported are "
+                            + String.join(", ", CLASSES.keySet()));
+        }
+        return reader.apply(config);
+    }
+
+    /** Another sampler for the model of a config. */
+    static Scheduler replaced(SchedulerConfig config, Named named) {
+        boolean flow =
+                config.className().startsWith("FlowMatch")
+                        || config.text("prediction_type", "").equals("flow_prediction");
+        if (flow && !named.className().equals(config.className())) {
+            return new FlowScheduler(read(config), solver(named));
+        }
+        Scheduler replaced = read(config.as(named.className(), named.options()));
+        if (flow != replaced.process().isFlow()) {
+            throw new IllegalArgumentException(
+                    "sampler "
+                            + named.name()
+                            + " does not fit a model of "
+                            + config.className()
+                            + ", which is not made by flow matching");
+        }
+        return replaced;
+    }
+
+    private static Solver solver(Named named) {
+        if (named.solver() == null) {
+            throw new IllegalArgumentException(
+                    "sampler "
+                            + named.name()
+                            + " has noise levels of its own, but a model made by flow matching"
+                            + " keeps its own; take one of the other samplers");
+        }
+        return named.solver();
+    }
+
+    static Named named(String name) {
+        Named named = NAMES.get(name);
+        if (named == null) {
+            named = // diffusers' name of a class
+                    NAMES.values().stream()
+                            .filter(each -> each.className().equals(name))
+                            .findFirst()
+                            .map(each -> new Named(name, name, Map.of(), each.solver()))
+                            .orElse(null);
+        }
+        if (named == null) {
+            throw new IllegalArgumentException(
+                    "no sampler is called "
+                            + name
+                            + "; there are "
+                            + String.join(", ", NAMES.keySet()));
+        }
+        return named;
+    }
+
+    private static void name(String name, String className, Solver solver) {
+        NAMES.put(name, new Named(name, className, Map.of(), solver));
+    }
+
+    private static void dpmSolver(
+            String name, String type, DpmSolver.Algorithm algorithm, int order, boolean karras) {
+        var options = new DpmSolver.Options(algorithm, order, DpmSolver.Kind.MIDPOINT, true, false);
+        NAMES.put(
+                name,
+                new Named(
+                        name,
+                        "DPMSolverMultistepScheduler",
+                        Map.of(
+                                "algorithm_type", type,
+                                "solver_order", order,
+                                "use_karras_sigmas", karras),
+                        karras ? null : Solver.multistep(options)));
+    }
+}

@@ -1,0 +1,171 @@
+package dev.darkroom.models.diffusion.diffusers;
+
+import dev.darkroom.models.config.ConfigReader;
+
+import org.jspecify.annotations.Nullable;
+
+import java.util.List;
+import java.util.Map;
+
+/**
+ * A {@code scheduler_config.json} while it is read: the options that a class of diffusers was
+ * constructed with, which may be meant for another class.
+ */
+final class SchedulerConfig {
+    /**
+     * What schedulers of diffusers have as options. Files are passed on from one class to another,
+     * and a class ignores what only others have, as in diffusers; other options are errors.
+     */
+    private static final String[] OF_ANY_CLASS = {
+        "algorithm_type",
+        "base_image_seq_len",
+        "base_shift",
+        "beta_end",
+        "beta_schedule",
+        "beta_start",
+        "clip_denoised",
+        "clip_sample",
+        "clip_sample_range",
+        "corrector_order",
+        "disable_corrector",
+        "dynamic_thresholding_ratio",
+        "eta",
+        "euler_at_final",
+        "final_sigmas_type",
+        "flow_shift",
+        "interpolation_type",
+        "invert_sigmas",
+        "lambda_min_clipped",
+        "lower_order_final",
+        "max_image_seq_len",
+        "max_shift",
+        "num_train_timesteps",
+        "original_inference_steps",
+        "predict_x0",
+        "prediction_type",
+        "predictor_order",
+        "rescale_betas_zero_snr",
+        "rho",
+        "s_noise",
+        "sample_max_value",
+        "set_alpha_to_one",
+        "shift",
+        "shift_terminal",
+        "sigma_data",
+        "sigma_max",
+        "sigma_min",
+        "sigma_schedule",
+        "skip_prk_steps",
+        "solver_order",
+        "solver_p",
+        "solver_type",
+        "steps_offset",
+        "stochastic_sampling",
+        "tau_func",
+        "thresholding",
+        "time_shift_type",
+        "timestep_scaling",
+        "timestep_spacing",
+        "timestep_type",
+        "trained_betas",
+        "use_beta_sigmas",
+        "use_dynamic_shifting",
+        "use_exponential_sigmas",
+        "use_flow_sigmas",
+        "use_karras_sigmas",
+        "use_lu_lambdas",
+        "variance_type"
+    };
+
+    private final ConfigReader json;
+    private final String className;
+    private final Map<String, Object> set;
+
+    private SchedulerConfig(ConfigReader json, String className, Map<String, Object> set) {
+        this.json = json;
+        this.className = className;
+        this.set = set;
+        json.ignore(OF_ANY_CLASS);
+    }
+
+    /** The options for the class that the file names. */
+    static SchedulerConfig of(ConfigReader json) {
+        String name = json.textOrNull("_class_name");
+        if (name == null) {
+            throw new IllegalArgumentException(
+                    "it has no _class_name, so it describes no scheduler");
+        }
+        return new SchedulerConfig(json, name, Map.of());
+    }
+
+    /**
+     * The options for another class: as diffusers' {@code from_config}, which keeps those that both
+     * have.
+     *
+     * @param set options to set besides
+     */
+    SchedulerConfig as(String className, Map<String, Object> set) {
+        return new SchedulerConfig(json, className, set);
+    }
+
+    /** The name of diffusers' class. */
+    String className() {
+        return className;
+    }
+
+    // ---- Options; null in the file is "not given", and false for a flag ----
+
+    String text(String name, String missing) {
+        if (set.get(name) instanceof String value) {
+            return value;
+        }
+        String value = json.textOrNull(name);
+        return value == null ? missing : value;
+    }
+
+    @Nullable Double numberOrNull(String name) {
+        return json.numberOrNull(name);
+    }
+
+    double number(String name, double missing) {
+        Double value = json.numberOrNull(name);
+        return value == null ? missing : value;
+    }
+
+    int integer(String name, int missing) {
+        if (set.get(name) instanceof Integer value) {
+            return value;
+        }
+        Integer value = json.integerOrNull(name);
+        return value == null ? missing : value;
+    }
+
+    boolean flag(String name, boolean missing) {
+        if (set.get(name) instanceof Boolean value) {
+            return value;
+        }
+        Boolean value = json.flagOrNull(name);
+        return value == null ? missing && !json.has(name) : value;
+    }
+
+    @Nullable List<Double> numbersOrNull(String name) {
+        return json.numbersOrNull(name);
+    }
+
+    /** What to throw where an option's value can't be used. */
+    IllegalArgumentException unsupported(String name, Object value, String advice) {
+        return new IllegalArgumentException(
+                className + " with " + name + " = " + value + " is not supported; " + advice);
+    }
+
+    /**
+     * Refuses an option that is on.
+     *
+     * @throws IllegalArgumentException if it is true
+     */
+    void refuse(String name) {
+        if (flag(name, false)) {
+            throw unsupported(name, true, "set it to false");
+        }
+    }
+}

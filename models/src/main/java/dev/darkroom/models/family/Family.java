@@ -1,0 +1,19 @@
+package dev.darkroom.models.family;
+
+import dev.darkroom.models.checkpoint.Checkpoint;
+
+import java.io.IOException;
+import java.util.Set;
+
+/** A family of models: which checkpoints it reads, and how. */
+public interface Family {
+    /** The classes in {@code model_index.json} that it reads. */
+    Set<String> pipelines();
+
+    /**
+     * Loads the parts of a checkpoint, which stay the checkpoint's.
+     *
+     * @throws IOException if a part is missing, malformed, or does not fit the others
+     */
+    Model load(Checkpoint checkpoint) throws IOException;
+}

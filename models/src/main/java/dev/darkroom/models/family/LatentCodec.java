@@ -1,0 +1,34 @@
+package dev.darkroom.models.family;
+
+import dev.darkroom.runtime.DType;
+import dev.darkroom.runtime.Shape;
+import dev.darkroom.runtime.Tensor;
+
+/** The way between pictures and latents, which the network denoises. */
+public interface LatentCodec extends AutoCloseable {
+    /**
+     * The shape of the latents of one picture, without the batch, such as {@code [C,h,w]}.
+     *
+     * @param size as it is sampled
+     */
+    Shape latents(Size size);
+
+    /**
+     * Decodes the latents of one picture.
+     *
+     * @param latents as the network has them {@code [1,…]}
+     * @return float32 {@code [1,3,H,W]}, about from −1 to 1
+     * @throws ModelException if the picture is not finite
+     */
+    Tensor decode(Tensor latents, Report report);
+
+    /** About how many bytes decoding takes beside the weights. */
+    long decodingBytes(Size size);
+
+    /** The type that it computes in. */
+    DType dtype();
+
+    /** Frees what it made itself; the networks that it was given stay their owner's. */
+    @Override
+    default void close() {}
+}

@@ -1,0 +1,19 @@
+package dev.darkroom.models.family;
+
+/**
+ * A model of some family, ready to sample.
+ *
+ * @param network predicts from noisy latents
+ * @param conditioner makes conditions of what a request asks for
+ * @param codec between pictures and latents
+ * @param samplers the checkpoint's scheduler, and those that can take its place
+ * @param sizes which pictures it makes
+ * @param defaults of the family, where neither request nor checkpoint say anything
+ */
+public record Model(
+        DiffusionNetwork network,
+        Conditioner conditioner,
+        LatentCodec codec,
+        SamplerChoice samplers,
+        Sizes sizes,
+        Defaults defaults) {}

@@ -1,0 +1,100 @@
+package dev.darkroom.models.family.dit;
+
+import dev.darkroom.models.checkpoint.Checkpoint;
+import dev.darkroom.models.checkpoint.CheckpointException;
+import dev.darkroom.models.family.Defaults;
+import dev.darkroom.models.family.Family;
+import dev.darkroom.models.family.Model;
+import dev.darkroom.models.family.SamplerChoice;
+import dev.darkroom.models.family.Size;
+import dev.darkroom.models.family.Sizes;
+import dev.darkroom.models.vae.AutoencoderCodec;
+import dev.darkroom.runtime.safetensors.WeightFiles;
+import dev.darkroom.tokenizers.Prompts;
+
+import org.jspecify.annotations.Nullable;
+
+import java.io.IOException;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+
+/** DiT (Peebles and Xie 2023, arXiv:2212.09748): pictures of a class. */
+public final class Dit implements Family {
+    private static final Defaults DEFAULTS = new Defaults(50, 4.0);
+
+    /** The family. */
+    public Dit() {}
+
+    @Override
+    public Set<String> pipelines() {
+        return Set.of("DiTPipeline");
+    }
+
+    @Override
+    public Model load(Checkpoint checkpoint) throws IOException {
+        checkpoint.requirePart("transformer", "DiTTransformer2DModel", "Transformer2DModel");
+        checkpoint.requirePart("vae", "AutoencoderKL");
+        var samplers = SamplerChoice.read(checkpoint);
+        var config =
+                DitConfig.read(
+                        checkpoint.file("transformer", "config.json"), checkpoint.warnings());
+        DitTransformer transformer =
+                checkpoint.network(
+                        "transformer", WeightFiles.DIFFUSERS, w -> new DitTransformer(w, config));
+        var codec = AutoencoderCodec.load(checkpoint, config.inChannels(), config.outChannels());
+        return new Model(
+                transformer,
+                new DitConditioner(
+                        config, labels(checkpoint, config), checkpoint.options().device()),
+                codec,
+                samplers,
+                square(config.sampleSize() * codec.pixelsPerLatent()),
+                DEFAULTS);
+    }
+
+    /** Class numbers by label; {@code id2label} gives a number several labels, split by commas. */
+    private static Map<String, Integer> labels(Checkpoint checkpoint, DitConfig config)
+            throws CheckpointException {
+        Map<String, Integer> numbers = new TreeMap<>();
+        for (var each : checkpoint.labels().entrySet()) {
+            int id = DitConditioner.number(each.getKey(), config);
+            if (id < 0) {
+                throw new CheckpointException(
+                        checkpoint.folder()
+                                + ": id2label in model_index.json names the class "
+                                + each.getKey()
+                                + ", but the transformer has "
+                                + config.numEmbedsAdaNorm());
+            }
+            for (String name : each.getValue().split(",", -1)) {
+                numbers.put(Prompts.prepare(name), id);
+            }
+        }
+        return numbers;
+    }
+
+    /** One size only. */
+    private static Sizes square(int size) {
+        return (width, height, binning) -> {
+            requireSize("width", width, size);
+            requireSize("height", height, size);
+            var picture = new Size(size, size);
+            return new Sizes.Chosen(picture, picture);
+        };
+    }
+
+    private static void requireSize(String what, @Nullable Integer asked, int size) {
+        if (asked != null && asked != size) {
+            throw new IllegalArgumentException(
+                    "this checkpoint makes pictures of "
+                            + size
+                            + "×"
+                            + size
+                            + "; the "
+                            + what
+                            + " can't be "
+                            + asked);
+        }
+    }
+}

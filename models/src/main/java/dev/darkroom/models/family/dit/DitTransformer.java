@@ -1,0 +1,188 @@
+package dev.darkroom.models.family.dit;
+
+import dev.darkroom.models.diffusion.Condition;
+import dev.darkroom.models.diffusion.Network;
+import dev.darkroom.models.family.DiffusionNetwork;
+import dev.darkroom.models.layers.AdaLn;
+import dev.darkroom.models.layers.FeedForward;
+import dev.darkroom.models.layers.PatchEmbed;
+import dev.darkroom.models.layers.TimestepEmbedding;
+import dev.darkroom.models.layers.TransformerOptions;
+import dev.darkroom.runtime.Shape;
+import dev.darkroom.runtime.Tensor;
+import dev.darkroom.runtime.TensorScope;
+import dev.darkroom.runtime.nn.Attention;
+import dev.darkroom.runtime.nn.Embedding;
+import dev.darkroom.runtime.nn.Init;
+import dev.darkroom.runtime.nn.Linear;
+import dev.darkroom.runtime.nn.Module;
+import dev.darkroom.runtime.nn.Weights;
+
+import org.jspecify.annotations.Nullable;
+
+import java.util.List;
+
+/**
+ * DiT (Peebles and Xie 2023): a transformer over patches of latents, each block conditioned on the
+ * timestep and a class by adaLN-zero. diffusers calls it {@code DiTTransformer2DModel}, once {@code
+ * Transformer2DModel}; in its checkpoints each block has embedders of its own, and the first
+ * block's condition the output too.
+ *
+ * <p>Where a network has twice as many output as input channels, the first half is the predicted
+ * noise and the second its variance.
+ */
+public final class DitTransformer extends DiffusionNetwork {
+    /** The condition's classes, int64 {@code [N]}. */
+    public static final String LABELS = "labels";
+
+    /** Of the norms whose epsilon the config does not set. */
+    private static final double EPS = 1e-6;
+
+    private final DitConfig config;
+    private final PatchEmbed posEmbed;
+    private final List<Block> transformerBlocks;
+    private final Linear projOut1;
+    private final Linear projOut2;
+
+    /** Declares the network. One that is drawn begins with gates and output of zero. */
+    public DitTransformer(Weights w, DitConfig config) {
+        super(w);
+        this.config = config;
+        w.ignore("pos_embed.pos_embed"); // computed here; older conversions have the table
+        long width = config.width();
+        long patch = config.patchSize();
+        posEmbed =
+                new PatchEmbed(
+                        w.sub("pos_embed"),
+                        config.inChannels(),
+                        width,
+                        patch,
+                        config.sampleSize(),
+                        1);
+        transformerBlocks =
+                w.list("transformer_blocks", config.numLayers(), each -> new Block(each, config));
+        projOut1 = new Linear(w.sub("proj_out_1"), width, 2 * width, true, Init.ZEROS);
+        projOut2 =
+                new Linear(
+                        w.sub("proj_out_2"),
+                        width,
+                        patch * patch * config.outChannels(),
+                        true,
+                        Init.ZEROS);
+    }
+
+    /** What the network was made with. */
+    public DitConfig config() {
+        return config;
+    }
+
+    @Override
+    public int latentChannels() {
+        return config.inChannels();
+    }
+
+    @Override
+    public long tokens(Shape latents) {
+        return PatchEmbed.tokens(latents, config.patchSize());
+    }
+
+    @Override
+    public long activations(long rows, Shape latents) {
+        return TransformerOptions.activations(rows, tokens(latents), config.width());
+    }
+
+    @Override
+    public boolean takesGuidance() {
+        return config.timeCondProjDim() != null;
+    }
+
+    @Override
+    public Network bind(Condition condition) {
+        Tensor labels = condition.get(LABELS);
+        @Nullable Tensor guidance =
+                takesGuidance() ? condition.get(Condition.DISTILLED_GUIDANCE) : null;
+        return (x, timesteps) -> forward(x.to(dtype()), timesteps, labels, guidance);
+    }
+
+    /**
+     * Predicts from noisy latents.
+     *
+     * @param latents {@code [N,C,H,W]}, H and W multiples of the patch size
+     * @param timestep {@code [N]}, or {@code [1]} for all, of any type; 0 … 999
+     * @param labels int64 {@code [N]}, 0 … the config's {@link DitConfig#nullClass}, which stands
+     *     for no class
+     * @return {@code [N,C',H,W]} with the config's {@code outChannels}
+     */
+    public Tensor forward(Tensor latents, Tensor timestep, Tensor labels) {
+        return forward(latents, timestep, labels, null);
+    }
+
+    /**
+     * Predicts from noisy latents, for a guidance.
+     *
+     * @param guidance the guidance scale less 1, {@code [N]}, or {@code [1]} for all; null unless
+     *     the config has a {@code timeCondProjDim}
+     * @return {@code [N,C',H,W]}, as without a guidance
+     */
+    public Tensor forward(
+            Tensor latents, Tensor timestep, Tensor labels, @Nullable Tensor guidance) {
+        try (var scope = TensorScope.open()) {
+            Tensor x = posEmbed.forward(latents); // [N,T,D]
+            for (Block block : transformerBlocks) {
+                Tensor condition = block.condition(timestep, labels, guidance); // [N,D]
+                x = segments().run(in -> block.forward(in.get(0), in.get(1)), x, condition);
+            }
+            Tensor condition =
+                    transformerBlocks.getFirst().condition(timestep, labels, guidance); // [N,D]
+            List<Tensor> out = projOut1.forward(condition.silu()).unsqueeze(1).chunk(2, 2);
+            x = AdaLn.modulated(x, out.get(0), out.get(1), EPS);
+            x = projOut2.forward(x); // [N,T,p·p·C']
+            return scope.keep(posEmbed.unpatchify(x, latents.size(2), latents.size(3)));
+        }
+    }
+
+    /** Self-attention and a feed-forward network. */
+    private static final class Block extends Module {
+        private final double mlpEps;
+        private final TimestepEmbedding timestepEmbedder;
+        private final Embedding classEmbedder;
+        private final Linear adaLn;
+        private final Attention attn1;
+        private final FeedForward ff;
+
+        Block(Weights w, DitConfig config) {
+            super(w);
+            long width = config.width();
+            mlpEps = config.normEps();
+            timestepEmbedder =
+                    new TimestepEmbedding(
+                            w.sub("norm1.emb.timestep_embedder"),
+                            width,
+                            1,
+                            config.timeCondProjDim());
+            classEmbedder =
+                    new Embedding(
+                            w.sub("norm1.emb.class_embedder.embedding_table"),
+                            config.nullClass() + 1,
+                            width);
+            adaLn = new Linear(w.sub("norm1.linear"), width, 6 * width, true, Init.ZEROS);
+            attn1 = new Attention(w.sub("attn1"), config.attention());
+            ff = new FeedForward(w.sub("ff"), width, config.activation());
+        }
+
+        /** {@code [N,D]}. */
+        Tensor condition(Tensor timestep, Tensor labels, @Nullable Tensor guidance) {
+            return timestepEmbedder.forward(timestep, guidance).plus(classEmbedder.forward(labels));
+        }
+
+        Tensor forward(Tensor x, Tensor condition) {
+            try (var scope = TensorScope.open()) {
+                Tensor modulation = adaLn.forward(condition.silu()); // [N,6·D]
+                var m = AdaLn.split(modulation.reshape(condition.size(0), 6, -1));
+                x = m.attnOut(x, attn1.forward(m.attnIn(x, EPS)));
+                x = m.mlpOut(x, ff.forward(m.mlpIn(x, mlpEps)));
+                return scope.keep(x); // [N,T,D]
+            }
+        }
+    }
+}

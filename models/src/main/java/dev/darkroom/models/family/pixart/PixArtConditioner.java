@@ -1,0 +1,80 @@
+package dev.darkroom.models.family.pixart;
+
+import dev.darkroom.models.diffusion.Condition;
+import dev.darkroom.models.family.Conditioner;
+import dev.darkroom.models.family.Finite;
+import dev.darkroom.models.family.Inputs;
+import dev.darkroom.models.family.Report;
+import dev.darkroom.models.family.Size;
+import dev.darkroom.models.text.Encoded;
+import dev.darkroom.models.text.PromptEncoder;
+import dev.darkroom.runtime.DType;
+import dev.darkroom.tokenizers.Prompts;
+
+import java.util.Objects;
+
+/**
+ * PixArt's conditions: the states of the prompt, and for some the size of the picture.
+ *
+ * @param prompts reads texts
+ * @param sized whether the network is conditioned on the size
+ * @param textLength of a text in tokens, where a request does not say another
+ * @param dtype of the network
+ */
+record PixArtConditioner(PromptEncoder prompts, boolean sized, int textLength, DType dtype)
+        implements Conditioner {
+    @Override
+    public void require(Inputs inputs) {
+        if (!inputs.classes().isEmpty()) {
+            throw new IllegalArgumentException(
+                    "this checkpoint takes a prompt, not a class; say in words what to draw");
+        }
+        if (inputs.prompt() == null) {
+            throw new IllegalArgumentException(
+                    "there is no prompt; say in words what to draw, or give an empty text for"
+                            + " nothing in particular");
+        }
+        PromptEncoder.requireShort(inputs.prompt(), inputs.negativePrompt());
+    }
+
+    @Override
+    public Condition encode(Inputs inputs, Size size, Report report) {
+        String prompt = Objects.requireNonNull(inputs.prompt());
+        report.used("prompt", prompt);
+        report.used("negativePrompt", inputs.negativePrompt());
+        report.used("maxTokens", length(inputs));
+        return condition("prompt", "the prompt", prompt, inputs, size, report);
+    }
+
+    @Override
+    public Condition without(Inputs inputs, Size size, Report report) {
+        return condition(
+                "negative", "the negative prompt", inputs.negativePrompt(), inputs, size, report);
+    }
+
+    private int length(Inputs inputs) {
+        return inputs.maxTokens() == null ? textLength : inputs.maxTokens();
+    }
+
+    private Condition condition(
+            String name, String title, String text, Inputs inputs, Size size, Report report) {
+        Encoded encoded =
+                prompts.encode(name, title, Prompts.prepare(text), length(inputs), report);
+        Finite.require(
+                encoded.states(),
+                "the text encoder's states",
+                dtype.bytes() < DType.FLOAT32.bytes()
+                        ? Finite.FLOAT32
+                        : "the text encoder's weights may be broken");
+        var condition =
+                Condition.of(PixArtTransformer.TEXT, encoded.states())
+                        .with(PixArtTransformer.TEXT_MASK, encoded.mask());
+        if (!sized) {
+            return condition;
+        }
+        var sizes = PixArtSize.of(size.height(), size.width(), dtype);
+        return condition
+                .with(PixArtTransformer.RESOLUTION, sizes.resolution())
+                .with(PixArtTransformer.ASPECT_RATIO, sizes.aspectRatio());
+    }
+}

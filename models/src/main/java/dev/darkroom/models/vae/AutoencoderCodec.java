@@ -1,0 +1,218 @@
+package dev.darkroom.models.vae;
+
+import dev.darkroom.models.checkpoint.Checkpoint;
+import dev.darkroom.models.checkpoint.CheckpointException;
+import dev.darkroom.models.checkpoint.LoadOptions;
+import dev.darkroom.models.checkpoint.Tiling;
+import dev.darkroom.models.family.Finite;
+import dev.darkroom.models.family.LatentCodec;
+import dev.darkroom.models.family.Report;
+import dev.darkroom.models.family.Size;
+import dev.darkroom.runtime.DType;
+import dev.darkroom.runtime.Device;
+import dev.darkroom.runtime.Kernels;
+import dev.darkroom.runtime.MemoryBudget;
+import dev.darkroom.runtime.Shape;
+import dev.darkroom.runtime.Tensor;
+import dev.darkroom.runtime.TensorScope;
+import dev.darkroom.runtime.nn.WeightSource;
+import dev.darkroom.runtime.nn.Weights;
+import dev.darkroom.runtime.safetensors.WeightFiles;
+
+import org.jspecify.annotations.Nullable;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+
+/**
+ * Latents of an {@link AutoencoderKl}: {@code [C,h,w]}, scaled for the diffusion model. Large ones
+ * are decoded in {@link Tiles}; where 16 bits overflow, decoding is done again in float32. Not for
+ * several threads at once.
+ */
+public final class AutoencoderCodec implements LatentCodec {
+    /** Rows and columns of a tile of the picture: what Stable Diffusion was trained on. */
+    private static final int TILE = 512;
+
+    private final AutoencoderKl vae;
+    private final Tiling tiling;
+    private final int tilePixels;
+
+    /** The same weights in float32, made when they are needed first, and kept. */
+    private @Nullable AutoencoderKl wide;
+
+    /**
+     * @param vae stays the caller's
+     * @param tiling when latents are decoded in tiles
+     */
+    public AutoencoderCodec(AutoencoderKl vae, Tiling tiling) {
+        this(vae, tiling, TILE);
+    }
+
+    AutoencoderCodec(AutoencoderKl vae, Tiling tiling, int tilePixels) {
+        this.vae = vae;
+        this.tiling = tiling;
+        this.tilePixels = tilePixels;
+    }
+
+    /**
+     * Loads the part {@code vae}.
+     *
+     * @param inChannels that the network takes
+     * @param outChannels that it predicts
+     * @throws IOException if it can't be read, or has other latents than the network
+     */
+    public static AutoencoderCodec load(Checkpoint checkpoint, int inChannels, int outChannels)
+            throws IOException {
+        var config =
+                AutoencoderKlConfig.read(
+                        checkpoint.file("vae", "config.json"), checkpoint.warnings());
+        boolean predicts = outChannels == inChannels || outChannels == 2 * inChannels;
+        if (config.latentChannels() != inChannels || !predicts) {
+            throw new CheckpointException(
+                    checkpoint.folder()
+                            + ": the autoencoder's latents have "
+                            + config.latentChannels()
+                            + " channels, the transformer takes "
+                            + inChannels
+                            + " and gives "
+                            + outChannels);
+        }
+        return new AutoencoderCodec(
+                checkpoint.network(
+                        "vae",
+                        WeightFiles.DIFFUSERS,
+                        dtype(checkpoint.options(), config),
+                        AutoencoderKl::currentNames,
+                        w -> new AutoencoderKl(w, config)),
+                checkpoint.options().tiling());
+    }
+
+    /** As in diffusers, {@code force_upcast} is about float16 alone; bfloat16 does not overflow. */
+    private static DType dtype(LoadOptions options, AutoencoderKlConfig config) {
+        if (options.vaeDtype() != null) {
+            return options.vaeDtype();
+        }
+        boolean overflows = options.dtype() == DType.FLOAT16 && config.forceUpcast();
+        return overflows ? DType.FLOAT32 : options.dtype();
+    }
+
+    @Override
+    public DType dtype() {
+        return vae.dtype();
+    }
+
+    /** Pixels of the picture for one of the latents, in each direction. */
+    public int pixelsPerLatent() {
+        return vae.config().downsampling();
+    }
+
+    @Override
+    public Shape latents(Size size) {
+        int pixels = pixelsPerLatent();
+        return Shape.of(
+                vae.config().latentChannels(), size.height() / pixels, size.width() / pixels);
+    }
+
+    @Override
+    public long decodingBytes(Size size) {
+        return bytes(size, computed(vae));
+    }
+
+    private static DType computed(AutoencoderKl vae) {
+        return Kernels.computed(vae.dtype(), Kernels.Work.CONVOLUTIONS, vae.device());
+    }
+
+    private long bytes(Size size, DType computed) {
+        long whole = wholeBytes(size.pixels(), computed);
+        if (!tiled(size, whole)) {
+            return whole;
+        }
+        // Two rows of tiles are kept, and the rows of the picture until they are put together.
+        long kept = 3L * (2 * size.pixels() + 2L * tilePixels * size.width());
+        return wholeBytes((long) tilePixels * tilePixels, computed) + kept * computed.bytes();
+    }
+
+    private long wholeBytes(long pixels, DType computed) {
+        var blocks = vae.config().blockOutChannels();
+        long widest = 3L * blocks.getFirst() + blocks.get(Math.min(1, blocks.size() - 1));
+        return pixels * widest * computed.bytes();
+    }
+
+    /** Whether a picture is decoded in tiles. */
+    private boolean tiled(Size size, long wholeBytes) {
+        boolean larger = Math.max(size.height(), size.width()) > tilePixels;
+        return larger
+                && switch (tiling) {
+                    case ON -> true;
+                    case OFF -> false;
+                    case AUTO ->
+                            vae.device().type() == Device.Type.CPU
+                                    && wholeBytes > MemoryBudget.current().available();
+                };
+    }
+
+    @Override
+    public Tensor decode(Tensor latents, Report report) {
+        Tensor image = decode(vae, latents);
+        if (vae.dtype().bytes() < DType.FLOAT32.bytes() && !Finite.is(image)) {
+            report.warn(
+                    "decoding overflowed in "
+                            + vae.dtype()
+                            + " and was done again in float32; ask for that type"
+                            + " (--vae-dtype float32) to save the first try");
+            image.close();
+            image = decode(wide(latents), latents);
+        }
+        Finite.require(
+                image,
+                "the decoded picture",
+                "the latents may be far out of range: use less guidance or other steps");
+        return image;
+    }
+
+    private Tensor decode(AutoencoderKl autoencoder, Tensor latents) {
+        Size size = size(latents);
+        try (var scope = TensorScope.open()) {
+            Tensor z = autoencoder.unscaled(latents.to(autoencoder.dtype()));
+            Tensor image =
+                    tiled(size, wholeBytes(size.pixels(), computed(autoencoder)))
+                            ? new Tiles(autoencoder, tilePixels / pixelsPerLatent()).decode(z)
+                            : autoencoder.decode(z);
+            return scope.keep(image.to(DType.FLOAT32));
+        }
+    }
+
+    private Size size(Tensor latents) {
+        int pixels = pixelsPerLatent();
+        return new Size((int) latents.size(2) * pixels, (int) latents.size(3) * pixels);
+    }
+
+    private AutoencoderKl wide(Tensor latents) {
+        if (vae.device().type() == Device.Type.CPU) {
+            MemoryBudget.current()
+                    .require(
+                            latents.size(0) * bytes(size(latents), DType.FLOAT32),
+                            "decoding again in float32");
+        }
+        if (wide == null) {
+            try {
+                wide =
+                        Weights.load(
+                                WeightSource.of("vae", vae.state()),
+                                DType.FLOAT32,
+                                vae.device(),
+                                w -> new AutoencoderKl(w, vae.config()));
+            } catch (IOException e) {
+                throw new UncheckedIOException("tensors in memory can be read", e);
+            }
+        }
+        return wide;
+    }
+
+    @Override
+    public void close() {
+        if (wide != null) {
+            wide.close();
+        }
+    }
+}

@@ -1,0 +1,302 @@
+package dev.darkroom.models.diffusion.diffusers;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.darkroom.models.config.ConfigException;
+import dev.darkroom.models.diffusion.NoiseLevel;
+import dev.darkroom.models.diffusion.Prediction;
+import dev.darkroom.models.diffusion.SamplingPlan;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+
+class SchedulerTest {
+    /** As PixArt's checkpoints have it. */
+    private static final String PIXART =
+            """
+            {"_class_name": "DPMSolverMultistepScheduler", "_diffusers_version": "0.22.0.dev0",
+             "algorithm_type": "dpmsolver++", "beta_end": 0.02, "beta_schedule": "linear",
+             "beta_start": 0.0001, "dynamic_thresholding_ratio": 0.995, "euler_at_final": false,
+             "lambda_min_clipped": -Infinity, "lower_order_final": true,
+             "num_train_timesteps": 1000, "prediction_type": "epsilon", "sample_max_value": 1.0,
+             "solver_order": 2, "solver_type": "midpoint", "steps_offset": 0,
+             "thresholding": false, "timestep_spacing": "linspace", "trained_betas": null,
+             "use_karras_sigmas": false, "use_lu_lambdas": false, "variance_type": null}
+            """;
+
+    private static final String FLOW =
+            "{\"_class_name\": \"FlowMatchEulerDiscreteScheduler\", \"shift\": 3.0}";
+
+    @TempDir Path folder;
+
+    private Path file(String json) throws IOException {
+        return Files.writeString(folder.resolve("scheduler_config.json"), json);
+    }
+
+    private Scheduler read(String json) throws IOException {
+        return Scheduler.read(file(json));
+    }
+
+    private static List<Double> timesteps(SamplingPlan plan) {
+        return plan.evaluations().stream().map(NoiseLevel::timestep).toList();
+    }
+
+    private static List<Double> list(double... values) {
+        return Arrays.stream(values).boxed().toList();
+    }
+
+    @Test
+    void readsPixArts() throws IOException {
+        Scheduler spec = read(PIXART);
+        assertEquals(Prediction.EPSILON, spec.process().prediction());
+        assertEquals(1000, spec.process().trainTimesteps());
+        SamplingPlan plan = spec.plan(4);
+        assertEquals(list(999, 749, 500, 250), timesteps(plan));
+        assertEquals(0, plan.end().sigma());
+        assertEquals(1, plan.initialScale());
+    }
+
+    /** A model whose own sampler is not supported can be sampled with another. */
+    @Test
+    void anotherSamplerHelpsWhereTheOwnIsNotSupported() throws IOException {
+        String json = "{\"_class_name\": \"PNDMScheduler\", \"skip_prk_steps\": true}";
+        assertThrows(ConfigException.class, () -> read(json));
+        assertEquals(4, Scheduler.read(file(json), "ddim").plan(4).evaluations().size());
+    }
+
+    /** The spacing is the file's, where DDIM's own would be leading; diffusers does the same. */
+    @Test
+    void anotherSamplerKeepsTheModelsOptions() throws IOException {
+        SamplingPlan ddim = Scheduler.read(file(PIXART), "ddim").plan(4);
+        assertEquals(list(999, 666, 333, 0), timesteps(ddim));
+        SamplingPlan euler = Scheduler.read(file(PIXART), "euler").plan(4);
+        assertEquals(list(999, 666, 333, 0), timesteps(euler));
+        assertEquals(euler.evaluations().getFirst().sigma(), euler.initialScale());
+        SamplingPlan heun = Scheduler.read(file(PIXART), "HeunDiscreteScheduler").plan(3);
+        assertEquals(list(999, 499.5, 499.5, 0, 0), timesteps(heun));
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {0, -1, 1001, 10_000})
+    void everySamplerRefusesTooManyStepsAndNone(int steps) throws IOException {
+        for (String name : Scheduler.names()) {
+            Scheduler spec = Scheduler.read(file(name.startsWith("flow") ? FLOW : PIXART), name);
+            var refused =
+                    assertThrows(IllegalArgumentException.class, () -> spec.plan(steps), name);
+            assertTrue(
+                    refused.getMessage().matches("the number of steps must be from 1 to .*"),
+                    refused.getMessage());
+        }
+    }
+
+    /**
+     * As many steps as timesteps: a timestep may come twice by rounding, and is then taken once. In
+     * diffusers 0.35.2 the result is NaN.
+     */
+    @ParameterizedTest
+    @ValueSource(ints = {995, 999, 1000})
+    void dpmSolverTakesNoLevelTwice(int steps) throws IOException {
+        for (String spacing : List.of("linspace", "trailing", "leading")) {
+            for (String end : List.of("zero", "sigma_min")) {
+                for (String name : List.of("dpm++2m", "dpm++2m-sde", "dpm++3m", "dpm++2m-karras")) {
+                    String json =
+                            PIXART.replace("linspace", spacing)
+                                    .replace("\"steps_offset\": 0", "\"steps_offset\": 1")
+                                    .replace("{", "{\"final_sigmas_type\": \"" + end + "\",");
+                    if (spacing.equals("leading") && steps == 1000 && !name.endsWith("karras")) {
+                        assertMessage(
+                                () -> Scheduler.read(file(json), name).plan(steps),
+                                "has room for 999 steps, not 1000; use fewer steps");
+                        continue;
+                    }
+                    List<NoiseLevel> levels =
+                            Scheduler.read(file(json), name).plan(steps).evaluations();
+                    for (int i = 1; i < levels.size(); i++) {
+                        assertTrue(levels.get(i - 1).lambda() < levels.get(i).lambda(), json);
+                    }
+                    assertTrue(levels.size() >= steps - 1, json);
+                }
+            }
+        }
+    }
+
+    /**
+     * Leading spacing with an offset reaches beyond the schedule. diffusers 0.35.2: an index error
+     * with DDPM and DDIM, the last sigma with the Euler family.
+     */
+    @Test
+    void leadingSpacingWithAnOffsetMayHaveNoRoom() throws IOException {
+        String json =
+                PIXART.replace("linspace", "leading")
+                        .replace("\"steps_offset\": 0", "\"steps_offset\": 1");
+        for (String name : List.of("ddpm", "ddim")) {
+            assertEquals(999, Scheduler.read(file(json), name).plan(999).evaluations().size());
+            assertMessage(
+                    () -> Scheduler.read(file(json), name).plan(1000),
+                    "use fewer steps or a lower steps_offset");
+        }
+        for (String name : List.of("euler", "euler-a", "heun")) {
+            List<NoiseLevel> levels = Scheduler.read(file(json), name).plan(1000).evaluations();
+            assertEquals(1000, levels.getFirst().timestep());
+            assertEquals(
+                    levels.get(name.equals("heun") ? 2 : 1).sigma(), levels.getFirst().sigma());
+        }
+    }
+
+    private static void assertMessage(Executable refused, String expected) {
+        var error = assertThrows(IllegalArgumentException.class, refused);
+        assertTrue(error.getMessage().contains(expected), error.getMessage());
+    }
+
+    @Test
+    void everyOtherNumberOfStepsHasItsLevels() throws IOException {
+        for (String spacing : List.of("leading", "linspace", "trailing")) {
+            String json = PIXART.replace("\"linspace\"", "\"" + spacing + "\"");
+            for (String name : List.of("ddpm", "ddim", "euler", "dpm++2m", "dpm++2m-karras")) {
+                Scheduler spec = Scheduler.read(file(json), name);
+                for (int steps = 1; steps < 1000; steps++) {
+                    List<NoiseLevel> levels = spec.plan(steps).evaluations();
+                    assertEquals(steps, levels.size(), spacing + " " + name);
+                    assertTrue(levels.getLast().timestep() >= 0, spacing + " " + name);
+                }
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "'' | it has no _class_name",
+                "'_class_name': 'PNDMScheduler' | PNDMScheduler is not supported; supported are D",
+                "'_class_name': 'DDIMScheduler', 'sigma': 1 | option not supported: sigma (1)",
+                "'_class_name': 'DDIMScheduler', 'beta_schedule': 'cosine' | beta_schedule ="
+                        + " cosine",
+                "'_class_name': 'DDIMScheduler', 'beta_start': 'low' | beta_start must be a number",
+                "'_class_name': 'DDIMScheduler', 'beta_end': 1.5 | betas are from 0 to 1",
+                "'_class_name': 'DDIMScheduler', 'prediction_type': 'flow' | prediction_type ="
+                        + " flow",
+                "'_class_name': 'DDIMScheduler', 'trained_betas': [0.1] | num_train_timesteps is"
+                        + " 1000",
+                "'_class_name': 'DDIMScheduler', 'num_train_timesteps': 0 | num_train_timesteps ="
+                        + " 0",
+                "'_class_name': 'DDIMScheduler', 'timestep_spacing': 'log' | timestep_spacing ="
+                        + " log",
+                "'_class_name': 'DDPMScheduler', 'variance_type': 'fixed_large_log' |"
+                        + " variance_type",
+                "'_class_name': 'DPMSolverMultistepScheduler', 'algorithm_type': 'dpm' | = dpm is",
+                "'_class_name': 'DPMSolverMultistepScheduler', 'algorithm_type': 'dpmsolver' |"
+                        + " unless final_sigmas_type is sigma_min",
+                "'_class_name': 'DPMSolverMultistepScheduler', 'solver_order': 3,"
+                        + " 'final_sigmas_type': 'sigma_min', 'algorithm_type': 'sde-dpmsolver' |"
+                        + " has no third order",
+                "'_class_name': 'DDIMScheduler', 'thresholding': true, 'sample_max_value': 0 |"
+                        + " sample_max_value > 0",
+                "'_class_name': 'DPMSolverMultistepScheduler', 'solver_order': 4 | solver_order",
+                "'_class_name': 'DPMSolverMultistepScheduler', 'solver_type': 'rk' | solver_type",
+                "'_class_name': 'DPMSolverMultistepScheduler', 'use_flow_sigmas': true | flow_pred",
+                "'_class_name': 'DPMSolverMultistepScheduler', 'final_sigmas_type': 'x' |"
+                        + " sigma_min",
+                "'_class_name': 'EulerDiscreteScheduler', 'interpolation_type': 'cubic' | cubic",
+                "'_class_name': 'EulerDiscreteScheduler', 'timestep_type': 'real' | timestep_type",
+                "'_class_name': 'LCMScheduler', 'original_inference_steps': 2000 | 2000",
+                "'_class_name': 'FlowMatchEulerDiscreteScheduler', 'invert_sigmas': true |"
+                        + " invert_s",
+                "'_class_name': 'FlowMatchEulerDiscreteScheduler', 'shift': 0 | shift = 0",
+            })
+    void namesWhatItCanNotDo(String options, String expected) {
+        var refused =
+                assertThrows(
+                        ConfigException.class, () -> read("{" + options.replace('\'', '"') + "}"));
+        assertTrue(refused.getMessage().contains(expected), refused.getMessage());
+        assertTrue(refused.getMessage().contains("scheduler_config.json"), refused.getMessage());
+    }
+
+    @Test
+    void refusesTwoSpacingsOfSigmas() {
+        String json =
+                "{\"_class_name\": \"HeunDiscreteScheduler\", \"use_karras_sigmas\": true,"
+                        + " \"use_beta_sigmas\": true}";
+        assertThrows(ConfigException.class, () -> read(json));
+    }
+
+    @Test
+    void refusesSamplersThatAreUnknownOrDoNotFit() throws IOException {
+        var unknown =
+                assertThrows(
+                        IllegalArgumentException.class, () -> Scheduler.read(file(PIXART), "dpm"));
+        assertTrue(
+                unknown.getMessage().startsWith("no sampler is called dpm; there are ddpm, ddim"),
+                unknown.getMessage());
+        assertThrows(ConfigException.class, () -> Scheduler.read(file(PIXART), "flow-euler"));
+        String flow =
+                PIXART.replace("epsilon", "flow_prediction")
+                        .replace("{", "{\"use_flow_sigmas\": true, ");
+        assertEquals(Prediction.FLOW, Scheduler.read(file(flow), "dpm++3m").process().prediction());
+        var karras =
+                assertThrows(
+                        ConfigException.class, () -> Scheduler.read(file(FLOW), "dpm++2m-karras"));
+        assertTrue(
+                karras.getMessage().contains("has noise levels of its own"), karras.getMessage());
+    }
+
+    /** Any solver goes along the levels of a flow. */
+    @Test
+    void aFlowKeepsItsLevelsWithAnotherSolver() throws IOException {
+        List<NoiseLevel> own = read(FLOW).plan(5).levels();
+        for (String name : List.of("ddim", "ddpm", "euler-a", "heun", "dpm++2m", "dpm++2m-sde")) {
+            Scheduler other = Scheduler.read(file(FLOW), name);
+            assertEquals(own, other.plan(5).levels(), name);
+            assertEquals(Prediction.FLOW, other.process().prediction());
+        }
+        assertEquals(own, Scheduler.read(file(FLOW), "HeunDiscreteScheduler").plan(5).levels());
+        assertEquals(9, Scheduler.read(file(FLOW), "heun").plan(5).evaluations().size());
+    }
+
+    /** FLUX's shift: 256 tokens are shifted by exp(0.5), 4,096 by exp(1.15). */
+    @Test
+    void theShiftFollowsFromTheTokens() throws IOException {
+        Scheduler flow = read(FLOW.replace("}", ", \"use_dynamic_shifting\": true}"));
+        for (var each : Map.of(256L, 0.5, 4096L, 1.15, 2176L, 0.825).entrySet()) {
+            assertEquals(
+                    flow.plan(4, SchedulerArguments.NONE.withMu(each.getValue())).levels(),
+                    flow.plan(4, SchedulerArguments.NONE.withTokens(each.getKey())).levels());
+        }
+    }
+
+    @Test
+    void refusesOptionsThatASamplerDoesNotTake() throws IOException {
+        Scheduler spec = read(PIXART);
+        for (SchedulerArguments options :
+                List.of(
+                        SchedulerArguments.NONE.withEta(1),
+                        SchedulerArguments.NONE.withClippedNoise(true),
+                        SchedulerArguments.NONE.withMu(0.5),
+                        SchedulerArguments.NONE.withSigmas(List.of(1.0)))) {
+            var refused = assertThrows(IllegalArgumentException.class, () -> spec.plan(4, options));
+            assertTrue(refused.getMessage().startsWith("this sampler takes no "));
+        }
+        Scheduler flow = read(FLOW.replace("}", ", \"use_dynamic_shifting\": true}"));
+        assertThrows(IllegalArgumentException.class, () -> flow.plan(4));
+        assertThrows(
+                IllegalArgumentException.class,
+                () -> flow.plan(4, SchedulerArguments.NONE.withMu(1).withSigmas(List.of(1.0))));
+        assertThrows(
+                IllegalArgumentException.class, () -> SchedulerArguments.NONE.withEta(Double.NaN));
+        assertThrows(
+                IllegalArgumentException.class, () -> SchedulerArguments.NONE.withMu(Double.NaN));
+    }
+}

@@ -1,0 +1,149 @@
+package dev.darkroom.tests.toy;
+
+import dev.darkroom.models.diffusion.Condition;
+import dev.darkroom.models.diffusion.Network;
+import dev.darkroom.models.family.Conditioner;
+import dev.darkroom.models.family.Defaults;
+import dev.darkroom.models.family.DiffusionNetwork;
+import dev.darkroom.models.family.Inputs;
+import dev.darkroom.models.family.LatentCodec;
+import dev.darkroom.models.family.Model;
+import dev.darkroom.models.family.Report;
+import dev.darkroom.models.family.SamplerChoice;
+import dev.darkroom.models.family.Size;
+import dev.darkroom.models.family.Sizes;
+import dev.darkroom.runtime.DType;
+import dev.darkroom.runtime.Ops;
+import dev.darkroom.runtime.Shape;
+import dev.darkroom.runtime.Tensor;
+import dev.darkroom.runtime.TensorScope;
+import dev.darkroom.runtime.nn.Linear;
+import dev.darkroom.runtime.nn.Weights;
+
+/**
+ * A family that the library knows nothing of: a row of numbers for a picture, told how bright it
+ * shall be.
+ */
+final class Toy {
+    static final int SIDE = 8;
+    private static final int CHANNELS = 2;
+    private static final int LENGTH = SIDE * SIDE / CHANNELS;
+    private static final int WIDTH = 32;
+    private static final String BRIGHTNESS = "brightness";
+
+    private Toy() {}
+
+    /** Two layers over all numbers of a sample, told the time and the brightness. */
+    static final class Net extends DiffusionNetwork {
+        private final int outputs;
+        private final Linear input;
+        private final Linear told;
+        private final Linear output;
+
+        /**
+         * @param outputs 1, or 2 for a variance too
+         */
+        Net(Weights w, int outputs) {
+            super(w);
+            this.outputs = outputs;
+            input = Linear.asInPyTorch(w.sub("input"), CHANNELS * LENGTH, WIDTH, true);
+            told = Linear.asInPyTorch(w.sub("told"), 2, WIDTH, true);
+            output =
+                    Linear.asInPyTorch(
+                            w.sub("output"), WIDTH, (long) outputs * CHANNELS * LENGTH, true);
+        }
+
+        @Override
+        public int latentChannels() {
+            return CHANNELS;
+        }
+
+        @Override
+        public long tokens(Shape latents) {
+            return latents.size(1);
+        }
+
+        @Override
+        public long activations(long rows, Shape latents) {
+            return rows * (WIDTH + 2L * latents.elements());
+        }
+
+        @Override
+        public Network bind(Condition condition) {
+            Tensor brightness = condition.get(BRIGHTNESS); // [N,1]
+            return (x, timesteps) -> {
+                try (var scope = TensorScope.open()) {
+                    long n = x.size(0);
+                    Tensor time = timesteps.to(x.dtype()).dividedBy(1000).reshape(-1, 1);
+                    Tensor both =
+                            Ops.cat(
+                                    1,
+                                    time.size(0) == n ? time : time.repeatInterleave(n, 0),
+                                    brightness.to(x.dtype()));
+                    Tensor h = input.forward(x.flatten(1, -1)).plus(told.forward(both)).silu();
+                    return scope.keep(
+                            output.forward(h).reshape(n, (long) outputs * CHANNELS, LENGTH));
+                }
+            };
+        }
+    }
+
+    static Condition brightness(double... values) {
+        return Condition.of(BRIGHTNESS, Tensor.copyOf(values, values.length, 1).to(DType.FLOAT32));
+    }
+
+    /** A prompt is a number. */
+    private static final class Numbers implements Conditioner {
+        @Override
+        public void require(Inputs inputs) {
+            if (inputs.prompt() == null || !inputs.prompt().matches("\\d+(\\.\\d+)?")) {
+                throw new IllegalArgumentException("a toy's prompt is how bright it is: a number");
+            }
+        }
+
+        @Override
+        public Condition encode(Inputs inputs, Size size, Report report) {
+            return brightness(Double.parseDouble(String.valueOf(inputs.prompt())));
+        }
+
+        @Override
+        public Condition without(Inputs inputs, Size size, Report report) {
+            return brightness(0);
+        }
+    }
+
+    /** Latents {@code [C,T]} are the pixels of a grey picture, row by row. */
+    private static final class Rows implements LatentCodec {
+        @Override
+        public Shape latents(Size size) {
+            return Shape.of(CHANNELS, LENGTH);
+        }
+
+        @Override
+        public Tensor decode(Tensor latents, Report report) {
+            Tensor grey = latents.to(DType.FLOAT32).reshape(1, 1, SIDE, SIDE);
+            return Ops.cat(1, grey, grey, grey); // [1,3,H,W]
+        }
+
+        @Override
+        public long decodingBytes(Size size) {
+            return 12 * size.pixels();
+        }
+
+        @Override
+        public DType dtype() {
+            return DType.FLOAT32;
+        }
+    }
+
+    static Model model(Net network, SamplerChoice samplers) {
+        var size = new Size(SIDE, SIDE);
+        return new Model(
+                network,
+                new Numbers(),
+                new Rows(),
+                samplers,
+                (width, height, binning) -> new Sizes.Chosen(size, size),
+                new Defaults(6, 3.0));
+    }
+}

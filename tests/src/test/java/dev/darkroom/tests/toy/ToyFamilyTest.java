@@ -1,0 +1,260 @@
+package dev.darkroom.tests.toy;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.darkroom.models.diffusion.ClassifierFree;
+import dev.darkroom.models.diffusion.Condition;
+import dev.darkroom.models.diffusion.Guidance;
+import dev.darkroom.models.diffusion.Network;
+import dev.darkroom.models.diffusion.NoiseSchedule;
+import dev.darkroom.models.diffusion.Prediction;
+import dev.darkroom.models.diffusion.diffusers.Scheduler;
+import dev.darkroom.models.family.SamplerChoice;
+import dev.darkroom.models.lora.Lora;
+import dev.darkroom.models.lora.LoraConfig;
+import dev.darkroom.models.pipeline.Pipeline;
+import dev.darkroom.models.pipeline.PipelineException;
+import dev.darkroom.models.pipeline.PipelineOptions;
+import dev.darkroom.models.pipeline.SampleRequest;
+import dev.darkroom.runtime.DType;
+import dev.darkroom.runtime.Device;
+import dev.darkroom.runtime.Generator;
+import dev.darkroom.runtime.Memory;
+import dev.darkroom.runtime.Mode;
+import dev.darkroom.runtime.Tensor;
+import dev.darkroom.runtime.TensorScope;
+import dev.darkroom.runtime.Warnings;
+import dev.darkroom.runtime.nn.Parameter;
+import dev.darkroom.runtime.nn.Weights;
+import dev.darkroom.runtime.optim.AdamW;
+import dev.darkroom.runtime.optim.ParameterGroup;
+import dev.darkroom.training.objective.ConsistencyModel;
+import dev.darkroom.training.objective.Diffusion;
+import dev.darkroom.training.objective.Distance;
+import dev.darkroom.training.objective.Edm;
+import dev.darkroom.training.objective.FlowMatching;
+import dev.darkroom.training.objective.FlowTimes;
+import dev.darkroom.training.objective.LatentConsistency;
+import dev.darkroom.training.objective.LearnedVariance;
+import dev.darkroom.training.objective.Objective;
+import dev.darkroom.training.objective.ScoreMatching;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.DoubleStream;
+
+/**
+ * A family outside of the library, with latents of rank 3, has every solver, guidance, objective
+ * and adapter by itself.
+ */
+class ToyFamilyTest {
+    private static final NoiseSchedule SCHEDULE = NoiseSchedule.linear(1000, 0.0001, 0.02);
+    private static final int BATCH = 64;
+    private static final double[] LEVELS =
+            DoubleStream.iterate(0, i -> i < BATCH, i -> i + 1).map(i -> i / BATCH - 0.5).toArray();
+
+    @TempDir private Path folder;
+
+    private SamplerChoice samplers(String json) throws IOException {
+        Path file = Files.writeString(folder.resolve("scheduler_config.json"), json);
+        return SamplerChoice.read(file, Warnings.strict());
+    }
+
+    private static Toy.Net network(int outputs) {
+        return Weights.random(3, DType.FLOAT32, Device.CPU, w -> new Toy.Net(w, outputs));
+    }
+
+    private static SampleRequest request(String sampler, Guidance guidance) {
+        return SampleRequest.builder()
+                .prompt("0.5")
+                .sampler(sampler)
+                .guidance(guidance)
+                .batch(2)
+                .seed(4)
+                .build();
+    }
+
+    @Test
+    void samplesWithEverySolverAndGuidance() throws IOException {
+        long live = Memory.liveTensors();
+        var guidances =
+                List.of(
+                        Guidance.NONE,
+                        new ClassifierFree(3),
+                        new ClassifierFree(3, 0.7, 0, Double.POSITIVE_INFINITY),
+                        new ClassifierFree(3, 0, 0.5, 5));
+        for (String own :
+                List.of(
+                        "{\"_class_name\": \"DDIMScheduler\", \"prediction_type\": \"sample\"}",
+                        "{\"_class_name\": \"FlowMatchEulerDiscreteScheduler\","
+                                + " \"use_dynamic_shifting\": true}")) {
+            boolean flow = own.contains("Flow");
+            try (var network = network(1);
+                    var pipeline =
+                            Pipeline.of(
+                                    "toy",
+                                    Toy.model(network, samplers(own)),
+                                    PipelineOptions.defaults())) {
+                for (String sampler : Scheduler.names()) {
+                    if (flow ? sampler.endsWith("karras") : sampler.startsWith("flow")) {
+                        var refused =
+                                assertThrows(
+                                        PipelineException.class,
+                                        () -> pipeline.sample(request(sampler, Guidance.NONE)));
+                        assertTrue(refused.getMessage().contains(sampler), refused.getMessage());
+                        continue;
+                    }
+                    for (Guidance guidance : guidances) {
+                        var pictures = pipeline.sample(request(sampler, guidance)).pictures();
+                        assertEquals(2, pictures.size());
+                        assertEquals(Toy.SIDE, pictures.getFirst().width());
+                        assertFalse(Arrays.equals(pictures.get(0).rgb(), pictures.get(1).rgb()));
+                    }
+                }
+                var wrong =
+                        assertThrows(
+                                PipelineException.class,
+                                () -> pipeline.sample(SampleRequest.of("a red heart")));
+                assertTrue(wrong.getMessage().contains("how bright"), wrong.getMessage());
+            }
+        }
+        assertEquals(live, Memory.liveTensors());
+    }
+
+    /** Whatever it learns, the loss falls, by its own parameters and by those of adapters. */
+    @Test
+    void trainsWithEveryObjectiveAndTakesAdapters() {
+        long live = Memory.liveTensors();
+        Map<String, Objective> objectives = new LinkedHashMap<>();
+        for (Prediction prediction : Prediction.values()) {
+            if (prediction != Prediction.FLOW) {
+                objectives.put("" + prediction, new Diffusion(SCHEDULE, prediction));
+            }
+        }
+        objectives.put("flow", new FlowMatching(FlowTimes.UNIFORM));
+        objectives.put("edm", new Edm(0.5));
+        objectives.put("score", new ScoreMatching(0.05, 5, 50));
+        objectives.put("variance", new LearnedVariance(SCHEDULE, Prediction.EPSILON));
+        objectives.forEach(
+                (name, objective) -> {
+                    boolean variance = objective instanceof LearnedVariance;
+                    for (boolean adapted : new boolean[] {false, true}) {
+                        try (var network = network(variance ? 2 : 1);
+                                var generator = new Generator(1)) {
+                            assertLearns(
+                                    name + (adapted ? ", adapted" : ""),
+                                    network,
+                                    adapted,
+                                    clean ->
+                                            objective.loss(
+                                                    network.bind(Toy.brightness(LEVELS)),
+                                                    clean,
+                                                    generator));
+                        }
+                    }
+                });
+        assertEquals(live, Memory.liveTensors());
+    }
+
+    @Test
+    void isDistilled() {
+        try (var teacher = network(1);
+                var network = network(1);
+                var generator = new Generator(1)) {
+            Condition brightness = Toy.brightness(LEVELS);
+            var diffusion = new Diffusion(SCHEDULE, Prediction.SAMPLE);
+            assertLearns(
+                    "the teacher",
+                    teacher,
+                    false,
+                    clean -> diffusion.loss(teacher.bind(brightness), clean, generator));
+            var latent = new LatentConsistency(SCHEDULE, Prediction.SAMPLE, 1, 1);
+            var networks =
+                    new LatentConsistency.Networks(
+                            network,
+                            teacher,
+                            teacher,
+                            brightness,
+                            Toy.brightness(new double[BATCH]));
+            assertLearns(
+                    "latent consistency",
+                    network,
+                    false,
+                    clean -> latent.loss(networks, clean, generator));
+        }
+        try (var network = network(1);
+                var generator = new Generator(1)) {
+            var consistency = new ConsistencyModel(Distance.SQUARED);
+            Network bound = network.bind(Toy.brightness(LEVELS));
+            assertLearns(
+                    "consistency training",
+                    network,
+                    false,
+                    clean ->
+                            consistency.training(
+                                    bound,
+                                    bound,
+                                    clean,
+                                    consistency.sigmas(6),
+                                    consistency.uniform(clean, 6, generator),
+                                    true));
+        }
+    }
+
+    /** A step's loss of a batch of clean data. */
+    private interface Loss {
+        Tensor of(Tensor clean);
+    }
+
+    private static void assertLearns(String name, Toy.Net network, boolean adapted, Loss loss) {
+        network.train();
+        try (var generator = new Generator(2);
+                var lora =
+                        adapted
+                                ? Lora.create(
+                                        network,
+                                        new LoraConfig(4, 4, List.of("input", "told", "output")),
+                                        generator)
+                                : null) {
+            if (lora != null) {
+                lora.train(true);
+            }
+            Map<String, Parameter> trained = lora == null ? network.trainable() : lora.parameters();
+            var group = new ParameterGroup("all", trained, 3e-3, 0);
+            try (var optimizer = new AdamW(List.of(group), AdamW.Options.DEFAULTS)) {
+                double first = 0;
+                double last = 0;
+                for (int step = 0; step < 200; step++) {
+                    try (var scope = TensorScope.open();
+                            var mode = Mode.GRAD.enter()) {
+                        Tensor noise = Tensor.randn(generator, BATCH, 2, 32);
+                        Tensor levels = Tensor.copyOf(LEVELS, BATCH, 1, 1).to(DType.FLOAT32);
+                        Tensor found = loss.of(noise.times(0.1).plus(levels));
+                        found.backward();
+                        optimizer.step(1);
+                        optimizer.zeroGrad();
+                        double value = found.item();
+                        first += step < 20 ? value : 0;
+                        last += step >= 180 ? value : 0;
+                    }
+                }
+                double before = first;
+                double after = last;
+                assertTrue(
+                        after < 0.9 * before,
+                        () -> name + ": loss from " + before + " to " + after);
+            }
+        }
+    }
+}
