@@ -114,7 +114,7 @@ public final class T5Encoder extends Module implements TextEncoder {
             }
             bias = segments().boundary(bias);
             for (Block block : blocks) {
-                x = segments().run(in -> block.forward(in.get(0), in.get(1)), x, bias);
+                x = segments().run(block::forward, x, bias);
             }
             return scope.keep(finalLayerNorm.forward(x));
         }

@@ -1,5 +1,6 @@
 package dev.darkroom.models.vae;
 
+import dev.darkroom.models.layers.AttentionKeys;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
 import dev.darkroom.runtime.nn.Attention;
@@ -17,7 +18,8 @@ final class AttentionBlock extends Module {
         groupNorm =
                 new GroupNorm(
                         w.sub("group_norm"), config.normGroups(), channels, AutoencoderKl.EPS);
-        attention = new Attention(w, Attention.Sizes.self(channels, 1, true));
+        attention =
+                new Attention(w, Attention.Sizes.self(channels, 1, true), AttentionKeys.DIFFUSERS);
     }
 
     /**

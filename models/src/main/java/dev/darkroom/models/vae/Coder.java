@@ -49,7 +49,7 @@ final class Coder extends Module {
     }
 
     private void segment(UnaryOperator<Tensor> block) {
-        layers.add(x -> segments().run(in -> block.apply(in.getFirst()), x));
+        layers.add(x -> segments().run(in -> block.apply(in.get(0)), x));
     }
 
     private void convIn(Weights w, int in, int out) {

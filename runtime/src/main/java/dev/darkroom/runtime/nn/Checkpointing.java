@@ -5,23 +5,26 @@ import dev.darkroom.runtime.Mode;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
 
+import org.jspecify.annotations.Nullable;
+
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Deque;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.ConcurrentLinkedDeque;
 import java.util.function.Function;
 
 /**
  * Gradient checkpointing (Chen et al., arXiv 1604.06174): a segment of a network keeps only its
- * inputs and its output; what lies between is computed again when the gradient arrives. The
- * gradients are those of the plain run, as a segment draws no random numbers.
+ * inputs and its results; what lies between is computed again when the gradients arrive. The
+ * gradients equal those of the plain run, because a segment draws no random numbers.
  *
  * <pre>{@code
  * try (var checkpoints = new Checkpointing()) {
  *     Tensor condition = checkpoints.boundary(embed.forward(timestep));
  *     for (Block block : blocks) {
- *         x = checkpoints.run(in -> block.forward(in.get(0), in.get(1)), x, condition);
+ *         x = checkpoints.run(block::forward, x, condition);
  *     }
  *     checkpoints.backward(loss(x, condition));
  * }
@@ -32,14 +35,13 @@ import java.util.function.Function;
 public final class Checkpointing implements Segments, AutoCloseable {
     private final Deque<Entry> tape = new ConcurrentLinkedDeque<>();
 
-    /** No segments yet. */
+    /** Makes an empty record of segments. */
     public Checkpointing() {}
 
-    /** A detached tensor whose gradient is to be passed on. */
+    /** A cut in the recording of gradients, which the backward pass crosses by itself. */
     private interface Entry {
-        Tensor leaf();
-
-        void pass(Tensor gradient);
+        /** Passes the gradients that have arrived after the cut on to what lies before it. */
+        void backward();
 
         void close();
     }
@@ -47,31 +49,39 @@ public final class Checkpointing implements Segments, AutoCloseable {
     /**
      * Runs a segment without recording it.
      *
-     * @param segment is called again in {@link #backward}, and must then compute the same; it uses
-     *     no tensors that require gradients but parameters and the inputs it is given
-     * @param inputs of the segment; one that is recorded gets a {@link #boundary}
-     * @return the segment's output, detached
+     * @param segment is called again in {@link #backward} and then computes the same; it uses no
+     *     tensors that require gradients but parameters and the inputs that it is given
+     * @param inputs of the segment, null where one is absent; one that is recorded gets a {@link
+     *     #boundary}
+     * @return the segment's results, detached
      */
     @Override
-    public Tensor run(Function<List<Tensor>, Tensor> segment, Tensor... inputs) {
+    public List<Tensor> runAll(Function<Inputs, List<Tensor>> segment, @Nullable Tensor... inputs) {
         Mode mode = Mode.current();
-        List<Tensor> leaves = new ArrayList<>();
+        List<@Nullable Tensor> leaves = new ArrayList<>();
         try (var scope = TensorScope.open()) {
             for (Tensor input : inputs) {
-                Tensor leaf = input.requiresGrad() && !input.isLeaf() ? boundary(input) : input;
-                leaves.add(leaf.alias());
+                leaves.add(input == null ? null : leaf(input).alias());
             }
-            Tensor output;
+            var in = new Inputs(leaves);
+            List<Tensor> results;
             try (var guard = mode.withGradients(false).enter()) {
-                output = segment.apply(leaves).detach();
+                results = segment.apply(in).stream().map(Tensor::detach).toList();
             }
             if (mode.recordsGradients()) {
-                Tensor end = output.requiresGrad(true).alias();
-                leaves.forEach(TensorScope::detach);
-                tape.add(new Segment(mode, segment, leaves, TensorScope.detach(end)));
+                results.forEach(result -> result.requiresGrad(true));
+                List<Tensor> ends = results.stream().map(Tensor::alias).toList();
+                leaves.stream().filter(Objects::nonNull).forEach(TensorScope::detach);
+                ends.forEach(TensorScope::detach);
+                tape.add(new Segment(mode, segment, in, ends));
             }
-            return scope.keep(output);
+            results.forEach(scope::keep);
+            return results;
         }
+    }
+
+    private Tensor leaf(Tensor input) {
+        return input.requiresGrad() && !input.isLeaf() ? boundary(input) : input;
     }
 
     /**
@@ -100,10 +110,7 @@ public final class Checkpointing implements Segments, AutoCloseable {
         Gradients.backward(List.of(loss), Arrays.asList((Tensor) null), true);
         for (Entry entry = tape.pollLast(); entry != null; entry = tape.pollLast()) {
             try (var scope = TensorScope.open()) {
-                Tensor gradient = entry.leaf().grad();
-                if (gradient != null) {
-                    entry.pass(gradient);
-                }
+                entry.backward();
             } finally {
                 entry.close();
             }
@@ -120,8 +127,11 @@ public final class Checkpointing implements Segments, AutoCloseable {
 
     private record Boundary(Tensor original, Tensor leaf) implements Entry {
         @Override
-        public void pass(Tensor gradient) {
-            Gradients.backward(List.of(original), List.of(gradient), true);
+        public void backward() {
+            Tensor gradient = leaf.grad();
+            if (gradient != null) {
+                Gradients.backward(List.of(original), List.of(gradient), true);
+            }
         }
 
         @Override
@@ -131,24 +141,43 @@ public final class Checkpointing implements Segments, AutoCloseable {
         }
     }
 
+    /**
+     * A segment that is run again when gradients have arrived.
+     *
+     * @param results detached: the leaves that gradients arrive in
+     */
     private record Segment(
-            Mode mode, Function<List<Tensor>, Tensor> segment, List<Tensor> inputs, Tensor leaf)
+            Mode mode, Function<Inputs, List<Tensor>> segment, Inputs inputs, List<Tensor> results)
             implements Entry {
         @Override
-        public void pass(Tensor gradient) {
+        public void backward() {
+            List<@Nullable Tensor> arrived = new ArrayList<>();
+            results.forEach(result -> arrived.add(result.grad()));
+            if (arrived.stream().allMatch(Objects::isNull)) {
+                return;
+            }
             try (var guard = mode.enter()) {
                 // Gradients collect in the inputs themselves, which are leaves.
-                Tensor output = segment.apply(inputs);
-                if (output.requiresGrad()) { // not before the first block that is trained
-                    output.backward(gradient);
+                List<Tensor> again = segment.apply(inputs);
+                List<Tensor> reached = new ArrayList<>();
+                List<@Nullable Tensor> gradients = new ArrayList<>();
+                for (int i = 0; i < again.size(); i++) {
+                    // Nothing is recorded before the first block that is trained.
+                    if (arrived.get(i) != null && again.get(i).requiresGrad()) {
+                        reached.add(again.get(i));
+                        gradients.add(arrived.get(i));
+                    }
+                }
+                if (!reached.isEmpty()) {
+                    Gradients.backward(reached, gradients, false);
                 }
             }
         }
 
         @Override
         public void close() {
-            inputs.forEach(TensorScope::release);
-            TensorScope.release(leaf);
+            inputs.tensors().stream().filter(Objects::nonNull).forEach(TensorScope::release);
+            results.forEach(TensorScope::release);
         }
     }
 }

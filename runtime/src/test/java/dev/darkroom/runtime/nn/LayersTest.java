@@ -219,6 +219,7 @@ class LayersTest {
 
     @Test
     void attentionLooksAtAContext() throws IOException {
+        var keys = new Attention.Keys("to_q", "to_k", "to_v", "to_out.0", "norm_q", "norm_k");
         var weights =
                 Map.of(
                         "to_q.weight", ramp(4, 4),
@@ -228,7 +229,7 @@ class LayersTest {
                         "to_out.0.bias", ramp(4));
         with(
                 weights,
-                w -> new Attention(w, new Attention.Sizes(4, 3, 2, 2, false)),
+                w -> new Attention(w, new Attention.Sizes(4, 3, 2, 2, false), keys),
                 attention -> {
                     var x = ramp(1, 2, 4);
                     var context = ramp(1, 3, 3);

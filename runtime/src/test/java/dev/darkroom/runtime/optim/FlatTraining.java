@@ -24,6 +24,9 @@ final class FlatTraining {
     static final int WARM_UP = 500;
     static final int STEPS = 5_000;
 
+    private static final Attention.Keys KEYS =
+            new Attention.Keys("q", "k", "v", "out", "norm_q", "norm_k");
+
     private FlatTraining() {}
 
     /** Prints live tensors and resident KiB after the warm-up and at the end, then what is left. */
@@ -35,7 +38,7 @@ final class FlatTraining {
                                 2,
                                 DType.BFLOAT16,
                                 Device.CPU,
-                                w -> new Attention(w, Attention.Sizes.self(16, 2, true)));
+                                w -> new Attention(w, Attention.Sizes.self(16, 2, true), KEYS));
                 var optimizer =
                         new MasterWeights(
                                 ParameterGroups.of(network).decayed(1e-3, 0.01),

@@ -4,6 +4,7 @@ import dev.darkroom.models.diffusion.Condition;
 import dev.darkroom.models.diffusion.Network;
 import dev.darkroom.models.family.DiffusionNetwork;
 import dev.darkroom.models.layers.AdaLn;
+import dev.darkroom.models.layers.AttentionKeys;
 import dev.darkroom.models.layers.FeedForward;
 import dev.darkroom.models.layers.PatchEmbed;
 import dev.darkroom.models.layers.TimestepEmbedding;
@@ -130,7 +131,7 @@ public final class DitTransformer extends DiffusionNetwork {
             Tensor x = posEmbed.forward(latents); // [N,T,D]
             for (Block block : transformerBlocks) {
                 Tensor condition = block.condition(timestep, labels, guidance); // [N,D]
-                x = segments().run(in -> block.forward(in.get(0), in.get(1)), x, condition);
+                x = segments().run(block::forward, x, condition);
             }
             Tensor condition =
                     transformerBlocks.getFirst().condition(timestep, labels, guidance); // [N,D]
@@ -166,7 +167,7 @@ public final class DitTransformer extends DiffusionNetwork {
                             config.nullClass() + 1,
                             width);
             adaLn = new Linear(w.sub("norm1.linear"), width, 6 * width, true, Init.ZEROS);
-            attn1 = new Attention(w.sub("attn1"), config.attention());
+            attn1 = new Attention(w.sub("attn1"), config.attention(), AttentionKeys.DIFFUSERS);
             ff = new FeedForward(w.sub("ff"), width, config.activation());
         }
 

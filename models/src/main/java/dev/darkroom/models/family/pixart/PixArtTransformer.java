@@ -4,6 +4,7 @@ import dev.darkroom.models.diffusion.Condition;
 import dev.darkroom.models.diffusion.Network;
 import dev.darkroom.models.family.DiffusionNetwork;
 import dev.darkroom.models.layers.AdaLn;
+import dev.darkroom.models.layers.AttentionKeys;
 import dev.darkroom.models.layers.FeedForward;
 import dev.darkroom.models.layers.PatchEmbed;
 import dev.darkroom.models.layers.TimestepEmbedding;
@@ -226,18 +227,23 @@ public final class PixArtTransformer extends DiffusionNetwork {
         }
     }
 
-    /** All that a block sees is an input of the segment, which may outlive the scopes here. */
+    /** Runs a block; all that it uses is an input of the segment, which may outlive the scopes. */
     private Tensor run(
-            Block block, Tensor x, Tensor modulation, KeyValue keyValue, @Nullable Tensor bias) {
-        Tensor key = keyValue.key();
-        Tensor value = keyValue.value();
-        return bias == null
-                ? segments().run(in -> block.forward(in, null), x, modulation, key, value)
-                : segments()
-                        .run(in -> block.forward(in, in.get(4)), x, modulation, key, value, bias);
+            Block block, Tensor x, Tensor modulation, KeyValue text, @Nullable Tensor bias) {
+        return segments()
+                .run(
+                        in -> {
+                            var keyValue = new KeyValue(in.get(2), in.get(3));
+                            return block.forward(in.get(0), in.get(1), keyValue, in.orNull(4));
+                        },
+                        x,
+                        modulation,
+                        text.key(),
+                        text.value(),
+                        bias);
     }
 
-    /** Self-attention, attention to the text, a feed-forward network. */
+    /** A block: self-attention, attention to the text, a feed-forward network. */
     private static final class Block extends Module {
         private final double eps;
         private final Parameter scaleShiftTable;
@@ -249,22 +255,31 @@ public final class PixArtTransformer extends DiffusionNetwork {
             super(w);
             eps = config.normEps();
             scaleShiftTable = table(w, 6, config.width());
-            attn1 = new Attention(w.sub("attn1"), config.attention(config.width()));
-            attn2 = new Attention(w.sub("attn2"), config.attention(config.crossAttentionDim()));
+            attn1 =
+                    new Attention(
+                            w.sub("attn1"),
+                            config.attention(config.width()),
+                            AttentionKeys.DIFFUSERS);
+            attn2 =
+                    new Attention(
+                            w.sub("attn2"),
+                            config.attention(config.crossAttentionDim()),
+                            AttentionKeys.DIFFUSERS);
             ff = new FeedForward(w.sub("ff"), config.width(), config.activation());
         }
 
         /**
          * Transforms the tokens.
          *
-         * @param in tokens {@code [N,T,D]}, modulation {@code [N,6,D]}, and the text's keys and
-         *     values {@code [N,L,D]}
+         * @param x tokens {@code [N,T,D]}
+         * @param modulation {@code [N,6,D]}
+         * @param text keys and values {@code [N,L,D]}
+         * @param bias added to the scores of the text's tokens, {@code [N,1,1,L]}; null for none
+         * @return {@code [N,T,D]}
          */
-        Tensor forward(List<Tensor> in, @Nullable Tensor bias) {
+        Tensor forward(Tensor x, Tensor modulation, KeyValue text, @Nullable Tensor bias) {
             try (var scope = TensorScope.open()) {
-                Tensor x = in.get(0);
-                var m = AdaLn.split(scaleShiftTable.value().plus(in.get(1))); // six [N,1,D]
-                var text = new KeyValue(in.get(2), in.get(3));
+                var m = AdaLn.split(scaleShiftTable.value().plus(modulation)); // six [N,1,D]
                 x = m.attnOut(x, attn1.forward(m.attnIn(x, eps)));
                 x = x.plus(attn2.forward(x, text, bias));
                 x = m.mlpOut(x, ff.forward(m.mlpIn(x, eps)));
