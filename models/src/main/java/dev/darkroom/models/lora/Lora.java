@@ -23,18 +23,21 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 
 /**
  * Low-rank adapters on the linear layers of a network (Hu et al. 2021, arXiv:2106.09685, equation
- * 3): W·x becomes W·x + alpha/r·B·A·x. The network's own parameters stay as they are; freeze them
- * to train the adapters alone.
+ * 3): W·x becomes W·x + strength·alpha/r·B·A·x. The network's own parameters stay as they are;
+ * freeze them to train the adapters alone.
+ *
+ * <p>A network may have several sets of adapters, whose changes add up; {@link #close} takes one set
+ * off. Adapters are switched, scaled, merged and closed while no other thread uses the network.
  *
  * <p>Files are PEFT's: a folder with {@code adapter_config.json} and {@code
- * adapter_model.safetensors}. A network has at most one set of adapters; {@link #close} takes them
- * off.
+ * adapter_model.safetensors}.
  */
 public final class Lora implements AutoCloseable {
     private static final String CONFIG = "adapter_config.json";
@@ -46,28 +49,51 @@ public final class Lora implements AutoCloseable {
     private static final String PREFIX = "base_model.model.";
 
     /**
-     * One layer's adapter.
+     * The matrices of one layer's adapter.
      *
      * @param a {@code [r,in]}
      * @param b {@code [out,r]}
      */
     private record Pair(Linear layer, Parameter a, Parameter b) {}
 
+    /** The adapter of one layer, whose scale is that of all. */
+    private final class LowRank implements Linear.Adapter {
+        private final Pair pair;
+
+        LowRank(Pair pair) {
+            this.pair = pair;
+        }
+
+        @Override
+        public double scale() {
+            return enabled ? factor() : 0;
+        }
+
+        @Override
+        public Tensor forward(Tensor x) {
+            Tensor inner = Ops.linear(x.to(DType.FLOAT32), pair.a.value(), null); // [...,r]
+            return Ops.linear(inner, pair.b.value(), null); // [...,out]
+        }
+    }
+
     private final LoraConfig config;
     private final Map<String, Pair> pairs;
-    private boolean enabled;
+    private final List<LowRank> adapters;
+    private double strength = 1;
+    private boolean enabled = true;
     private boolean merged;
 
     private Lora(LoraConfig config, Map<String, Pair> pairs) {
         this.config = config;
         this.pairs = pairs;
-        enable(true);
+        adapters = pairs.values().stream().map(LowRank::new).toList();
+        adapters.forEach(adapter -> adapter.pair.layer.attach(adapter));
     }
 
     // ---- Making adapters ----
 
     /**
-     * New adapters, which change nothing yet: A uniform in ±1/√in (Kaiming, a = √5), B zero.
+     * Makes new adapters, which change nothing yet: A uniform in ±1/√in (Kaiming, a = √5), B zero.
      * float32, on the network's device.
      *
      * @param generator on the CPU
@@ -99,7 +125,7 @@ public final class Lora implements AutoCloseable {
     }
 
     /**
-     * Adapters from a folder of PEFT's, strictly: an unknown option and a tensor without a layer
+     * Loads adapters from a folder of PEFT's, strictly: an unknown option and a tensor without a layer
      * are errors.
      *
      * @throws IOException if it can't be read, or does not fit the network; all misfits are named
@@ -109,10 +135,10 @@ public final class Lora implements AutoCloseable {
     }
 
     /**
-     * Adapters from a folder of PEFT's.
+     * Loads adapters from a folder of PEFT's.
      *
-     * @param warnings are told of unknown options and of tensors without a layer; if they are
-     *     strict, these are errors
+     * @param warnings take unknown options and tensors without a layer; if they are strict, these
+     *     are errors
      * @throws IOException if it can't be read, or does not fit the network; all misfits are named
      */
     public static Lora load(Module network, Path folder, Warnings warnings) throws IOException {
@@ -231,12 +257,12 @@ public final class Lora implements AutoCloseable {
 
     // ---- Using them ----
 
-    /** What the adapters were made with. */
+    /** The config that the adapters were made with. */
     public LoraConfig config() {
         return config;
     }
 
-    /** All A and B, by PEFT's names. */
+    /** All matrices A and B, by PEFT's names. */
     public Map<String, Parameter> parameters() {
         var all = new LinkedHashMap<String, Parameter>();
         for (Pair pair : pairs.values()) {
@@ -251,18 +277,39 @@ public final class Lora implements AutoCloseable {
         parameters().values().forEach(parameter -> parameter.value().requiresGrad(on));
     }
 
-    /** Puts the adapters on or takes them off; off, the network is what it was. */
+    /** Switches the adapters on or off; off, the network is what it was. */
     public void enable(boolean on) {
         requireUnmerged("switched");
         enabled = on;
-        for (Pair pair : pairs.values()) {
-            pair.layer.adapter(on ? (x, y) -> adapt(pair, x, y) : null);
-        }
     }
 
     /**
-     * Takes the adapters off until what is returned is closed: the network without them is the
-     * teacher of the one with them.
+     * Sets the strength of the adapters: a factor of their changes beside the config's alpha/r. It
+     * is 1 at first; at 0 the network is what it was.
+     *
+     * @throws IllegalArgumentException if it is not a finite number
+     */
+    public void strength(double strength) {
+        requireUnmerged("scaled");
+        if (!Double.isFinite(strength)) {
+            throw new IllegalArgumentException(
+                    "the strength of adapters must be finite, not " + strength);
+        }
+        this.strength = strength;
+    }
+
+    /** The strength of the adapters. */
+    public double strength() {
+        return strength;
+    }
+
+    private double factor() {
+        return config.scale() * strength;
+    }
+
+    /**
+     * Switches the adapters off until the returned object is closed: the network without them is
+     * the teacher of the one with them.
      *
      * <pre>{@code
      * try (var off = lora.disabled()) {
@@ -286,18 +333,10 @@ public final class Lora implements AutoCloseable {
             this.enabled = enabled;
         }
 
-        /** Puts the adapters on again if they were. */
+        /** Switches the adapters on again if they were on. */
         @Override
         public void close() {
             lora.enable(enabled);
-        }
-    }
-
-    private Tensor adapt(Pair pair, Tensor x, Tensor y) {
-        try (var scope = TensorScope.open()) {
-            Tensor inner = Ops.linear(x.to(DType.FLOAT32), pair.a.value(), null); // [...,r]
-            Tensor delta = Ops.linear(inner, pair.b.value(), null); // [...,out]
-            return scope.keep(y.plus(delta.times(config.scale()).to(y.dtype())));
         }
     }
 
@@ -307,16 +346,16 @@ public final class Lora implements AutoCloseable {
      */
     public void merge() {
         enable(false);
-        addToWeights(config.scale());
+        addToWeights(factor());
         merged = true;
     }
 
-    /** Takes merged adapters out of the weights again, up to rounding, and puts them on. */
+    /** Takes merged adapters out of the weights again, up to rounding, and switches them on. */
     public void unmerge() {
         if (!merged) {
             throw new IllegalStateException("these adapters are not merged");
         }
-        addToWeights(-config.scale());
+        addToWeights(-factor());
         merged = false;
         enable(true);
     }
@@ -368,12 +407,10 @@ public final class Lora implements AutoCloseable {
         Files.write(folder.resolve(CONFIG), text);
     }
 
-    /** Takes the adapters off the network, unless they are merged, and frees them. */
+    /** Takes the adapters off the network and frees them; merged ones stay in its weights. */
     @Override
     public void close() {
-        if (!merged) {
-            enable(false);
-        }
+        adapters.forEach(adapter -> adapter.pair.layer.detach(adapter));
         close(pairs);
     }
 }

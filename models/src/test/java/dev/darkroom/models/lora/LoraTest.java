@@ -137,6 +137,98 @@ class LoraTest {
         assertArrayEquals(stored, Files.readAllBytes(PEFT.resolve("network.safetensors")));
     }
 
+    /** The output of the network whose weights have the changes of adapters in them, times factors. */
+    private Tensor withWeightsOf(Map<Lora, Double> factors) throws IOException {
+        var weights = new LinkedHashMap<String, Tensor>();
+        network.state().forEach((name, value) -> weights.put(name, value.copy()));
+        factors.forEach(
+                (lora, factor) -> {
+                    for (String layer : List.of("up", "down")) {
+                        String key = "base_model.model." + layer + ".lora_";
+                        var a = lora.parameters().get(key + "A.weight");
+                        var b = lora.parameters().get(key + "B.weight");
+                        if (a != null) {
+                            Tensor change = b.value().matmul(a.value()).times(factor);
+                            weights.merge(layer + ".weight", change, Tensor::plus);
+                        }
+                    }
+                });
+        var source = WeightSource.of("network", weights);
+        try (var merged = Weights.load(source, null, Device.CPU, Network::new)) {
+            return merged.forward(x);
+        }
+    }
+
+    private Lora random(LoraConfig config, Generator generator) {
+        var lora = Lora.create(network, config, generator);
+        lora.parameters()
+                .values()
+                .forEach(
+                        each ->
+                                each.set(
+                                        Tensor.randn(
+                                                each.shape(),
+                                                generator,
+                                                DType.FLOAT32,
+                                                Device.CPU)));
+        return lora;
+    }
+
+    @Test
+    void twoSetsOfAdaptersAddUp() throws IOException {
+        Tensor plain = network.forward(x);
+        try (var generator = new Generator(2);
+                var first = random(CONFIG, generator); // alpha/r = 3
+                var second = random(new LoraConfig(4, 4, List.of("up")), generator)) {
+            first.strength(0.5);
+            second.strength(-0.25);
+            Tensor both = network.forward(x);
+            Golden.assertClose(
+                    "both", withWeightsOf(Map.of(first, 1.5, second, -0.25)), both, 1e-6);
+            try (var off = first.disabled()) {
+                Golden.assertClose(
+                        "second", withWeightsOf(Map.of(second, -0.25)), network.forward(x), 1e-6);
+            }
+            assertTrue(both.contentEquals(network.forward(x)));
+            first.merge();
+            assertThrows(IllegalStateException.class, () -> first.strength(1));
+            Golden.assertClose("one merged", both, network.forward(x), 1e-6);
+            second.merge();
+            Golden.assertClose("both merged", both, network.forward(x), 1e-6);
+            first.unmerge();
+            second.unmerge();
+            Golden.assertClose("unmerged", both, network.forward(x), 1e-6);
+            first.strength(0);
+            second.enable(false);
+            Golden.assertClose("off", plain, network.forward(x), 1e-6);
+        }
+        Golden.assertClose("plain", plain, network.forward(x), 1e-6);
+    }
+
+    @Test
+    void neutralAdaptersAndTheOrderOfTwoDoNotMatter() throws IOException {
+        Tensor plain = network.forward(x);
+        var other = new LoraConfig(4, 4, List.of("up"));
+        Tensor oneWay;
+        try (var generator = new Generator(2);
+                var first = random(CONFIG, generator);
+                var second = random(other, generator)) {
+            oneWay = network.forward(x);
+            first.save(folder.resolve("first"));
+            second.save(folder.resolve("second"));
+            first.strength(0);
+            second.strength(0);
+            assertTrue(plain.contentEquals(network.forward(x)));
+            assertThrows(IllegalArgumentException.class, () -> first.strength(Double.NaN));
+        }
+        var second = Lora.load(network, folder.resolve("second"));
+        var first = Lora.load(network, folder.resolve("first"));
+        assertTrue(oneWay.contentEquals(network.forward(x)));
+        second.close();
+        first.close();
+        assertTrue(plain.contentEquals(network.forward(x)));
+    }
+
     /** Leaves a folder that {@code tests/oracle/lora.py check} gives to PEFT. */
     @Test
     void writesWhatPeftReads() throws IOException {

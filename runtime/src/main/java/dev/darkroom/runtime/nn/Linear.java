@@ -3,40 +3,48 @@ package dev.darkroom.runtime.nn;
 import dev.darkroom.runtime.Ops;
 import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
+import dev.darkroom.runtime.TensorScope;
 
 import org.jspecify.annotations.Nullable;
 
-/** x · weightᵀ + bias. Keys: {@code weight [out,in]}, {@code bias [out]}. */
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+
+/**
+ * The linear layer x · weightᵀ + bias, and the adapters that are attached to it. Keys: {@code weight
+ * [out,in]}, {@code bias [out]}.
+ */
 public final class Linear extends Module {
     private final Parameter weight;
     private final @Nullable Parameter bias;
-    private @Nullable Adapter adapter;
+    private final List<Adapter> adapters = new CopyOnWriteArrayList<>();
 
-    /** Something learned beside a layer whose weight stays as it is, such as LoRA's. */
-    @FunctionalInterface
+    /** A change that is learned beside a layer whose weight stays as it is, such as LoRA's. */
     public interface Adapter {
+        /** Returns the factor of the change; 0 while the adapter is off. */
+        double scale();
+
         /**
-         * Changes what the layer found.
+         * Computes the change of the layer's output at a scale of 1.
          *
          * @param x the layer's input {@code [...,in]}
-         * @param y its output {@code [...,out]}
-         * @return {@code [...,out]}
+         * @return {@code [...,out]}, of any floating-point type
          */
-        Tensor adapt(Tensor x, Tensor y);
+        Tensor forward(Tensor x);
     }
 
-    /** A layer with or without a bias. */
+    /** Declares a layer with or without a bias. */
     public Linear(Weights w, long in, long out, boolean bias) {
         this(w, in, out, bias, Init.fanIn(in));
     }
 
-    /** A layer that begins with the spread of PyTorch's, {@link Init#linear}. */
+    /** Declares a layer that begins with the spread of PyTorch's, {@link Init#linear}. */
     public static Linear asInPyTorch(Weights w, long in, long out, boolean bias) {
         return new Linear(w, in, out, bias, Init.linear(in));
     }
 
     /**
-     * A layer whose weight begins in a way of its own, such as {@link Init#ZEROS} for the last
+     * Declares a layer whose weight begins in a way of its own, such as {@link Init#ZEROS} for the last
      * layer of a residual branch.
      */
     public Linear(Weights w, long in, long out, boolean bias, Init init) {
@@ -46,28 +54,49 @@ public final class Linear extends Module {
     }
 
     /**
-     * Applies the layer.
+     * Applies the layer, and adds the changes of its adapters, each times its scale.
      *
      * @param x {@code [...,in]}
      * @return {@code [...,out]}
      */
     public Tensor forward(Tensor x) {
         Tensor y = Ops.linear(x, weight.value(), Parameter.valueOf(bias));
-        Adapter current = adapter;
-        return current == null ? y : current.adapt(x, y);
+        return adapters.isEmpty() ? y : adapted(x, y);
     }
 
-    /** Sends every output through an adapter; null for none. It stays the caller's. */
-    public void adapter(@Nullable Adapter adapter) {
-        this.adapter = adapter;
+    private Tensor adapted(Tensor x, Tensor y) {
+        try (var scope = TensorScope.open()) {
+            Tensor sum = null;
+            for (Adapter adapter : adapters) {
+                double scale = adapter.scale();
+                if (scale != 0) {
+                    Tensor change = adapter.forward(x).times(scale);
+                    sum = sum == null ? change : sum.plus(change);
+                }
+            }
+            return sum == null ? y : scope.keep(y.plus(sum.to(y.dtype())));
+        }
     }
 
-    /** {@code [out,in]}. */
+    /**
+     * Attaches an adapter beside those that are attached already. It stays the caller's, and may
+     * change its scale at any time between two calls of the network.
+     */
+    public void attach(Adapter adapter) {
+        adapters.add(adapter);
+    }
+
+    /** Detaches an adapter; one that is not attached is ignored. */
+    public void detach(Adapter adapter) {
+        adapters.remove(adapter);
+    }
+
+    /** The weight {@code [out,in]}. */
     public Parameter weight() {
         return weight;
     }
 
-    /** {@code [out]}, or null. */
+    /** The bias {@code [out]}, or null if there is none. */
     public @Nullable Parameter bias() {
         return bias;
     }

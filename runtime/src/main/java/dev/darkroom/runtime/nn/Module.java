@@ -38,7 +38,7 @@ import java.util.function.Function;
  * }</pre>
  *
  * <p>A loaded module may be used by several threads at once, as long as none of them replaces
- * parameters or closes it.
+ * parameters, attaches adapters or closes it.
  */
 // The field's term; whoever forgets the import is told so by the compiler.
 @SuppressWarnings("JavaLangClash")

@@ -102,6 +102,56 @@ class LayersTest {
                 linear -> assertClose(linear.forward(x), Shape.of(1, 1, 2), -2, -2));
     }
 
+    /** Adds a number to each output, times a scale that the test changes. */
+    private static final class Constant implements Linear.Adapter {
+        private final float number;
+        private double scale = 1;
+
+        Constant(float number) {
+            this.number = number;
+        }
+
+        @Override
+        public double scale() {
+            return scale;
+        }
+
+        @Override
+        public Tensor forward(Tensor x) {
+            if (scale == 0) {
+                throw new AssertionError("an adapter that is off is not asked");
+            }
+            return Tensor.copyOf(new float[] {number, number}, 1, 2);
+        }
+    }
+
+    @Test
+    void adaptersOfALinearLayerAddUp() throws IOException {
+        var weight = Tensor.copyOf(new float[] {1, 2, 3, 4, 5, 6}, 2, 3);
+        var x = Tensor.copyOf(new float[] {1, 0, -1}, 1, 3);
+        with(
+                Map.of("weight", weight.to(DType.BFLOAT16)),
+                w -> new Linear(w, 3, 2, false),
+                linear -> {
+                    var half = x.to(DType.BFLOAT16);
+                    var one = new Constant(1);
+                    var ten = new Constant(10);
+                    linear.attach(one);
+                    linear.attach(ten);
+                    assertEquals(DType.BFLOAT16, linear.forward(half).dtype());
+                    assertClose(linear.forward(half), Shape.of(1, 2), 9, 9);
+                    one.scale = -2;
+                    ten.scale = 0;
+                    assertClose(linear.forward(half), Shape.of(1, 2), -4, -4);
+                    ten.scale = 0.5;
+                    linear.detach(one);
+                    linear.detach(one);
+                    assertClose(linear.forward(half), Shape.of(1, 2), 3, 3);
+                    linear.detach(ten);
+                    assertClose(linear.forward(half), Shape.of(1, 2), -2, -2);
+                });
+    }
+
     @Test
     void conv2dStridesAndPads() throws IOException {
         with(
