@@ -15,7 +15,6 @@ import dev.darkroom.runtime.Generator;
 import dev.darkroom.runtime.Mode;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
-import dev.darkroom.runtime.nn.Activation;
 import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.runtime.nn.Parameter;
 import dev.darkroom.runtime.nn.Weights;
@@ -175,21 +174,17 @@ final class TrainingStep implements AutoCloseable {
                 new Diffusion(
                         NoiseSchedule.scaledLinear(1000, 0.00085, 0.012), Prediction.V_PREDICTION);
         private static final PixArtConfig CONFIG =
-                new PixArtConfig(
-                        4,
-                        64,
-                        4,
-                        4,
-                        6,
-                        256,
-                        true,
-                        16,
-                        2,
-                        Activation.GELU_TANH,
-                        1e-6,
-                        1,
-                        false,
-                        192);
+                PixArtConfig.builder()
+                        .numAttentionHeads(4)
+                        .attentionHeadDim(64)
+                        .outChannels(4)
+                        .numLayers(6)
+                        .crossAttentionDim(256)
+                        .sampleSize(16)
+                        .interpolationScale(1.0)
+                        .useAdditionalConditions(false)
+                        .captionChannels(192)
+                        .build();
 
         PixArt(DType dtype) {
             this(
@@ -222,24 +217,15 @@ final class TrainingStep implements AutoCloseable {
                 new AutoencoderLoss(AutoencoderLoss.Options.DEFAULTS);
         private static final List<Boolean> NO_ATTENTION = List.of(false, false, false, false);
         private static final AutoencoderKlConfig CONFIG =
-                new AutoencoderKlConfig(
-                        3,
-                        3,
-                        NO_ATTENTION,
-                        NO_ATTENTION,
-                        List.of(32, 64, 128, 128),
-                        1,
-                        Activation.SILU,
-                        4,
-                        4,
-                        1,
-                        null,
-                        null,
-                        null,
-                        false,
-                        true,
-                        true,
-                        false);
+                AutoencoderKlConfig.builder()
+                        .downBlockAttention(NO_ATTENTION)
+                        .upBlockAttention(NO_ATTENTION)
+                        .blockOutChannels(List.of(32, 64, 128, 128))
+                        .normGroups(4)
+                        .scalingFactor(1)
+                        .forceUpcast(false)
+                        .midBlockAttention(false)
+                        .build();
 
         Autoencoder(DType dtype) {
             this(

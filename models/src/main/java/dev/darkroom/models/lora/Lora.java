@@ -33,8 +33,8 @@ import java.util.stream.Collectors;
  * 3): W·x becomes W·x + strength·alpha/r·B·A·x. The network's own parameters stay as they are;
  * freeze them to train the adapters alone.
  *
- * <p>A network may have several sets of adapters, whose changes add up; {@link #close} takes one set
- * off. Adapters are switched, scaled, merged and closed while no other thread uses the network.
+ * <p>A network may have several sets of adapters, whose changes add up; {@link #close} takes one
+ * set off. Adapters are switched, scaled, merged and closed while no other thread uses the network.
  *
  * <p>Files are PEFT's: a folder with {@code adapter_config.json} and {@code
  * adapter_model.safetensors}.
@@ -125,8 +125,8 @@ public final class Lora implements AutoCloseable {
     }
 
     /**
-     * Loads adapters from a folder of PEFT's, strictly: an unknown option and a tensor without a layer
-     * are errors.
+     * Loads adapters from a folder of PEFT's, strictly: an unknown option and a tensor without a
+     * layer are errors.
      *
      * @throws IOException if it can't be read, or does not fit the network; all misfits are named
      */

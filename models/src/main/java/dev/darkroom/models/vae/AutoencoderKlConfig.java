@@ -11,32 +11,32 @@ import java.nio.file.Path;
 import java.util.List;
 
 /**
- * The options of {@link AutoencoderKl}; names and defaults are those of diffusers' {@code
+ * The config of an {@link AutoencoderKl}; names and defaults are those of diffusers' {@code
  * AutoencoderKL}.
  *
- * @param inChannels of images that are encoded
- * @param outChannels of images that are decoded
- * @param downBlocks the encoder's levels, from pixels to latents; true where a level has attention
- * @param upBlocks the decoder's levels, from latents to pixels; true where a level has attention
- * @param blockOutChannels channels of each level, from pixels to latents
- * @param layersPerBlock residual blocks in a level of the encoder; the decoder has one more
- * @param activation inside residual blocks
- * @param latentChannels of the latents
+ * @param inChannels channels of the images that are encoded
+ * @param outChannels channels of the images that are decoded
+ * @param downBlockAttention whether each block of the encoder has attention, from pixels to latents
+ * @param upBlockAttention whether each block of the decoder has attention, from latents to pixels
+ * @param blockOutChannels channels of each block, from pixels to latents
+ * @param layersPerBlock residual blocks in a block of the encoder; the decoder has one more
+ * @param activation in residual blocks
+ * @param latentChannels channels of the latents
  * @param normGroups groups of the group norms
- * @param scalingFactor what the diffusion model's latents are the encoder's multiplied by
- * @param shiftFactor what is subtracted before; null for nothing
- * @param latentsMean of each channel of the latents, instead of a shift; null for none
- * @param latentsStd standard deviation of each channel; null for none
+ * @param scalingFactor factor from the encoder's latents to those of the diffusion model
+ * @param shiftFactor number that is subtracted before; null for none
+ * @param latentsMean mean of each channel of the latents, instead of a shift; null for none
+ * @param latentsStd standard deviation of each channel of the latents; null for none
  * @param forceUpcast whether float16 overflows, so that float32 takes its place
- * @param quantConv whether the encoder ends with a 1×1 convolution
- * @param postQuantConv whether the decoder begins with a 1×1 convolution
- * @param midBlockAttention whether the lowest level has attention
+ * @param quantConv whether a 1×1 convolution follows the encoder
+ * @param postQuantConv whether a 1×1 convolution precedes the decoder
+ * @param midBlockAttention whether the block at the lowest resolution has attention
  */
 public record AutoencoderKlConfig(
         int inChannels,
         int outChannels,
-        List<Boolean> downBlocks,
-        List<Boolean> upBlocks,
+        List<Boolean> downBlockAttention,
+        List<Boolean> upBlockAttention,
         List<Integer> blockOutChannels,
         int layersPerBlock,
         Activation activation,
@@ -51,15 +51,15 @@ public record AutoencoderKlConfig(
         boolean postQuantConv,
         boolean midBlockAttention) {
 
-    /** More levels or layers than anyone has: what a damaged config may ask for. */
-    private static final int MAX_LEVELS = 16;
+    /** More blocks or layers than any model has; a damaged config may ask for them. */
+    private static final int MAX_BLOCKS = 16;
 
     private static final int MAX_LAYERS = 100;
 
     /** Checks that sizes fit together. */
     public AutoencoderKlConfig {
-        downBlocks = List.copyOf(downBlocks);
-        upBlocks = List.copyOf(upBlocks);
+        downBlockAttention = List.copyOf(downBlockAttention);
+        upBlockAttention = List.copyOf(upBlockAttention);
         blockOutChannels = List.copyOf(blockOutChannels);
         require(inChannels >= 1, "in_channels", inChannels);
         require(outChannels >= 1, "out_channels", outChannels);
@@ -75,7 +75,7 @@ public record AutoencoderKlConfig(
                 scalingFactor);
         require(shiftFactor == null || Double.isFinite(shiftFactor), "shift_factor", shiftFactor);
         require(
-                !blockOutChannels.isEmpty() && blockOutChannels.size() <= MAX_LEVELS,
+                !blockOutChannels.isEmpty() && blockOutChannels.size() <= MAX_BLOCKS,
                 "block_out_channels",
                 blockOutChannels);
         for (int channels : blockOutChannels) {
@@ -87,8 +87,13 @@ public record AutoencoderKlConfig(
                                 + normGroups);
             }
         }
-        requireSize("down_block_types", downBlocks, blockOutChannels.size(), "block_out_channels");
-        requireSize("up_block_types", upBlocks, blockOutChannels.size(), "block_out_channels");
+        requireSize(
+                "down_block_types",
+                downBlockAttention,
+                blockOutChannels.size(),
+                "block_out_channels");
+        requireSize(
+                "up_block_types", upBlockAttention, blockOutChannels.size(), "block_out_channels");
         requireSize("latents_mean", latentsMean, latentChannels, "latent_channels");
         requireSize("latents_std", latentsStd, latentChannels, "latent_channels");
         if ((latentsMean == null) != (latentsStd == null)) {
@@ -133,42 +138,51 @@ public record AutoencoderKlConfig(
     /**
      * Reads a {@code config.json}.
      *
-     * @param warnings are told of unknown options
+     * @param warnings collect the unknown options
      * @throws IOException if it can't be read, or an option is not supported
      */
     public static AutoencoderKlConfig read(Path file, Warnings warnings) throws IOException {
         return ConfigReader.read(file, warnings, AutoencoderKlConfig::of);
     }
 
-    /** As {@link #read(Path, Warnings)}; an unknown option is an error. */
+    /** Reads a config as {@link #read(Path, Warnings)} does; an unknown option is an error. */
     public static AutoencoderKlConfig read(Path file) throws IOException {
         return read(file, Warnings.strict());
     }
 
-    /** As {@link #read(Path, Warnings)}, from a config that is part of another. */
+    /** Reads a config as {@link #read(Path, Warnings)} does, from one that is part of another. */
     public static AutoencoderKlConfig of(ConfigReader json) {
         json.ignore("sample_size"); // only a default for tiling
-        return new AutoencoderKlConfig(
-                json.integer("in_channels", 3),
-                json.integer("out_channels", 3),
-                attention(json, "down_block_types", "DownEncoderBlock2D", "AttnDownEncoderBlock2D"),
-                attention(json, "up_block_types", "UpDecoderBlock2D", "AttnUpDecoderBlock2D"),
-                json.integers("block_out_channels", List.of(64)),
-                json.integer("layers_per_block", 1),
-                Activation.parse(json.text("act_fn", "silu")),
-                json.integer("latent_channels", 4),
-                json.integer("norm_num_groups", 32),
-                json.number("scaling_factor", 0.18215),
-                json.numberOrNull("shift_factor"),
-                json.numbersOrNull("latents_mean"),
-                json.numbersOrNull("latents_std"),
-                json.flag("force_upcast", true),
-                json.flag("use_quant_conv", true),
-                json.flag("use_post_quant_conv", true),
-                json.flag("mid_block_add_attention", true));
+        var missing = builder();
+        return builder()
+                .inChannels(json.integer("in_channels", missing.inChannels))
+                .outChannels(json.integer("out_channels", missing.outChannels))
+                .downBlockAttention(
+                        attention(
+                                json,
+                                "down_block_types",
+                                "DownEncoderBlock2D",
+                                "AttnDownEncoderBlock2D"))
+                .upBlockAttention(
+                        attention(
+                                json, "up_block_types", "UpDecoderBlock2D", "AttnUpDecoderBlock2D"))
+                .blockOutChannels(json.integers("block_out_channels", missing.blockOutChannels))
+                .layersPerBlock(json.integer("layers_per_block", missing.layersPerBlock))
+                .activation(Activation.parse(json.text("act_fn", "silu")))
+                .latentChannels(json.integer("latent_channels", missing.latentChannels))
+                .normGroups(json.integer("norm_num_groups", missing.normGroups))
+                .scalingFactor(json.number("scaling_factor", missing.scalingFactor))
+                .shiftFactor(json.numberOrNull("shift_factor"))
+                .latentsMean(json.numbersOrNull("latents_mean"))
+                .latentsStd(json.numbersOrNull("latents_std"))
+                .forceUpcast(json.flag("force_upcast", missing.forceUpcast))
+                .quantConv(json.flag("use_quant_conv", missing.quantConv))
+                .postQuantConv(json.flag("use_post_quant_conv", missing.postQuantConv))
+                .midBlockAttention(json.flag("mid_block_add_attention", missing.midBlockAttention))
+                .build();
     }
 
-    /** Which levels have attention, by the names of their types. */
+    /** Returns which blocks have attention, by the names of their types. */
     private static List<Boolean> attention(
             ConfigReader json, String option, String plain, String withAttention) {
         return json.texts(option, List.of(plain)).stream()
@@ -189,8 +203,152 @@ public record AutoencoderKlConfig(
                 .toList();
     }
 
-    /** Pixels per latent position along a side: 8 for four levels. */
+    /** Returns the pixels of a side for each of the latents': 8 for four blocks. */
     public int downsampling() {
         return 1 << blockOutChannels.size() - 1;
+    }
+
+    // ---- Named values ----
+
+    /** Starts a config with the reference's defaults. */
+    public static Builder builder() {
+        return new Builder();
+    }
+
+    /**
+     * The values of an {@link AutoencoderKlConfig} by name. Those that are not set are the defaults
+     * of diffusers' {@code AutoencoderKL}.
+     */
+    public static final class Builder {
+        private int inChannels = 3;
+        private int outChannels = 3;
+        private List<Boolean> downBlockAttention = List.of(false);
+        private List<Boolean> upBlockAttention = List.of(false);
+        private List<Integer> blockOutChannels = List.of(64);
+        private int layersPerBlock = 1;
+        private Activation activation = Activation.SILU;
+        private int latentChannels = 4;
+        private int normGroups = 32;
+        private double scalingFactor = 0.18215;
+        private @Nullable Double shiftFactor;
+        private @Nullable List<Double> latentsMean;
+        private @Nullable List<Double> latentsStd;
+        private boolean forceUpcast = true;
+        private boolean quantConv = true;
+        private boolean postQuantConv = true;
+        private boolean midBlockAttention = true;
+
+        private Builder() {}
+
+        public Builder inChannels(int inChannels) {
+            this.inChannels = inChannels;
+            return this;
+        }
+
+        public Builder outChannels(int outChannels) {
+            this.outChannels = outChannels;
+            return this;
+        }
+
+        public Builder downBlockAttention(List<Boolean> downBlockAttention) {
+            this.downBlockAttention = downBlockAttention;
+            return this;
+        }
+
+        public Builder upBlockAttention(List<Boolean> upBlockAttention) {
+            this.upBlockAttention = upBlockAttention;
+            return this;
+        }
+
+        public Builder blockOutChannels(List<Integer> blockOutChannels) {
+            this.blockOutChannels = blockOutChannels;
+            return this;
+        }
+
+        public Builder layersPerBlock(int layersPerBlock) {
+            this.layersPerBlock = layersPerBlock;
+            return this;
+        }
+
+        public Builder activation(Activation activation) {
+            this.activation = activation;
+            return this;
+        }
+
+        public Builder latentChannels(int latentChannels) {
+            this.latentChannels = latentChannels;
+            return this;
+        }
+
+        public Builder normGroups(int normGroups) {
+            this.normGroups = normGroups;
+            return this;
+        }
+
+        public Builder scalingFactor(double scalingFactor) {
+            this.scalingFactor = scalingFactor;
+            return this;
+        }
+
+        public Builder shiftFactor(@Nullable Double shiftFactor) {
+            this.shiftFactor = shiftFactor;
+            return this;
+        }
+
+        public Builder latentsMean(@Nullable List<Double> latentsMean) {
+            this.latentsMean = latentsMean;
+            return this;
+        }
+
+        public Builder latentsStd(@Nullable List<Double> latentsStd) {
+            this.latentsStd = latentsStd;
+            return this;
+        }
+
+        public Builder forceUpcast(boolean forceUpcast) {
+            this.forceUpcast = forceUpcast;
+            return this;
+        }
+
+        public Builder quantConv(boolean quantConv) {
+            this.quantConv = quantConv;
+            return this;
+        }
+
+        public Builder postQuantConv(boolean postQuantConv) {
+            this.postQuantConv = postQuantConv;
+            return this;
+        }
+
+        public Builder midBlockAttention(boolean midBlockAttention) {
+            this.midBlockAttention = midBlockAttention;
+            return this;
+        }
+
+        /**
+         * Makes the config.
+         *
+         * @throws IllegalArgumentException if the values do not fit together
+         */
+        public AutoencoderKlConfig build() {
+            return new AutoencoderKlConfig(
+                    inChannels,
+                    outChannels,
+                    downBlockAttention,
+                    upBlockAttention,
+                    blockOutChannels,
+                    layersPerBlock,
+                    activation,
+                    latentChannels,
+                    normGroups,
+                    scalingFactor,
+                    shiftFactor,
+                    latentsMean,
+                    latentsStd,
+                    forceUpcast,
+                    quantConv,
+                    postQuantConv,
+                    midBlockAttention);
+        }
     }
 }

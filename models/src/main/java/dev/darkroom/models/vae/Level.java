@@ -36,7 +36,7 @@ final class Level extends Module {
         int in = channels.get(Math.max(i - 1, 0));
         int out = channels.get(i);
         var level =
-                new Level(w, in, out, config.layersPerBlock(), config.downBlocks().get(i), config);
+                new Level(w, in, out, config.layersPerBlock(), config.downBlockAttention().get(i), config);
         if (i < channels.size() - 1) {
             var conv = new Conv2d(w.sub("downsamplers.0.conv"), out, out, 3, 2, 0, true);
             level.layers.add(x -> halve(x, conv));
@@ -50,7 +50,7 @@ final class Level extends Module {
         int in = channels.get(Math.max(i - 1, 0));
         int out = channels.get(i);
         int blocks = config.layersPerBlock() + 1;
-        var level = new Level(w, in, out, blocks, config.upBlocks().get(i), config);
+        var level = new Level(w, in, out, blocks, config.upBlockAttention().get(i), config);
         if (i < channels.size() - 1) {
             var conv = new Conv2d(w.sub("upsamplers.0.conv"), out, out, 3, 1);
             level.layers.add(x -> twice(x, conv));

@@ -137,7 +137,9 @@ class LoraTest {
         assertArrayEquals(stored, Files.readAllBytes(PEFT.resolve("network.safetensors")));
     }
 
-    /** The output of the network whose weights have the changes of adapters in them, times factors. */
+    /**
+     * The output of the network whose weights have the changes of adapters in them, times factors.
+     */
     private Tensor withWeightsOf(Map<Lora, Double> factors) throws IOException {
         var weights = new LinkedHashMap<String, Tensor>();
         network.state().forEach((name, value) -> weights.put(name, value.copy()));

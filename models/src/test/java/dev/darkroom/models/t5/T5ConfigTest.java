@@ -26,7 +26,19 @@ class T5ConfigTest {
     @Test
     void missingOptionsHaveTheReferencesDefaults() throws IOException {
         assertEquals(
-                new T5Config(32128, 512, 64, 2048, 6, 8, 32, 128, 1e-6, Activation.RELU, false),
+                T5Config.builder()
+                        .vocabSize(32128)
+                        .dModel(512)
+                        .dKv(64)
+                        .dFf(2048)
+                        .numLayers(6)
+                        .numHeads(8)
+                        .relativeAttentionNumBuckets(32)
+                        .relativeAttentionMaxDistance(128)
+                        .layerNormEpsilon(1e-6)
+                        .activation(Activation.RELU)
+                        .gated(false)
+                        .build(),
                 read("{}"));
     }
 

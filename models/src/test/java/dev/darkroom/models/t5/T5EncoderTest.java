@@ -29,18 +29,18 @@ import java.util.Map;
 class T5EncoderTest {
     /** The small models of the golden file. */
     private static T5Config tiny(int buckets, int maxDistance, boolean gated) {
-        return new T5Config(
-                24,
-                20,
-                6,
-                28,
-                2,
-                3,
-                buckets,
-                maxDistance,
-                1e-6,
-                gated ? Activation.GELU_TANH : Activation.RELU,
-                gated);
+        return T5Config.builder()
+                .vocabSize(24)
+                .dModel(20)
+                .dKv(6)
+                .dFf(28)
+                .numLayers(2)
+                .numHeads(3)
+                .relativeAttentionNumBuckets(buckets)
+                .relativeAttentionMaxDistance(maxDistance)
+                .activation(gated ? Activation.GELU_TANH : Activation.RELU)
+                .gated(gated)
+                .build();
     }
 
     private static T5Encoder load(WeightSource source, DType dtype, T5Config config)
@@ -221,7 +221,19 @@ class T5EncoderTest {
     /** The spreads of transformers' T5: with others, a new encoder learns a bag of words. */
     @Test
     void beginsWithWordsThatItsBlocksDoNotDrown() {
-        var config = new T5Config(100, 64, 32, 128, 1, 4, 16, 32, 1e-6, Activation.GELU_TANH, true);
+        var config =
+                T5Config.builder()
+                        .vocabSize(100)
+                        .dModel(64)
+                        .dKv(32)
+                        .dFf(128)
+                        .numLayers(1)
+                        .numHeads(4)
+                        .relativeAttentionNumBuckets(16)
+                        .relativeAttentionMaxDistance(32)
+                        .activation(Activation.GELU_TANH)
+                        .gated(true)
+                        .build();
         try (var scope = TensorScope.open();
                 var encoder =
                         Weights.random(

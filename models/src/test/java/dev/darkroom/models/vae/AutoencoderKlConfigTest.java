@@ -27,24 +27,22 @@ class AutoencoderKlConfigTest {
     @Test
     void missingOptionsHaveTheReferencesDefaults() throws IOException {
         assertEquals(
-                new AutoencoderKlConfig(
-                        3,
-                        3,
-                        List.of(false),
-                        List.of(false),
-                        List.of(64),
-                        1,
-                        Activation.SILU,
-                        4,
-                        32,
-                        0.18215,
-                        null,
-                        null,
-                        null,
-                        true,
-                        true,
-                        true,
-                        true),
+                AutoencoderKlConfig.builder()
+                        .inChannels(3)
+                        .outChannels(3)
+                        .downBlockAttention(List.of(false))
+                        .upBlockAttention(List.of(false))
+                        .blockOutChannels(List.of(64))
+                        .layersPerBlock(1)
+                        .activation(Activation.SILU)
+                        .latentChannels(4)
+                        .normGroups(32)
+                        .scalingFactor(0.18215)
+                        .forceUpcast(true)
+                        .quantConv(true)
+                        .postQuantConv(true)
+                        .midBlockAttention(true)
+                        .build(),
                 read("{\"_class_name\": \"AutoencoderKL\"}"));
     }
 
@@ -63,24 +61,24 @@ class AutoencoderKlConfigTest {
                 """;
         var config = read(json);
         assertEquals(
-                new AutoencoderKlConfig(
-                        1,
-                        2,
-                        List.of(false, true),
-                        List.of(true, false),
-                        List.of(8, 16),
-                        3,
-                        Activation.MISH,
-                        2,
-                        4,
-                        0.5,
-                        null,
-                        List.of(1.0, 2.0),
-                        List.of(3.0, 4.0),
-                        false,
-                        false,
-                        false,
-                        false),
+                AutoencoderKlConfig.builder()
+                        .inChannels(1)
+                        .outChannels(2)
+                        .downBlockAttention(List.of(false, true))
+                        .upBlockAttention(List.of(true, false))
+                        .blockOutChannels(List.of(8, 16))
+                        .layersPerBlock(3)
+                        .activation(Activation.MISH)
+                        .latentChannels(2)
+                        .normGroups(4)
+                        .scalingFactor(0.5)
+                        .latentsMean(List.of(1.0, 2.0))
+                        .latentsStd(List.of(3.0, 4.0))
+                        .forceUpcast(false)
+                        .quantConv(false)
+                        .postQuantConv(false)
+                        .midBlockAttention(false)
+                        .build(),
                 config);
         assertEquals(2, config.downsampling());
     }

@@ -11,8 +11,8 @@ import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 
 /**
- * The linear layer x · weightᵀ + bias, and the adapters that are attached to it. Keys: {@code weight
- * [out,in]}, {@code bias [out]}.
+ * The linear layer x · weightᵀ + bias, and the adapters that are attached to it. Keys: {@code
+ * weight [out,in]}, {@code bias [out]}.
  */
 public final class Linear extends Module {
     private final Parameter weight;
@@ -44,8 +44,8 @@ public final class Linear extends Module {
     }
 
     /**
-     * Declares a layer whose weight begins in a way of its own, such as {@link Init#ZEROS} for the last
-     * layer of a residual branch.
+     * Declares a layer whose weight begins in a way of its own, such as {@link Init#ZEROS} for the
+     * last layer of a residual branch.
      */
     public Linear(Weights w, long in, long out, boolean bias, Init init) {
         super(w);

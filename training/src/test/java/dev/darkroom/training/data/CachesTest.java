@@ -18,7 +18,6 @@ import dev.darkroom.runtime.Memory;
 import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
-import dev.darkroom.runtime.nn.Activation;
 import dev.darkroom.runtime.nn.Weights;
 import dev.darkroom.runtime.safetensors.SafetensorsWriter;
 import dev.darkroom.tokenizers.Tokenizer;
@@ -88,24 +87,16 @@ class CachesTest {
     private static AutoencoderKl autoencoder(long seed, DType dtype) {
         var levels = List.of(false, false);
         var config =
-                new AutoencoderKlConfig(
-                        3,
-                        3,
-                        levels,
-                        levels,
-                        List.of(8, 8),
-                        1,
-                        Activation.SILU,
-                        2,
-                        4,
-                        0.5,
-                        0.1,
-                        null,
-                        null,
-                        false,
-                        true,
-                        true,
-                        true);
+                AutoencoderKlConfig.builder()
+                        .downBlockAttention(levels)
+                        .upBlockAttention(levels)
+                        .blockOutChannels(List.of(8, 8))
+                        .latentChannels(2)
+                        .normGroups(4)
+                        .scalingFactor(0.5)
+                        .shiftFactor(0.1)
+                        .forceUpcast(false)
+                        .build();
         return Weights.random(seed, dtype, Device.CPU, w -> new AutoencoderKl(w, config));
     }
 
@@ -336,7 +327,17 @@ class CachesTest {
     }
 
     private static T5Encoder encoder(long seed) {
-        var config = new T5Config(24, 20, 6, 28, 2, 3, 8, 20, 1e-6, Activation.RELU, false);
+        var config =
+                T5Config.builder()
+                        .vocabSize(24)
+                        .dModel(20)
+                        .dKv(6)
+                        .dFf(28)
+                        .numLayers(2)
+                        .numHeads(3)
+                        .relativeAttentionNumBuckets(8)
+                        .relativeAttentionMaxDistance(20)
+                        .build();
         return Weights.random(seed, DType.FLOAT32, Device.CPU, w -> new T5Encoder(w, config));
     }
 

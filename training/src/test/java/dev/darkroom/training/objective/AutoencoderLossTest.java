@@ -15,7 +15,6 @@ import dev.darkroom.runtime.Memory;
 import dev.darkroom.runtime.Mode;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
-import dev.darkroom.runtime.nn.Activation;
 import dev.darkroom.runtime.nn.WeightSource;
 import dev.darkroom.runtime.nn.Weights;
 import dev.darkroom.runtime.optim.AdamW;
@@ -140,24 +139,13 @@ class AutoencoderLossTest {
     }
 
     private static AutoencoderKlConfig tiny() {
-        return new AutoencoderKlConfig(
-                3,
-                3,
-                List.of(false),
-                List.of(false),
-                List.of(16),
-                1,
-                Activation.SILU,
-                4,
-                4,
-                1,
-                null,
-                null,
-                null,
-                false,
-                true,
-                true,
-                false);
+        return AutoencoderKlConfig.builder()
+                .blockOutChannels(List.of(16))
+                .normGroups(4)
+                .scalingFactor(1)
+                .forceUpcast(false)
+                .midBlockAttention(false)
+                .build();
     }
 
     /** Rectangles of one colour on another, of eight colours, {@code [N,3,8,8]}. */

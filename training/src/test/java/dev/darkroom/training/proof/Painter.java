@@ -33,36 +33,34 @@ final class Painter extends Module implements ConditionedNetwork {
         text =
                 new T5Encoder(
                         w.sub("text"),
-                        new T5Config(
-                                Pictures.WORDS,
-                                32,
-                                16,
-                                64,
-                                1,
-                                2,
-                                8,
-                                16,
-                                1e-6,
-                                Activation.GELU_TANH,
-                                true));
+                        T5Config.builder()
+                                .vocabSize(Pictures.WORDS)
+                                .dModel(32)
+                                .dKv(16)
+                                .dFf(64)
+                                .numLayers(1)
+                                .numHeads(2)
+                                .relativeAttentionNumBuckets(8)
+                                .relativeAttentionMaxDistance(16)
+                                .activation(Activation.GELU_TANH)
+                                .gated(true)
+                                .build());
         transformer =
                 new PixArtTransformer(
                         w.sub("transformer"),
-                        new PixArtConfig(
-                                4,
-                                WIDTH / 4,
-                                3,
-                                3,
-                                2,
-                                WIDTH,
-                                true,
-                                Pictures.SIZE,
-                                4,
-                                Activation.GELU_TANH,
-                                1e-6,
-                                1,
-                                false,
-                                32));
+                        PixArtConfig.builder()
+                                .numAttentionHeads(4)
+                                .attentionHeadDim(WIDTH / 4)
+                                .inChannels(3)
+                                .outChannels(3)
+                                .numLayers(2)
+                                .crossAttentionDim(WIDTH)
+                                .sampleSize(Pictures.SIZE)
+                                .patchSize(4)
+                                .interpolationScale(1.0)
+                                .useAdditionalConditions(false)
+                                .captionChannels(32)
+                                .build());
     }
 
     static Painter drawn(long seed) {

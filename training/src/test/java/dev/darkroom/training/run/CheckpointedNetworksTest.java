@@ -21,7 +21,6 @@ import dev.darkroom.runtime.Memory;
 import dev.darkroom.runtime.Mode;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
-import dev.darkroom.runtime.nn.Activation;
 import dev.darkroom.runtime.nn.Checkpointing;
 import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.runtime.nn.Parameter;
@@ -43,10 +42,27 @@ import java.util.stream.LongStream;
 /** A learner's gradients with checkpointing against those without, in float64. */
 class CheckpointedNetworksTest {
     private static final PixArtConfig PIXART =
-            new PixArtConfig(
-                    4, 8, 4, 8, 8, 32, true, 16, 2, Activation.GELU_TANH, 1e-6, 1.0, false, 12, 16);
+            PixArtConfig.builder()
+                    .numAttentionHeads(4)
+                    .attentionHeadDim(8)
+                    .numLayers(8)
+                    .crossAttentionDim(32)
+                    .sampleSize(16)
+                    .interpolationScale(1.0)
+                    .useAdditionalConditions(false)
+                    .captionChannels(12)
+                    .timeCondProjDim(16)
+                    .build();
     private static final DitConfig DIT =
-            new DitConfig(4, 8, 4, 8, 8, true, 16, 2, Activation.GELU_TANH, 1e-5, 10, 16);
+            DitConfig.builder()
+                    .numAttentionHeads(4)
+                    .attentionHeadDim(8)
+                    .outChannels(8)
+                    .numLayers(8)
+                    .sampleSize(16)
+                    .numEmbedsAdaNorm(10)
+                    .timeCondProjDim(16)
+                    .build();
 
     /** Weights that leave no part without a gradient, as drawn ones would. */
     private static <M extends Module> M drawn(Function<Weights, M> network) {

@@ -22,11 +22,37 @@ import java.util.Set;
 
 class OptimizerConfigTest {
     private static final PixArtConfig PIXART =
-            new PixArtConfig(
-                    2, 8, 4, 4, 1, 16, false, 12, 2, Activation.GELU, 1e-6, 1.0, false, 12);
+            PixArtConfig.builder()
+                    .numAttentionHeads(2)
+                    .attentionHeadDim(8)
+                    .inChannels(4)
+                    .outChannels(4)
+                    .numLayers(1)
+                    .crossAttentionDim(16)
+                    .attentionBias(false)
+                    .sampleSize(12)
+                    .patchSize(2)
+                    .activation(Activation.GELU)
+                    .normEps(1e-6)
+                    .interpolationScale(1.0)
+                    .useAdditionalConditions(false)
+                    .captionChannels(12)
+                    .build();
 
     private static final T5Config T5 =
-            new T5Config(30, 12, 4, 16, 1, 3, 8, 16, 1e-6, Activation.GELU_TANH, true);
+            T5Config.builder()
+                    .vocabSize(30)
+                    .dModel(12)
+                    .dKv(4)
+                    .dFf(16)
+                    .numLayers(1)
+                    .numHeads(3)
+                    .relativeAttentionNumBuckets(8)
+                    .relativeAttentionMaxDistance(16)
+                    .layerNormEpsilon(1e-6)
+                    .activation(Activation.GELU_TANH)
+                    .gated(true)
+                    .build();
 
     private static List<ParameterGroup> groups(String json) {
         OptimizerConfig config = ConfigReader.of(json, OptimizerConfig::of);

@@ -12,7 +12,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 
 /**
- * The shape of a PixArt transformer.
+ * The config of a {@link PixArtTransformer}; names and defaults are those of diffusers.
  *
  * @param numAttentionHeads attention heads
  * @param attentionHeadDim width of each
@@ -29,8 +29,8 @@ import java.nio.file.Path;
  * @param useAdditionalConditions whether the picture's size is a condition
  * @param captionChannels width of the text, which is projected; null if it already has
  *     crossAttentionDim
- * @param timeCondProjDim sinusoids of the guidance's weight, for a student that is told it; null
- *     for a network that is not
+ * @param timeCondProjDim sinusoids of the distilled guidance; null for a network that is not
+ *     conditioned on one
  */
 public record PixArtConfig(
         int numAttentionHeads,
@@ -90,77 +90,29 @@ public record PixArtConfig(
         TransformerOptions.requireGuidanceChannels(timeCondProjDim);
     }
 
-    /** A network that is not told the guidance. */
-    public PixArtConfig(
-            int numAttentionHeads,
-            int attentionHeadDim,
-            int inChannels,
-            int outChannels,
-            int numLayers,
-            int crossAttentionDim,
-            boolean attentionBias,
-            int sampleSize,
-            int patchSize,
-            Activation activation,
-            double normEps,
-            double interpolationScale,
-            boolean useAdditionalConditions,
-            @Nullable Integer captionChannels) {
-        this(
-                numAttentionHeads,
-                attentionHeadDim,
-                inChannels,
-                outChannels,
-                numLayers,
-                crossAttentionDim,
-                attentionBias,
-                sampleSize,
-                patchSize,
-                activation,
-                normEps,
-                interpolationScale,
-                useAdditionalConditions,
-                captionChannels,
-                null);
-    }
-
     /**
-     * PixArt-α XL/2.
+     * Returns the config of PixArt-α XL/2.
      *
      * @param sampleSize 128 for pictures of 1024 × 1024, 64 for 512, 32 for 256
      */
     public static PixArtConfig alphaXl2(int sampleSize) {
-        return xl2(sampleSize, sampleSize == 128);
+        return builder().sampleSize(sampleSize).captionChannels(4096).build();
     }
 
     /**
-     * PixArt-Σ XL/2.
+     * Returns the config of PixArt-Σ XL/2.
      *
      * @param sampleSize 256 for pictures of 2048 × 2048, 128 for 1024, 64 for 512, 32 for 256
      */
     public static PixArtConfig sigmaXl2(int sampleSize) {
-        return xl2(sampleSize, false);
+        return builder()
+                .sampleSize(sampleSize)
+                .useAdditionalConditions(false)
+                .captionChannels(4096)
+                .build();
     }
 
-    private static PixArtConfig xl2(int sampleSize, boolean sizes) {
-        return new PixArtConfig(
-                16,
-                72,
-                4,
-                8,
-                28,
-                1152,
-                true,
-                sampleSize,
-                2,
-                Activation.GELU_TANH,
-                1e-6,
-                interpolation(sampleSize),
-                sizes,
-                4096);
-    }
-
-    /** Coordinates count from pictures of 512 × 512, which have 64 rows of latents. */
+    /** Returns the default of interpolation_scale: coordinates count from pictures of 512 × 512, which have 64 rows of latents. */
     private static double interpolation(int sampleSize) {
         return Math.max(sampleSize / 64, 1);
     }
@@ -169,19 +121,19 @@ public record PixArtConfig(
      * Reads a {@code config.json}. Missing options have the defaults of diffusers' {@code
      * PixArtTransformer2DModel}, which is what it reads the old {@code Transformer2DModel} as.
      *
-     * @param warnings are told of unknown options
+     * @param warnings collect the unknown options
      * @throws IOException if it can't be read or is not supported
      */
     public static PixArtConfig read(Path file, Warnings warnings) throws IOException {
         return ConfigReader.read(file, warnings, PixArtConfig::of);
     }
 
-    /** As {@link #read(Path, Warnings)}; an unknown option is an error. */
+    /** Reads a config as {@link #read(Path, Warnings)} does; an unknown option is an error. */
     public static PixArtConfig read(Path file) throws IOException {
         return read(file, Warnings.strict());
     }
 
-    /** As {@link #read(Path, Warnings)}, from a config that is part of another. */
+    /** Reads a config as {@link #read(Path, Warnings)} does, from one that is part of another. */
     public static PixArtConfig of(ConfigReader json) {
         TransformerOptions.require(json, "ada_norm_single");
         if (json.isNull("cross_attention_dim")) {
@@ -190,43 +142,174 @@ public record PixArtConfig(
                             + " supported");
         }
         json.ignore("num_embeds_ada_norm"); // of the kinds that embed classes
-        int sampleSize = json.integer("sample_size", 128);
-        Double interpolation = json.numberOrNull("interpolation_scale");
-        Boolean sizes = json.flagOrNull("use_additional_conditions");
-        int inChannels = json.integer("in_channels", 4);
-        Integer outChannels =
-                json.has("out_channels") ? json.integerOrNull("out_channels") : Integer.valueOf(8);
-        return new PixArtConfig(
-                json.integer("num_attention_heads", 16),
-                json.integer("attention_head_dim", 72),
-                inChannels,
-                outChannels == null ? inChannels : outChannels,
-                json.integer("num_layers", 28),
-                json.integer("cross_attention_dim", 1152),
-                json.flag("attention_bias", true),
-                sampleSize,
-                json.integer("patch_size", 2),
-                TransformerOptions.activation(json),
-                json.number("norm_eps", 1e-6),
-                interpolation == null ? interpolation(sampleSize) : interpolation,
-                sizes == null ? sampleSize == 128 : sizes,
-                json.integerOrNull("caption_channels"),
-                TransformerOptions.guidanceChannels(json));
+        var missing = builder();
+        return builder()
+                .numAttentionHeads(json.integer("num_attention_heads", missing.numAttentionHeads))
+                .attentionHeadDim(json.integer("attention_head_dim", missing.attentionHeadDim))
+                .inChannels(json.integer("in_channels", missing.inChannels))
+                .outChannels(
+                        json.has("out_channels")
+                                ? json.integerOrNull("out_channels")
+                                : missing.outChannels)
+                .numLayers(json.integer("num_layers", missing.numLayers))
+                .crossAttentionDim(json.integer("cross_attention_dim", missing.crossAttentionDim))
+                .attentionBias(json.flag("attention_bias", missing.attentionBias))
+                .sampleSize(json.integer("sample_size", missing.sampleSize))
+                .patchSize(json.integer("patch_size", missing.patchSize))
+                .activation(TransformerOptions.activation(json))
+                .normEps(json.number("norm_eps", missing.normEps))
+                .interpolationScale(json.numberOrNull("interpolation_scale"))
+                .useAdditionalConditions(json.flagOrNull("use_additional_conditions"))
+                .captionChannels(json.integerOrNull("caption_channels"))
+                .timeCondProjDim(TransformerOptions.guidanceChannels(json))
+                .build();
     }
 
-    /** Width of a token. */
+    /** Returns the width of a token. */
     public int width() {
         return numAttentionHeads * attentionHeadDim;
     }
 
-    /** Width of the text as it comes from the text encoder. */
+    /** Returns the width of the text as it comes from the text encoder. */
     public int textWidth() {
         return captionChannels == null ? crossAttentionDim : captionChannels;
     }
 
-    /** Attention of the tokens over others. */
+    /** Returns the sizes of the attention of the tokens to a context. */
     Attention.Sizes attention(int contextWidth) {
         return new Attention.Sizes(
                 width(), contextWidth, numAttentionHeads, attentionHeadDim, attentionBias);
+    }
+
+    // ---- Named values ----
+
+    /** Starts a config with the reference's defaults. */
+    public static Builder builder() {
+        return new Builder();
+    }
+
+    /**
+     * The values of a {@link PixArtConfig} by name. Those that are not set are the defaults of
+     * diffusers' {@code PixArtTransformer2DModel}: a null {@code outChannels} stands for as many as
+     * {@code inChannels}, and a null {@code interpolationScale} or {@code useAdditionalConditions}
+     * follows from {@code sampleSize}.
+     */
+    public static final class Builder {
+        private int numAttentionHeads = 16;
+        private int attentionHeadDim = 72;
+        private int inChannels = 4;
+        private @Nullable Integer outChannels = 8;
+        private int numLayers = 28;
+        private int crossAttentionDim = 1152;
+        private boolean attentionBias = true;
+        private int sampleSize = 128;
+        private int patchSize = 2;
+        private Activation activation = Activation.GELU_TANH;
+        private double normEps = 1e-6;
+        private @Nullable Double interpolationScale;
+        private @Nullable Boolean useAdditionalConditions;
+        private @Nullable Integer captionChannels;
+        private @Nullable Integer timeCondProjDim;
+
+        private Builder() {}
+
+        public Builder numAttentionHeads(int numAttentionHeads) {
+            this.numAttentionHeads = numAttentionHeads;
+            return this;
+        }
+
+        public Builder attentionHeadDim(int attentionHeadDim) {
+            this.attentionHeadDim = attentionHeadDim;
+            return this;
+        }
+
+        public Builder inChannels(int inChannels) {
+            this.inChannels = inChannels;
+            return this;
+        }
+
+        public Builder outChannels(@Nullable Integer outChannels) {
+            this.outChannels = outChannels;
+            return this;
+        }
+
+        public Builder numLayers(int numLayers) {
+            this.numLayers = numLayers;
+            return this;
+        }
+
+        public Builder crossAttentionDim(int crossAttentionDim) {
+            this.crossAttentionDim = crossAttentionDim;
+            return this;
+        }
+
+        public Builder attentionBias(boolean attentionBias) {
+            this.attentionBias = attentionBias;
+            return this;
+        }
+
+        public Builder sampleSize(int sampleSize) {
+            this.sampleSize = sampleSize;
+            return this;
+        }
+
+        public Builder patchSize(int patchSize) {
+            this.patchSize = patchSize;
+            return this;
+        }
+
+        public Builder activation(Activation activation) {
+            this.activation = activation;
+            return this;
+        }
+
+        public Builder normEps(double normEps) {
+            this.normEps = normEps;
+            return this;
+        }
+
+        public Builder interpolationScale(@Nullable Double interpolationScale) {
+            this.interpolationScale = interpolationScale;
+            return this;
+        }
+
+        public Builder useAdditionalConditions(@Nullable Boolean useAdditionalConditions) {
+            this.useAdditionalConditions = useAdditionalConditions;
+            return this;
+        }
+
+        public Builder captionChannels(@Nullable Integer captionChannels) {
+            this.captionChannels = captionChannels;
+            return this;
+        }
+
+        public Builder timeCondProjDim(@Nullable Integer timeCondProjDim) {
+            this.timeCondProjDim = timeCondProjDim;
+            return this;
+        }
+
+        /**
+         * Makes the config.
+         *
+         * @throws IllegalArgumentException if the values do not fit together
+         */
+        public PixArtConfig build() {
+            return new PixArtConfig(
+                    numAttentionHeads,
+                    attentionHeadDim,
+                    inChannels,
+                    outChannels == null ? inChannels : outChannels,
+                    numLayers,
+                    crossAttentionDim,
+                    attentionBias,
+                    sampleSize,
+                    patchSize,
+                    activation,
+                    normEps,
+                    interpolationScale == null ? interpolation(sampleSize) : interpolationScale,
+                    useAdditionalConditions == null ? sampleSize == 128 : useAdditionalConditions,
+                    captionChannels,
+                    timeCondProjDim);
+        }
     }
 }

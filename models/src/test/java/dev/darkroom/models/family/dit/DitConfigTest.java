@@ -26,7 +26,19 @@ class DitConfigTest {
     @Test
     void missingOptionsHaveTheReferencesDefaults() throws IOException {
         assertEquals(
-                new DitConfig(16, 72, 4, 4, 28, true, 32, 2, Activation.GELU_TANH, 1e-5, 1000),
+                DitConfig.builder()
+                        .numAttentionHeads(16)
+                        .attentionHeadDim(72)
+                        .inChannels(4)
+                        .outChannels(4)
+                        .numLayers(28)
+                        .attentionBias(true)
+                        .sampleSize(32)
+                        .patchSize(2)
+                        .activation(Activation.GELU_TANH)
+                        .normEps(1e-5)
+                        .numEmbedsAdaNorm(1000)
+                        .build(),
                 read("{}"));
         assertEquals(1000, read("{}").nullClass());
         assertEquals(256, read("{\"time_cond_proj_dim\": 256}").timeCondProjDim());

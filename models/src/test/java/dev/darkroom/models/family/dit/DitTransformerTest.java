@@ -10,7 +10,6 @@ import dev.darkroom.runtime.Generator;
 import dev.darkroom.runtime.Memory;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
-import dev.darkroom.runtime.nn.Activation;
 import dev.darkroom.runtime.nn.Weights;
 import dev.darkroom.runtime.safetensors.LoadMode;
 import dev.darkroom.runtime.safetensors.Safetensors;
@@ -23,7 +22,17 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 class DitTransformerTest {
     private static final DitConfig PLAIN =
-            new DitConfig(2, 8, 3, 3, 2, false, 9, 3, Activation.GELU_TANH, 1e-5, 5);
+            DitConfig.builder()
+                    .numAttentionHeads(2)
+                    .attentionHeadDim(8)
+                    .inChannels(3)
+                    .outChannels(3)
+                    .numLayers(2)
+                    .attentionBias(false)
+                    .sampleSize(9)
+                    .patchSize(3)
+                    .numEmbedsAdaNorm(5)
+                    .build();
 
     private static DitTransformer ofCase(DType dtype) throws Exception {
         var folder = Golden.part("dit", "transformer");
@@ -144,7 +153,19 @@ class DitTransformerTest {
 
     @Test
     void aStudentThatIsToldTheGuidanceBeginsAsItsTeacher() throws Exception {
-        var told = new DitConfig(2, 8, 3, 3, 2, false, 9, 3, Activation.GELU_TANH, 1e-5, 5, 16);
+        var told =
+                DitConfig.builder()
+                        .numAttentionHeads(2)
+                        .attentionHeadDim(8)
+                        .inChannels(3)
+                        .outChannels(3)
+                        .numLayers(2)
+                        .attentionBias(false)
+                        .sampleSize(9)
+                        .patchSize(3)
+                        .numEmbedsAdaNorm(5)
+                        .timeCondProjDim(16)
+                        .build();
         try (var scope = TensorScope.open();
                 var golden = Golden.network("dit_plain");
                 var teacher =

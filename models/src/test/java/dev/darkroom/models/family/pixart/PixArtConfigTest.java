@@ -27,21 +27,21 @@ class PixArtConfigTest {
     @Test
     void missingOptionsHaveTheReferencesDefaults() throws IOException {
         assertEquals(
-                new PixArtConfig(
-                        16,
-                        72,
-                        4,
-                        8,
-                        28,
-                        1152,
-                        true,
-                        128,
-                        2,
-                        Activation.GELU_TANH,
-                        1e-6,
-                        2.0, // 128 / 64
-                        true, // as sample_size is 128
-                        null),
+                PixArtConfig.builder()
+                        .numAttentionHeads(16)
+                        .attentionHeadDim(72)
+                        .inChannels(4)
+                        .outChannels(8)
+                        .numLayers(28)
+                        .crossAttentionDim(1152)
+                        .attentionBias(true)
+                        .sampleSize(128)
+                        .patchSize(2)
+                        .activation(Activation.GELU_TANH)
+                        .normEps(1e-6)
+                        .interpolationScale(2.0) // 128 / 64
+                        .useAdditionalConditions(true) // as sample_size is 128
+                        .build(),
                 read("{}"));
     }
 

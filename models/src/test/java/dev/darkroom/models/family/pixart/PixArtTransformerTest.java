@@ -25,12 +25,32 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class PixArtTransformerTest {
     private static final PixArtConfig PLAIN =
-            new PixArtConfig(
-                    2, 8, 4, 4, 1, 20, false, 12, 2, Activation.GELU, 1e-6, 3.0, false, null);
+            PixArtConfig.builder()
+                    .numAttentionHeads(2)
+                    .attentionHeadDim(8)
+                    .outChannels(4)
+                    .numLayers(1)
+                    .crossAttentionDim(20)
+                    .attentionBias(false)
+                    .sampleSize(12)
+                    .activation(Activation.GELU)
+                    .interpolationScale(3.0)
+                    .useAdditionalConditions(false)
+                    .build();
 
     private static final PixArtConfig TOLD =
-            new PixArtConfig(
-                    2, 8, 4, 4, 2, 16, true, 8, 2, Activation.GELU_TANH, 1e-6, 1.0, false, 12, 32);
+            PixArtConfig.builder()
+                    .numAttentionHeads(2)
+                    .attentionHeadDim(8)
+                    .outChannels(4)
+                    .numLayers(2)
+                    .crossAttentionDim(16)
+                    .sampleSize(8)
+                    .interpolationScale(1.0)
+                    .useAdditionalConditions(false)
+                    .captionChannels(12)
+                    .timeCondProjDim(32)
+                    .build();
 
     private static PixArtTransformer ofCase(String name, DType dtype) throws Exception {
         var folder = Golden.part(name, "transformer");
@@ -104,8 +124,18 @@ class PixArtTransformerTest {
     @Test
     void aDrawnOneHasTheSpreadsOfPyTorch() {
         var wide =
-                new PixArtConfig(
-                        2, 32, 4, 4, 1, 64, false, 48, 2, Activation.GELU, 1e-6, 1.0, false, null);
+                PixArtConfig.builder()
+                        .numAttentionHeads(2)
+                        .attentionHeadDim(32)
+                        .outChannels(4)
+                        .numLayers(1)
+                        .crossAttentionDim(64)
+                        .attentionBias(false)
+                        .sampleSize(48)
+                        .activation(Activation.GELU)
+                        .interpolationScale(1.0)
+                        .useAdditionalConditions(false)
+                        .build();
         try (var scope = TensorScope.open();
                 var network =
                         Weights.random(

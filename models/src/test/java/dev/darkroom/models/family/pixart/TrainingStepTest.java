@@ -10,7 +10,6 @@ import dev.darkroom.runtime.Mode;
 import dev.darkroom.runtime.Ops;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
-import dev.darkroom.runtime.nn.Activation;
 import dev.darkroom.runtime.nn.Weights;
 import dev.darkroom.runtime.optim.AdamW;
 import dev.darkroom.runtime.optim.ParameterGroup;
@@ -24,8 +23,16 @@ import java.util.List;
 class TrainingStepTest {
     private static final double BOUND = 1e-5;
     private static final PixArtConfig CONFIG =
-            new PixArtConfig(
-                    2, 8, 4, 8, 2, 16, true, 8, 2, Activation.GELU_TANH, 1e-6, 1.0, false, 12);
+            PixArtConfig.builder()
+                    .numAttentionHeads(2)
+                    .attentionHeadDim(8)
+                    .numLayers(2)
+                    .crossAttentionDim(16)
+                    .sampleSize(8)
+                    .interpolationScale(1.0)
+                    .useAdditionalConditions(false)
+                    .captionChannels(12)
+                    .build();
 
     @Test
     void forwardLossGradientsAndUpdate() throws Exception {
