@@ -20,8 +20,8 @@ import java.util.Locale;
  * @param relativeAttentionNumBuckets rows of the table of relative positions
  * @param relativeAttentionMaxDistance the distance from which on all share a row
  * @param layerNormEpsilon added to the mean square in norms
- * @param activation in the feed-forward network: ReLU in T5 1.0, {@link Activation#GELU_TANH}
- *     in T5 1.1
+ * @param activation in the feed-forward network: ReLU in T5 1.0, {@link Activation#GELU_TANH} in T5
+ *     1.1
  * @param gated whether the activation is a gate of a second projection (T5 1.1)
  */
 public record T5Config(
@@ -70,7 +70,9 @@ public record T5Config(
         }
     }
 
-    /** Returns the config of T5 1.1 XXL, the text encoder of PixArt, Stable Diffusion 3 and FLUX. */
+    /**
+     * Returns the config of T5 1.1 XXL, the text encoder of PixArt, Stable Diffusion 3 and FLUX.
+     */
     public static T5Config xxl() {
         return builder()
                 .dModel(4096)

@@ -8,7 +8,7 @@ import dev.darkroom.runtime.nn.GroupNorm;
 import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.runtime.nn.Weights;
 
-/** Self-attention of all positions with one head, normalised before, with a residual connection. */
+/** A block of self-attention: one head over all positions, after a norm, and added to its input. */
 final class AttentionBlock extends Module {
     private final GroupNorm groupNorm;
     private final Attention attention;

@@ -21,26 +21,29 @@ import java.util.List;
  * [N,C,H,W]} from −1 to 1.
  */
 public final class AutoencoderKl extends Module {
-    /** Of all norms. */
+    /** The epsilon of all norms, which no config sets. */
     static final double EPS = 1e-6;
 
-    /** What training left in files: the discriminator, and the variance of the reconstruction. */
+    /**
+     * Tensors that training left in files: the discriminator, and the variance of the
+     * reconstruction.
+     */
     private static final String[] LEFTOVERS = {"loss.*", "logvar"};
 
     private final AutoencoderKlConfig config;
-    private final Coder encoder;
-    private final Coder decoder;
+    private final Encoder encoder;
+    private final Decoder decoder;
     private final @Nullable Conv2d quantConv;
     private final @Nullable Conv2d postQuantConv;
 
-    /** An autoencoder with parameters from {@code w}. */
+    /** Declares the network. */
     public AutoencoderKl(Weights w, AutoencoderKlConfig config) {
         super(w);
         this.config = config;
         w.ignore(LEFTOVERS);
         long channels = config.latentChannels();
-        encoder = Coder.encoder(w.sub("encoder"), config);
-        decoder = Coder.decoder(w.sub("decoder"), config);
+        encoder = new Encoder(w.sub("encoder"), config);
+        decoder = new Decoder(w.sub("decoder"), config);
         quantConv =
                 config.quantConv()
                         ? new Conv2d(w.sub("quant_conv"), 2 * channels, 2 * channels, 1, 0)
@@ -52,9 +55,10 @@ public final class AutoencoderKl extends Module {
     }
 
     /**
-     * Loads an autoencoder; older checkpoints too, in which attention has other names.
+     * Loads an autoencoder strictly, from older checkpoints too, in which attention has other
+     * names.
      *
-     * @param dtype of the parameters; null to keep theirs
+     * @param dtype the type of the parameters; null to keep theirs
      * @throws IOException if the weights can't be read or do not fit the config
      */
     public static AutoencoderKl load(
@@ -64,10 +68,10 @@ public final class AutoencoderKl extends Module {
     }
 
     /**
-     * Loads an autoencoder; older checkpoints too, in which attention has other names.
+     * Loads an autoencoder, from older checkpoints too, in which attention has other names.
      *
-     * @param dtype of the parameters; null to keep theirs
-     * @param warnings are told of tensors without a use; if they are strict, these are errors
+     * @param dtype the type of the parameters; null to keep theirs
+     * @param warnings collect tensors without a use; if they are strict, these are errors
      * @throws IOException if the weights can't be read or do not fit the config
      */
     public static AutoencoderKl load(
@@ -82,14 +86,14 @@ public final class AutoencoderKl extends Module {
     }
 
     /**
-     * Weights under today's names, with attention's projections as matrices: in older checkpoints
-     * they have other names, and in the oldest they are 1×1 convolutions.
+     * Returns weights under today's names, with attention's projections as matrices: in older
+     * checkpoints they have other names, and in the oldest they are 1×1 convolutions.
      */
     public static WeightSource currentNames(WeightSource source) {
         return new OldAttention(source.renamed(OldAttention::currentName));
     }
 
-    /** The options. */
+    /** Returns the config that the network was made with. */
     public AutoencoderKlConfig config() {
         return config;
     }
@@ -149,8 +153,9 @@ public final class AutoencoderKl extends Module {
     }
 
     /**
-     * The encoder's latents as the diffusion model wants them, of about unit variance: (z − shift)
-     * · scale, or with a mean and a deviation of each channel (z − mean) · scale / deviation.
+     * Scales the encoder's latents to those of the diffusion model, of about unit variance: (z −
+     * shift) · scale, or with a mean and a standard deviation of each channel (z − mean) · scale /
+     * deviation.
      *
      * @param latents {@code [N,C,H,W]}
      */
@@ -168,8 +173,8 @@ public final class AutoencoderKl extends Module {
     }
 
     /**
-     * The diffusion model's latents as the decoder wants them: z / scale + shift, or z · deviation
-     * / scale + mean.
+     * Scales the diffusion model's latents to those of the decoder: z / scale + shift, or z ·
+     * deviation / scale + mean.
      *
      * @param latents {@code [N,C,H,W]}
      */
@@ -187,7 +192,7 @@ public final class AutoencoderKl extends Module {
         }
     }
 
-    /** {@code [1,C,1,1]}, in the type and on the device of latents. */
+    /** Returns values as {@code [1,C,1,1]}, in the type and on the device of the latents. */
     private static Tensor perChannel(List<Double> values, Tensor latents) {
         float[] numbers = new float[values.size()];
         for (int i = 0; i < numbers.length; i++) {

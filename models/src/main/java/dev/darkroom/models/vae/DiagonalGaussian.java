@@ -6,8 +6,8 @@ import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
 
 /**
- * What the encoder knows of an image's latents: independent normal distributions (Kingma and
- * Welling 2014, "Auto-Encoding Variational Bayes").
+ * The distribution of an image's latents: independent normal distributions (Kingma and Welling
+ * 2014, "Auto-Encoding Variational Bayes").
  *
  * @param mean {@code [N,C,H,W]}
  * @param logVariance {@code [N,C,H,W]}, between −30 and 20
@@ -27,15 +27,15 @@ public record DiagonalGaussian(Tensor mean, Tensor logVariance) {
                 halves.get(0), halves.get(1).clamp(MIN_LOG_VARIANCE, MAX_LOG_VARIANCE));
     }
 
-    /** The most likely latents: {@link #mean}. */
+    /** Returns the most likely latents: {@link #mean}. */
     public Tensor mode() {
         return mean;
     }
 
     /**
-     * Draws latents.
+     * Samples latents.
      *
-     * @param generator one on the CPU gives the same draws whatever the device
+     * @param generator one on the CPU gives the same latents whatever the device
      * @return {@code [N,C,H,W]}
      */
     public Tensor sample(Generator generator) {
@@ -47,7 +47,7 @@ public record DiagonalGaussian(Tensor mean, Tensor logVariance) {
     }
 
     /**
-     * The divergence KL(this ‖ N(0, 1)) of each image, in nats.
+     * Computes the divergence KL(this ‖ N(0, 1)) of each image, in nats.
      *
      * @return {@code [N]}
      */

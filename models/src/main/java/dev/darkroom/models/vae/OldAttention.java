@@ -15,11 +15,11 @@ import java.util.Set;
  * {@code [O,I]} of the same numbers.
  */
 record OldAttention(WeightSource source) implements WeightSource {
-    /** How old checkpoints name the layers of attention. */
+    /** Maps the names of attention's layers in old checkpoints to today's. */
     private static final Map<String, String> LAYERS =
             Map.of("query", "to_q", "key", "to_k", "value", "to_v", "proj_attn", "to_out.0");
 
-    /** The name that a parameter has today: {@code ….attentions.N.LAYER.PARAMETER}. */
+    /** Returns the name that a parameter has today: {@code ….attentions.N.LAYER.PARAMETER}. */
     static String currentName(String key) {
         int parameter = key.lastIndexOf('.');
         int layer = key.lastIndexOf('.', parameter - 1) + 1;

@@ -10,7 +10,7 @@ import dev.darkroom.runtime.nn.Weights;
 
 import org.jspecify.annotations.Nullable;
 
-/** Two normalised convolutions with a residual connection (He et al. 2016), without timestep. */
+/** A residual block (He et al. 2016) of two convolutions, each after a norm; it has no timestep. */
 final class ResnetBlock extends Module {
     private final GroupNorm norm1;
     private final Conv2d conv1;

@@ -112,7 +112,10 @@ public record PixArtConfig(
                 .build();
     }
 
-    /** Returns the default of interpolation_scale: coordinates count from pictures of 512 × 512, which have 64 rows of latents. */
+    /**
+     * Returns the default of interpolation_scale: coordinates count from pictures of 512 × 512,
+     * which have 64 rows of latents.
+     */
     private static double interpolation(int sampleSize) {
         return Math.max(sampleSize / 64, 1);
     }

@@ -1,0 +1,60 @@
+package dev.darkroom.models.vae;
+
+import dev.darkroom.runtime.Ops;
+import dev.darkroom.runtime.Tensor;
+import dev.darkroom.runtime.TensorScope;
+import dev.darkroom.runtime.nn.Conv2d;
+import dev.darkroom.runtime.nn.Module;
+import dev.darkroom.runtime.nn.Weights;
+
+import java.util.List;
+
+/** A block of the decoder; all but the last double the resolution at their end. */
+final class UpBlock extends Level {
+    private final List<Upsample> upsamplers;
+
+    /** Declares block {@code i}, counted from the latents. */
+    UpBlock(Weights w, int i, AutoencoderKlConfig config) {
+        super(
+                w,
+                config.blockOutChannels().reversed().get(Math.max(i - 1, 0)),
+                config.blockOutChannels().reversed().get(i),
+                config.layersPerBlock() + 1,
+                config.upBlockAttention().get(i) ? config.layersPerBlock() + 1 : 0,
+                config);
+        int out = config.blockOutChannels().reversed().get(i);
+        boolean isLast = i == config.blockOutChannels().size() - 1;
+        upsamplers = w.list("upsamplers", isLast ? 0 : 1, each -> new Upsample(each, out));
+    }
+
+    /**
+     * Applies the block.
+     *
+     * @param x {@code [N,in,H,W]}
+     * @return {@code [N,out,2H,2W]}, or {@code [N,out,H,W]} of the last block
+     */
+    Tensor forward(Tensor x) {
+        try (var chain = new Chain(x)) {
+            runLayers(chain);
+            upsamplers.forEach(each -> chain.run(each::forward));
+            return chain.result();
+        }
+    }
+
+    /** Nearest neighbours, then a convolution. */
+    private static final class Upsample extends Module {
+        private final Conv2d conv;
+
+        Upsample(Weights w, int channels) {
+            super(w);
+            conv = new Conv2d(w.sub("conv"), channels, channels, 3, 1);
+        }
+
+        /** {@code [N,C,H,W]} to {@code [N,C,2H,2W]}. */
+        Tensor forward(Tensor x) {
+            try (var scope = TensorScope.open()) {
+                return scope.keep(conv.forward(Ops.resizeNearest(x, 2 * x.size(2), 2 * x.size(3))));
+            }
+        }
+    }
+}
