@@ -1,5 +1,6 @@
 package dev.darkroom.runtime;
 
+import dev.darkroom.runtime.nn.Linear;
 import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.runtime.nn.Parameter;
 import dev.darkroom.runtime.nn.Weights;
@@ -212,7 +213,14 @@ final class Misuse {
                 if (self == null) {
                     return; // none can be made here: streams need a GPU
                 }
-                result = call(method, self, arguments.of(method));
+                @Nullable Object[] given = arguments.of(method);
+                result = call(method, self, given);
+                if (self instanceof Linear layer
+                        && given.length == 1
+                        && given[0] instanceof Linear.Adapter adapter
+                        && random.nextInt(8) != 0) {
+                    layer.detach(adapter); // or no call would get through the layer
+                }
             }
             succeeded[index].incrementAndGet();
             outcome = "returned";

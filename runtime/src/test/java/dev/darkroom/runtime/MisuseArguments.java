@@ -34,6 +34,7 @@ import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.UnaryOperator;
 
 /** Arguments of a call of {@link Misuse}: shared, of its own, null, out of range, or closed. */
 final class MisuseArguments {
@@ -413,19 +414,26 @@ final class MisuseArguments {
         } else if (wanted == void.class) {
             return null;
         }
-        if (random.nextInt(20) == 0) {
+        boolean staysAttached = method.getDeclaringClass() == Linear.Adapter.class;
+        if (!staysAttached && random.nextInt(20) == 0) {
             hasNull = true;
             return null;
         }
         Object first = given == null || given.length == 0 ? null : given[0];
         return switch (first) {
+            case Weights weights when wanted == UnaryOperator.class -> UnaryOperator.identity();
             case Weights weights -> new MisusePool.Net(weights);
             case List<?> list when called.getDeclaringClass() == MasterWeights.class ->
                     new AdamW(groups(list), AdamW.Options.DEFAULTS);
-            case List<?> list when Segments.class.isAssignableFrom(called.getDeclaringClass()) ->
-                    list.isEmpty() ? tensor(called) : ((Tensor) list.getFirst()).times(2);
+            case Segments.Inputs in when called.getName().equals("runAll") ->
+                    List.of(segment(in, called));
+            case Segments.Inputs in -> segment(in, called);
             case null, default -> wanted == Object.class && first != null ? first : tensor(called);
         };
+    }
+
+    private Tensor segment(Segments.Inputs in, Executable called) {
+        return in.tensors().isEmpty() ? tensor(called) : in.get(0).times(2);
     }
 
     private static List<ParameterGroup> groups(List<?> list) {

@@ -47,6 +47,9 @@ final class MisusePool implements AutoCloseable {
         {2, 4}, {4}, {1, 4, 4, 4}, {2, 4, 4}, {4, 4}, {}, {0}, {8, 1}, {4, 4, 3, 3}
     };
 
+    private static final Attention.Keys KEYS =
+            new Attention.Keys("q", "k", "v", "out", "norm_q", "norm_k");
+
     /** A network with one layer of each kind. */
     static final class Net extends Module {
         final List<Module> layers;
@@ -61,7 +64,11 @@ final class MisusePool implements AutoCloseable {
                             new LayerNorm(w.sub("layer"), 4, 1e-5, true),
                             new RmsNorm(w.sub("rms"), 4, 1e-5),
                             new Embedding(w.sub("embedding"), 4, 4),
-                            new Attention(w.sub("attention"), Attention.Sizes.self(4, 2, true)));
+                            new Attention(
+                                    w.sub("attention"),
+                                    Attention.Sizes.self(4, 2, true),
+                                    KEYS,
+                                    (at, width) -> new RmsNorm(at, width, 1e-6)::forward));
             w.buffer("table", Shape.of(4), Init.ONES);
         }
     }
@@ -152,6 +159,7 @@ final class MisusePool implements AutoCloseable {
         objects.add(Muon.Options.DEFAULTS);
         objects.add(Ema.Options.DEFAULTS);
         objects.add(Attention.Sizes.self(4, 2, true));
+        objects.add(KEYS);
         objects.add(Init.ONES);
         objects.add(Init.normal(1));
         objects.addAll(SafetensorsHeader.read(weights).tensors().values());

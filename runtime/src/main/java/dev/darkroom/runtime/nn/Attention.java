@@ -194,7 +194,22 @@ public final class Attention extends Module {
      * @param key {@code [N,T,heads,d]}
      * @param value {@code [N,T,heads,d]}
      */
-    public record QueryKeyValue(Tensor query, Tensor key, Tensor value) {}
+    public record QueryKeyValue(Tensor query, Tensor key, Tensor value) {
+        public QueryKeyValue {
+            if (query.rank() != 4
+                    || !key.shape().equals(query.shape())
+                    || !value.shape().equals(query.shape())) {
+                throw new IllegalArgumentException(
+                        "attention: queries "
+                                + query.shape()
+                                + ", keys "
+                                + key.shape()
+                                + " and values "
+                                + value.shape()
+                                + " of a stream must all be [N,T,heads,d]");
+            }
+        }
+    }
 
     /**
      * Projects the tokens of a stream to queries, keys and values.

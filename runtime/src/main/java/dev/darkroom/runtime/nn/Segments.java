@@ -8,7 +8,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
-import java.util.Objects;
 import java.util.function.BinaryOperator;
 import java.util.function.Function;
 
@@ -54,16 +53,19 @@ public interface Segments {
         }
 
         /**
-         * The input at an index.
+         * Returns the input at an index.
          *
-         * @throws NullPointerException if it is absent
+         * @throws IllegalArgumentException if it is absent
          */
         public Tensor get(int index) {
-            return Objects.requireNonNull(
-                    tensors.get(index), () -> "input " + index + " of the segment is absent");
+            Tensor tensor = tensors.get(index);
+            if (tensor == null) {
+                throw new IllegalArgumentException("input " + index + " of the segment is absent");
+            }
+            return tensor;
         }
 
-        /** The input at an index, or null if it is absent. */
+        /** Returns the input at an index, or null if it is absent. */
         public @Nullable Tensor orNull(int index) {
             return tensors.get(index);
         }

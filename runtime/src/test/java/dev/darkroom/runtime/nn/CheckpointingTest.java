@@ -190,7 +190,7 @@ class CheckpointingTest {
             Tensor x = noise(7, 3);
             var error =
                     assertThrows(
-                            NullPointerException.class,
+                            IllegalArgumentException.class,
                             () -> segments.run(in -> in.get(0).plus(in.get(1)), x, null));
             assertEquals("input 1 of the segment is absent", error.getMessage());
             assertNotNull(segments.run(in -> in.orNull(1) == null ? in.get(0) : x, x, null));
