@@ -6,10 +6,10 @@ import dev.darkroom.runtime.Tensor;
 import java.util.List;
 
 /**
- * What a condition does to a transformer block (adaLN-zero; Peebles and Xie 2023, section 3.2): it
- * shifts and scales the normalised tokens that go into attention and into the feed-forward network,
- * and gates what comes out. Each tensor is {@code [N,1,D]}, or {@code [1,1,D]} if all pictures of
- * the batch share the condition.
+ * The modulation of a transformer block by a condition (adaLN-zero; Peebles and Xie 2023, section
+ * 3.2): it shifts and scales the normalised tokens that go into attention and into the feed-forward
+ * network, and gates what comes out. Each tensor is {@code [N,1,D]}, or {@code [1,1,D]} if all
+ * pictures of the batch share the condition.
  */
 public record AdaLn(
         Tensor attnShift,
@@ -19,7 +19,7 @@ public record AdaLn(
         Tensor mlpScale,
         Tensor mlpGate) {
     /**
-     * Takes a layer's output apart.
+     * Splits a layer's output into the six parts.
      *
      * @param modulation {@code [N,6,D]}
      */
@@ -29,28 +29,28 @@ public record AdaLn(
                 parts.get(0), parts.get(1), parts.get(2), parts.get(3), parts.get(4), parts.get(5));
     }
 
-    /** What attention sees of the tokens {@code [N,T,D]}. */
+    /** Returns the input of attention for the tokens {@code [N,T,D]}. */
     public Tensor attnIn(Tensor x, double eps) {
         return modulated(x, attnShift, attnScale, eps);
     }
 
-    /** Adds what attention found to the tokens. */
-    public Tensor attnOut(Tensor x, Tensor found) {
-        return x.plusProduct(attnGate, found, 1);
+    /** Adds the gated output of attention to the tokens. */
+    public Tensor attnOut(Tensor x, Tensor attended) {
+        return x.plusProduct(attnGate, attended, 1);
     }
 
-    /** What the feed-forward network sees of the tokens {@code [N,T,D]}. */
+    /** Returns the input of the feed-forward network for the tokens {@code [N,T,D]}. */
     public Tensor mlpIn(Tensor x, double eps) {
         return modulated(x, mlpShift, mlpScale, eps);
     }
 
-    /** Adds what the feed-forward network found to the tokens. */
-    public Tensor mlpOut(Tensor x, Tensor found) {
-        return x.plusProduct(mlpGate, found, 1);
+    /** Adds the gated output of the feed-forward network to the tokens. */
+    public Tensor mlpOut(Tensor x, Tensor transformed) {
+        return x.plusProduct(mlpGate, transformed, 1);
     }
 
     /**
-     * The tokens normalised, then scaled and shifted by a condition.
+     * Normalises the tokens, then scales and shifts them by a condition.
      *
      * @param x {@code [N,T,D]}
      * @param shift {@code [N,1,D]} or {@code [1,1,D]}

@@ -6,13 +6,15 @@ import dev.darkroom.runtime.nn.Linear;
 import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.runtime.nn.Weights;
 
-/** Two linear layers, four times as wide in between. */
+/** The feed-forward network of a block: two linear layers, four times as wide in between. */
 public final class FeedForward extends Module {
     private final Linear in;
     private final Linear out;
     private final Activation activation;
 
     /**
+     * Declares the layers.
+     *
      * @param width of the tokens
      */
     public FeedForward(Weights w, long width, Activation activation) {

@@ -9,8 +9,9 @@ import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.runtime.nn.Weights;
 
 /**
- * Latents as tokens, one for each square of p × p, with the sinusoids of their places added; and
- * the way back. The places are computed for each size, so that every size can be had.
+ * The embedding of latents as tokens, one for each patch of p × p, to which sinusoids of their
+ * positions are added; and the way back from patches. The positions are computed for each size, so
+ * that latents may have any.
  */
 public final class PatchEmbed extends Module {
     private final long patch;
@@ -20,11 +21,13 @@ public final class PatchEmbed extends Module {
     private final Conv2d proj;
 
     /**
+     * Declares the embedding.
+     *
      * @param channels of the latents
      * @param width of the tokens, a multiple of 4
      * @param patch p
      * @param sampleSize rows and columns of the latents trained with
-     * @param interpolation divides the coordinates of the places
+     * @param interpolation divides the coordinates of the positions
      */
     public PatchEmbed(
             Weights w,
@@ -62,7 +65,7 @@ public final class PatchEmbed extends Module {
             throw new IllegalArgumentException(
                     "latents "
                             + latents.shape()
-                            + " can't be cut into squares of "
+                            + " can't be cut into patches of "
                             + patch
                             + ": height and width must be multiples of it");
         }
@@ -70,14 +73,14 @@ public final class PatchEmbed extends Module {
         long columns = latents.size(3) / patch;
         try (var scope = TensorScope.open()) {
             Tensor tokens = proj.forward(latents).flatten(2, 3).transpose(1, 2); // [N,T,D]
-            Tensor places =
+            Tensor positions =
                     Sinusoids.grid(rows, columns, width, base, interpolation, latents.device());
-            return scope.keep(tokens.plus(places).to(tokens.dtype()));
+            return scope.keep(tokens.plus(positions).to(tokens.dtype()));
         }
     }
 
     /**
-     * Puts predicted squares back together.
+     * Puts predicted patches back together.
      *
      * @param tokens {@code [N,T,p·p·C]}
      * @param height H

@@ -13,11 +13,11 @@ public final class Sinusoids {
     private Sinusoids() {}
 
     /**
-     * Numbers such as timesteps as vectors: cosines, then sines, of the number at {@code channels}
-     * / 2 frequencies from 1 down. Frequencies and angles are rounded to float32 as diffusers' are,
-     * whatever the network's type; functions are taken in float64, since their last bits differ
-     * from one math library to the next and a timestep of 1000 turns them into a difference of
-     * 6e-5.
+     * Embeds numbers such as timesteps as vectors: cosines, then sines, of the number at {@code
+     * channels} / 2 frequencies from 1 down. Frequencies and angles are rounded to float32 as
+     * diffusers' are, whatever the network's type; functions are taken in float64, since their last
+     * bits differ from one math library to the next and a timestep of 1000 turns them into a
+     * difference of 6e-5.
      *
      * @param values {@code [N]}, of any type
      * @param channels an even number
@@ -38,7 +38,7 @@ public final class Sinusoids {
     }
 
     /**
-     * Guidance weights as vectors: sines, then cosines, of 1000·w at {@code channels} / 2
+     * Embeds guidance weights as vectors: sines, then cosines, of 1000·w at {@code channels} / 2
      * frequencies from 1 down to 1/10000 (Luo et al. 2023, arXiv:2310.04378, section 4.1, as
      * diffusers' latent consistency pipelines compute them). Rounded to float32 in diffusers'
      * order: at 1000·w the last bit of a frequency is a difference of 1e-3.
@@ -80,9 +80,10 @@ public final class Sinusoids {
     }
 
     /**
-     * Places in a grid as vectors: half of the channels for the column, half for the row, each
-     * sines, then cosines (MAE, He et al. 2021, as DiT and PixArt use it). Any grid is stretched to
-     * the size that the network was trained with, so that a larger picture has finer steps.
+     * Embeds the positions in a grid as vectors: half of the channels for the column, half for the
+     * row, each sines, then cosines (MAE, He et al. 2021, as DiT and PixArt use it). Any grid is
+     * stretched to the size that the network was trained with, so that a larger picture has finer
+     * steps.
      *
      * @param width channels, a multiple of 4
      * @param base rows and columns of the grid trained with

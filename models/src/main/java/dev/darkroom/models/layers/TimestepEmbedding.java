@@ -10,12 +10,13 @@ import dev.darkroom.runtime.nn.Weights;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Numbers such as timesteps as conditioning vectors: sinusoids and a small network over them. A
- * student that was distilled for a range of guidance is told the guidance's weight too (Luo et al.
- * 2023, arXiv:2310.04378, section 4.1): its sinusoids, projected, are added to those of the number.
+ * The embedding of numbers such as timesteps as conditioning vectors: sinusoids and a small network
+ * over them. A student that was distilled for a range of guidance scales is conditioned on the
+ * distilled guidance too (Luo et al. 2023, arXiv:2310.04378, section 4.1): its sinusoids,
+ * projected, are added to those of the number.
  */
 public final class TimestepEmbedding extends Module {
-    /** Sinusoids per number, in every published model. */
+    /** The sinusoids of a number, in every published model. */
     private static final int CHANNELS = 256;
 
     private final double frequencyShift;
@@ -24,18 +25,18 @@ public final class TimestepEmbedding extends Module {
     private final @Nullable Linear condProj;
     private final Linear linear2;
 
-    /** One that is told no guidance. */
+    /** Declares an embedding without a distilled guidance. */
     public TimestepEmbedding(Weights w, long width, double frequencyShift) {
         this(w, width, frequencyShift, null);
     }
 
     /**
-     * One that is told a guidance, if there are sinusoids for it. Their projection begins with
-     * zero, so that a student begins as a teacher that is told none.
+     * Declares an embedding that is conditioned on a distilled guidance, if there are sinusoids for
+     * it. Their projection begins with zero, so that a student begins as a teacher without it.
      *
      * @param width of the vectors
      * @param frequencyShift as {@link Sinusoids#embed} takes it
-     * @param guidanceChannels sinusoids of a guidance's weight, what diffusers calls {@code
+     * @param guidanceChannels sinusoids of the distilled guidance, diffusers' {@code
      *     time_cond_proj_dim}; null for none
      */
     public TimestepEmbedding(
@@ -52,7 +53,7 @@ public final class TimestepEmbedding extends Module {
         linear2 = Linear.asInPyTorch(w.sub("linear_2"), width, width, true);
     }
 
-    /** As {@link #forward(Tensor, Tensor)}, where no guidance is told. */
+    /** Embeds each number as {@link #forward(Tensor, Tensor)} does, without a guidance. */
     public Tensor forward(Tensor values) {
         return forward(values, null);
     }

@@ -31,21 +31,21 @@ public final class TransformerOptions {
         json.only("num_vector_embeds", (Object) null);
     }
 
-    /** The activation of the feed-forward networks. */
+    /** Reads the activation of the feed-forward networks. */
     public static Activation activation(ConfigReader json) {
         json.only("activation_fn", "gelu-approximate", "gelu");
         return Activation.parse(json.text("activation_fn", "gelu-approximate"));
     }
 
     /**
-     * How many sinusoids of the guidance a network is told, or null: what diffusers' U-Nets call
-     * {@code time_cond_proj_dim}.
+     * Returns the number of sinusoids of the distilled guidance, or null for a network that is not
+     * conditioned on one; diffusers' U-Nets call it {@code time_cond_proj_dim}.
      */
     public static @Nullable Integer guidanceChannels(ConfigReader json) {
         return json.integerOrNull("time_cond_proj_dim");
     }
 
-    /** Whether the sinusoids of a guidance, if there are any, come out even. */
+    /** Requires an even number of sinusoids of the distilled guidance, if there are any. */
     public static void requireGuidanceChannels(@Nullable Integer channels) {
         if (channels != null && (channels < 4 || channels % 2 != 0)) {
             throw new IllegalArgumentException(
@@ -53,7 +53,7 @@ public final class TransformerOptions {
         }
     }
 
-    /** Whether all sizes are positive and the tokens' positions and patches come out even. */
+    /** Requires positive sizes which the tokens' positions and the patches divide. */
     public static void requireSizes(
             int heads, int headWidth, int channels, int layers, int sampleSize, int patchSize) {
         if (heads < 1 || headWidth < 1 || channels < 1 || layers < 1 || patchSize < 1) {

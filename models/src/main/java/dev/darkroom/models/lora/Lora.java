@@ -137,8 +137,8 @@ public final class Lora implements AutoCloseable {
     /**
      * Loads adapters from a folder of PEFT's.
      *
-     * @param warnings take unknown options and tensors without a layer; if they are strict, these
-     *     are errors
+     * @param warnings collect unknown options and tensors without a layer; if they are strict,
+     *     these are errors
      * @throws IOException if it can't be read, or does not fit the network; all misfits are named
      */
     public static Lora load(Module network, Path folder, Warnings warnings) throws IOException {

@@ -9,15 +9,15 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Which layers are adapted, and how much.
+ * The config of a set of adapters: the layers that are adapted, and the size of the changes.
  *
  * @param rank of the adapters' matrices, at least 1
- * @param alpha adapters count alpha / rank
+ * @param alpha the factor of the changes is alpha / rank
  * @param targets the layers: each a name from the network's root, or its last parts, such as {@code
  *     to_q} or {@code attn1.to_q}
  */
 public record LoraConfig(int rank, double alpha, List<String> targets) {
-    /** The projections of every attention, what diffusion models are adapted at. */
+    /** The projections of every attention layer, where diffusion models are mostly adapted. */
     public static final List<String> ATTENTION = List.of("to_q", "to_k", "to_v", "to_out.0");
 
     /** Options of PEFT 0.21 that change what adapters compute or which files they have. */
@@ -35,7 +35,7 @@ public record LoraConfig(int rank, double alpha, List<String> targets) {
                     "trainable_token_indices",
                     "use_bdlora");
 
-    /** Those of where adapters came from, how they began and were trained: nothing to compute. */
+    /** Options that note where adapters came from and how they were trained; none is computed. */
     private static final String[] HISTORY = {
         "auto_mapping",
         "base_model_name_or_path",
@@ -84,7 +84,7 @@ public record LoraConfig(int rank, double alpha, List<String> targets) {
     /**
      * Reads PEFT's {@code adapter_config.json}.
      *
-     * @param warnings are told of unknown options
+     * @param warnings collect the unknown options
      * @throws IOException if it can't be read, is not LoRA's, or asks for a variant of it
      */
     public static LoraConfig read(Path file, Warnings warnings) throws IOException {

@@ -37,7 +37,7 @@ public final class T5Encoder extends Module implements TextEncoder {
     private final RmsNorm finalLayerNorm;
 
     /**
-     * Declares the encoder. The table of words may be {@code shared.weight}, {@code
+     * Declares the encoder. The table of token embeddings may be {@code shared.weight}, {@code
      * encoder.embed_tokens.weight} or both, which are the same; a decoder is ignored.
      */
     public T5Encoder(Weights w, T5Config config) {
@@ -50,7 +50,7 @@ public final class T5Encoder extends Module implements TextEncoder {
             table = "encoder.embed_tokens";
         }
         w.ignore("decoder.*", "lm_head.weight");
-        // As T5 begins: words of size 1, so that what the blocks add does not drown them.
+        // T5 begins with embeddings of size 1, so that what the blocks add does not drown them.
         shared = new Embedding(w.sub(table), config.vocabSize(), config.dModel(), Init.normal(1));
         Weights encoder = w.sub("encoder");
         blocks = encoder.list("block", config.numLayers(), each -> new Block(each, config));
@@ -65,12 +65,12 @@ public final class T5Encoder extends Module implements TextEncoder {
                         config.layerNormEpsilon());
     }
 
-    /** The table of words, {@code [vocabSize,dModel]}. */
-    public Parameter words() {
+    /** Returns the table of token embeddings {@code [vocabSize,dModel]}. */
+    public Parameter tokenEmbeddings() {
         return shared.weight();
     }
 
-    /** The options. */
+    /** Returns the config that the network was made with. */
     public T5Config config() {
         return config;
     }
@@ -120,7 +120,7 @@ public final class T5Encoder extends Module implements TextEncoder {
         }
     }
 
-    /** The most negative number where there is padding: {@code [N,1,1,L]}. */
+    /** Returns the most negative number where there is padding: {@code [N,1,1,L]}. */
     private static Tensor padding(Tensor mask, DType dtype) {
         return mask.to(dtype).subtractedFrom(1).times(-largest(dtype)).unsqueeze(1).unsqueeze(1);
     }
@@ -133,7 +133,7 @@ public final class T5Encoder extends Module implements TextEncoder {
         };
     }
 
-    /** Attention and a feed-forward network, each added to the tokens. */
+    /** A block: attention and a feed-forward network, each added to the tokens. */
     private static final class Block extends Module {
         private final RmsNorm attentionNorm;
         private final SelfAttention attention;
@@ -205,7 +205,7 @@ public final class T5Encoder extends Module implements TextEncoder {
         }
     }
 
-    /** Plain (T5 1.0), or with a gate (T5 1.1; Shazeer 2020). */
+    /** The feed-forward network: plain (T5 1.0), or with a gate (T5 1.1; Shazeer 2020). */
     private static final class FeedForward extends Module {
         private final Activation activation;
         private final Linear in;
@@ -249,7 +249,7 @@ public final class T5Encoder extends Module implements TextEncoder {
             table = new Embedding(w, buckets, config.numHeads(), Init.fanIn(config.dModel()));
         }
 
-        /** The bias of each key for each query: {@code [1,heads,length,length]}. */
+        /** Returns the bias of each key for each query: {@code [1,heads,length,length]}. */
         Tensor forward(long length, Device device) {
             try (var scope = TensorScope.open()) {
                 Tensor bias = table.forward(buckets(length).to(device)); // [query,key,heads]
@@ -257,12 +257,15 @@ public final class T5Encoder extends Module implements TextEncoder {
             }
         }
 
-        /** A quarter of the rows: single steps ahead; a quarter: powers; as many for behind. */
+        /**
+         * Returns the row of each distance: a quarter of the rows for single steps ahead, a quarter
+         * for powers, and as many for behind.
+         */
         private Tensor buckets(long length) {
             double half = Math.floorDiv(buckets, 2);
             double exact = Math.floor(half / 2);
-            Tensor place = Tensor.arange(0, length, 1, DType.FLOAT32, Device.CPU);
-            Tensor relative = place.unsqueeze(0).minus(place.unsqueeze(1)); // key − query
+            Tensor position = Tensor.arange(0, length, 1, DType.FLOAT32, Device.CPU);
+            Tensor relative = position.unsqueeze(0).minus(position.unsqueeze(1)); // key − query
             Tensor distance = relative.abs();
             Tensor far =
                     distance.dividedBy(exact)

@@ -138,7 +138,8 @@ record OptimizerConfig(
                     groups.others()
                             .forEach(
                                     (name, each) -> {
-                                        boolean word = text != null && each == text.words();
+                                        boolean word =
+                                                text != null && each == text.tokenEmbeddings();
                                         (word ? words : text != null ? textOthers : others)
                                                 .put(prefix + "." + name, each);
                                     });

@@ -36,7 +36,7 @@ public final class DitTransformer extends DiffusionNetwork {
     /** The condition's classes, int64 {@code [N]}. */
     public static final String LABELS = "labels";
 
-    /** Of the norms whose epsilon the config does not set. */
+    /** The epsilon of the norms for which the config sets none. */
     private static final double EPS = 1e-6;
 
     private final DitConfig config;
@@ -45,7 +45,7 @@ public final class DitTransformer extends DiffusionNetwork {
     private final Linear projOut1;
     private final Linear projOut2;
 
-    /** Declares the network. One that is drawn begins with gates and output of zero. */
+    /** Declares the network; a randomly initialised one begins with gates and an output of zero. */
     public DitTransformer(Weights w, DitConfig config) {
         super(w);
         this.config = config;
@@ -72,7 +72,7 @@ public final class DitTransformer extends DiffusionNetwork {
                         Init.ZEROS);
     }
 
-    /** What the network was made with. */
+    /** Returns the config that the network was made with. */
     public DitConfig config() {
         return config;
     }
@@ -119,7 +119,7 @@ public final class DitTransformer extends DiffusionNetwork {
     }
 
     /**
-     * Predicts from noisy latents, for a guidance.
+     * Predicts from noisy latents, conditioned on a distilled guidance.
      *
      * @param guidance the guidance scale less 1, {@code [N]}, or {@code [1]} for all; null unless
      *     the config has a {@code timeCondProjDim}
@@ -142,7 +142,7 @@ public final class DitTransformer extends DiffusionNetwork {
         }
     }
 
-    /** Self-attention and a feed-forward network. */
+    /** A block: self-attention and a feed-forward network. */
     private static final class Block extends Module {
         private final double mlpEps;
         private final TimestepEmbedding timestepEmbedder;
@@ -171,11 +171,18 @@ public final class DitTransformer extends DiffusionNetwork {
             ff = new FeedForward(w.sub("ff"), width, config.activation());
         }
 
-        /** {@code [N,D]}. */
+        /** Returns the condition {@code [N,D]} on timestep, class and guidance. */
         Tensor condition(Tensor timestep, Tensor labels, @Nullable Tensor guidance) {
             return timestepEmbedder.forward(timestep, guidance).plus(classEmbedder.forward(labels));
         }
 
+        /**
+         * Transforms the tokens.
+         *
+         * @param x tokens {@code [N,T,D]}
+         * @param condition {@code [N,D]}
+         * @return {@code [N,T,D]}
+         */
         Tensor forward(Tensor x, Tensor condition) {
             try (var scope = TensorScope.open()) {
                 Tensor modulation = adaLn.forward(condition.silu()); // [N,6·D]

@@ -4,7 +4,7 @@ import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Tensor;
 
 /**
- * The sizes of pictures, which PixArt-α 1024 is conditioned on.
+ * The sizes of pictures that PixArt-α 1024 is conditioned on.
  *
  * @param resolution height and width in pixels, {@code [N,2]}, or {@code [1,2]} for all
  * @param aspectRatio height / width, {@code [N,1]}, or {@code [1,1]} for all
@@ -25,7 +25,7 @@ public record PixArtSize(Tensor resolution, Tensor aspectRatio) {
     }
 
     /**
-     * One size for all pictures of a batch.
+     * Makes one size for all pictures of a batch.
      *
      * @param height in pixels
      * @param width in pixels

@@ -8,8 +8,9 @@ import org.jspecify.annotations.Nullable;
 import java.util.List;
 
 /**
- * Texts as the blocks of one transformer attend to them: made by {@link PixArtTransformer#prepare},
- * once for all steps. The tensors belong to the scope that was open then.
+ * The keys and values of texts for the blocks of one transformer, made by {@link
+ * PixArtTransformer#prepare}, once for all steps. The tensors belong to the scope that was open
+ * then.
  *
  * @param keyValues one for each block
  * @param bias added to the scores, {@code [N,1,1,L]}; null if all tokens count

@@ -50,7 +50,7 @@ public final class PixArtTransformer extends DiffusionNetwork {
 
     private static final double OUT_EPS = 1e-6;
 
-    /** What conversions left in files: the empty caption of training, and the table of places. */
+    /** Tensors that conversions left in files: the empty caption, and the table of positions. */
     private static final String[] LEFTOVERS = {
         "caption_projection.y_embedding", "pos_embed.pos_embed"
     };
@@ -97,7 +97,7 @@ public final class PixArtTransformer extends DiffusionNetwork {
         return w.parameter("scale_shift_table", Shape.of(rows, width), Init.fanIn(width));
     }
 
-    /** What the network was made with. */
+    /** Returns the config that the network was made with. */
     public PixArtConfig config() {
         return config;
     }
@@ -139,7 +139,7 @@ public final class PixArtTransformer extends DiffusionNetwork {
     }
 
     /**
-     * Brings texts into the form that all steps use.
+     * Projects texts to the keys and values that all steps use.
      *
      * @param embeds the text encoder's output {@code [N,L,E]}
      * @param mask numbers {@code [N,L]}, 1 for a token and 0 for padding; null if all are tokens
@@ -174,7 +174,7 @@ public final class PixArtTransformer extends DiffusionNetwork {
         }
     }
 
-    /** −10000 where there is padding: {@code [N,1,1,L]}. */
+    /** Returns −10000 where there is padding: {@code [N,1,1,L]}. */
     private static Tensor padding(Tensor mask, Tensor like) {
         return mask.to(like.dtype()).subtractedFrom(1).times(-10_000).unsqueeze(1).unsqueeze(1);
     }
@@ -194,7 +194,7 @@ public final class PixArtTransformer extends DiffusionNetwork {
     }
 
     /**
-     * Predicts from noisy latents, for a guidance.
+     * Predicts from noisy latents, conditioned on a distilled guidance.
      *
      * @param guidance the guidance scale less 1, {@code [N]}, or {@code [1]} for all; null unless
      *     the config has a {@code timeCondProjDim}
@@ -288,7 +288,9 @@ public final class PixArtTransformer extends DiffusionNetwork {
         }
     }
 
-    /** The condition on timestep and size, and what all blocks share of it (adaLN-single). */
+    /**
+     * The condition on timestep and size, and the modulation that all blocks share (adaLN-single).
+     */
     private static final class AdaLnSingle extends Module {
         private final TimestepEmbedding timestepEmbedder;
         private final @Nullable TimestepEmbedding resolutionEmbedder;
@@ -313,7 +315,7 @@ public final class PixArtTransformer extends DiffusionNetwork {
             linear = Linear.asInPyTorch(w.sub("linear"), width, 6 * width, true);
         }
 
-        /** {@code [N,D]}. */
+        /** Returns the condition {@code [N,D]}. */
         Tensor condition(Tensor timestep, @Nullable PixArtSize size, @Nullable Tensor guidance) {
             Tensor condition = timestepEmbedder.forward(timestep, guidance);
             if (resolutionEmbedder == null || aspectRatioEmbedder == null) {
@@ -329,13 +331,13 @@ public final class PixArtTransformer extends DiffusionNetwork {
             return condition.plus(Ops.cat(1, resolution.reshape(n, -1), aspectRatio));
         }
 
-        /** {@code [N,6,D]}. */
+        /** Returns the modulation {@code [N,6,D]} by a condition. */
         Tensor modulation(Tensor condition) {
             return linear.forward(condition.silu()).reshape(condition.size(0), 6, -1);
         }
     }
 
-    /** The text encoder's tokens in this network's width. */
+    /** The projection of the text encoder's tokens to this network's width. */
     private static final class CaptionProjection extends Module {
         private final Linear linear1;
         private final Linear linear2;
