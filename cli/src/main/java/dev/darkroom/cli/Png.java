@@ -58,8 +58,12 @@ final class Png {
         fields.writeInt((int) crc.getValue());
     }
 
-    /** Latin-1 goes into tEXt, which every reader knows, anything else into iTXt. */
-    private static void text(String keyword, String text, OutputStream out) throws IOException {
+    /**
+     * Latin-1 goes into tEXt, which every reader knows, anything else into iTXt. Neither may hold a
+     * character of value 0 (section 11.3.3), for which U+FFFD stands.
+     */
+    private static void text(String keyword, String given, OutputStream out) throws IOException {
+        String text = given.replace('\0', '\ufffd');
         boolean latin = text.chars().allMatch(Png::isLatin);
         var data = new ByteArrayOutputStream();
         data.write(keyword.getBytes(StandardCharsets.ISO_8859_1));

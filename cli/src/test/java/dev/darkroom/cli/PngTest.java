@@ -122,6 +122,15 @@ class PngTest {
         }
     }
 
+    /** Readers end a text there, or refuse the file. */
+    @Test
+    void noTextHoldsACharacterOfValueZero() throws IOException {
+        var dot = new Picture(1, 1, new byte[3]);
+        Chunk text = chunks(encode(dot, Map.of("parameters", "a\0b"))).get(1);
+        assertEquals("iTXt", text.type);
+        assertEquals("parameters\0\0\0\0\0a\ufffdb", new String(text.data, StandardCharsets.UTF_8));
+    }
+
     @Test
     void theSamePictureGivesTheSameBytes() throws IOException {
         var rgb = new byte[3 * 64 * 64];

@@ -84,6 +84,23 @@ class BrokenCheckpointTest {
         assertRefused("vae is of class VQModel; supported is AutoencoderKL");
     }
 
+    /** With a variant, the folders of all parts are looked through for it. */
+    @Test
+    void partOutsideTheFolder() throws IOException {
+        replace("model_index.json", "{", "{\"../elsewhere\": [\"x\", \"y\"],");
+        assertRefused("model_index.json: \"../elsewhere\" can't be the name of a part");
+    }
+
+    @Test
+    void longNamesAreNotSaidInFull() throws IOException {
+        replace("model_index.json", "PixArtAlphaPipeline", "P".repeat(100_000));
+        var error =
+                assertThrows(
+                        PipelineException.class,
+                        () -> Pipeline.load(folder, PipelineOptions.defaults()));
+        assertTrue(error.getMessage().length() < 1500, error.getMessage());
+    }
+
     @Test
     void missingPart() throws IOException {
         Files.delete(folder.resolve("vae/config.json"));

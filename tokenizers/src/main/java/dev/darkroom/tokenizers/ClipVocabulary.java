@@ -2,11 +2,12 @@ package dev.darkroom.tokenizers;
 
 import com.fasterxml.jackson.databind.JsonNode;
 
-import dev.darkroom.common.FileSize;
+import dev.darkroom.common.WholeFile;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
-import java.nio.file.Files;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -42,13 +43,11 @@ record ClipVocabulary(Map<String, Integer> ids, List<Bpe.Merge> merges) {
 
     /** The first line is a version; then there are two parts to a line. */
     private static List<Bpe.Merge> merges(Path file) throws IOException {
-        var problem = FileSize.problem(file, Limits.FILE_BYTES, FileSize.JSON_TREE);
-        if (problem.isPresent()) {
-            throw new TokenizerException(file, problem.get());
-        }
+        byte[] bytes = Limits.read(file, WholeFile.JSON_TREE);
         List<String> lines;
         try {
-            lines = Files.readAllLines(file);
+            var text = StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes));
+            lines = new ArrayList<>(text.toString().lines().toList());
         } catch (CharacterCodingException e) {
             throw new TokenizerException(file, "not valid UTF-8", e);
         }

@@ -5,8 +5,8 @@ import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 
-import dev.darkroom.common.FileSize;
 import dev.darkroom.common.OneLine;
+import dev.darkroom.common.WholeFile;
 
 import org.jspecify.annotations.Nullable;
 
@@ -22,16 +22,16 @@ record JsonFile(Path path, JsonNode root) {
                     .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
 
     static JsonFile read(Path path) throws IOException {
-        var problem = FileSize.problem(path, Limits.FILE_BYTES, FileSize.JSON_TREE);
-        if (problem.isPresent()) {
-            throw new TokenizerException(path, problem.get());
-        }
         JsonNode root;
         try {
-            root = MAPPER.readTree(path.toFile());
+            root = MAPPER.readTree(Limits.read(path, WholeFile.JSON_TREE));
         } catch (JsonProcessingException e) {
             throw new TokenizerException(
                     path, "not valid JSON: " + OneLine.ofJsonProblem(e.getOriginalMessage()), e);
+        } catch (TokenizerException e) {
+            throw e;
+        } catch (IOException e) { // of Jackson, for bytes that are no text
+            throw new TokenizerException(path, WholeFile.problem(e), e);
         }
         if (!root.isObject()) {
             throw new TokenizerException(path, "should hold a JSON object");

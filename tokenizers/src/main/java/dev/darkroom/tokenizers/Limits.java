@@ -1,13 +1,16 @@
 package dev.darkroom.tokenizers;
 
+import dev.darkroom.common.WholeFile;
+
 import org.jspecify.annotations.Nullable;
 
+import java.io.IOException;
 import java.nio.file.Path;
 
 /** How large things may be that come from a tokenizer's files: several times what anybody has. */
 final class Limits {
     /** Of a file. */
-    static final long FILE_BYTES = 64 << 20;
+    private static final long FILE_BYTES = 64 << 20;
 
     /** Of a text that is given. */
     static final int TEXT = 1 << 18;
@@ -30,6 +33,20 @@ final class Limits {
     static final int ID = 1 << 24;
 
     private Limits() {}
+
+    /**
+     * The bytes of a file.
+     *
+     * @param heapPerByte what a byte of it can take in Java's heap
+     * @throws TokenizerException if there are too many, or they can't be read
+     */
+    static byte[] read(Path file, int heapPerByte) throws TokenizerException {
+        try {
+            return WholeFile.read(file, FILE_BYTES, heapPerByte);
+        } catch (IOException e) {
+            throw new TokenizerException(file, WholeFile.problem(e), e);
+        }
+    }
 
     /** Fails for a text that is given too long. */
     static void requireText(String text) {

@@ -1,11 +1,8 @@
 package dev.darkroom.tokenizers;
 
-import dev.darkroom.common.FileSize;
-
 import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -96,11 +93,7 @@ record SentencePieceModel(
         }
 
         SentencePieceModel read() throws IOException {
-            var problem = FileSize.problem(file, Limits.FILE_BYTES, HEAP_PER_BYTE);
-            if (problem.isPresent()) {
-                throw error(problem.get());
-            }
-            var model = new ProtoReader(file, Files.readAllBytes(file));
+            var model = new ProtoReader(file, Limits.read(file, HEAP_PER_BYTE));
             while (model.next()) {
                 switch (model.field()) {
                     case 1 -> piece(model.message());

@@ -2,14 +2,19 @@ package dev.darkroom.tokenizers;
 
 import static dev.darkroom.tokenizers.TokenizerSettings.Role;
 
+import dev.darkroom.common.WholeFile;
+
 import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
+import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.EnumSet;
 import java.util.Map;
+import java.util.Objects;
 
 /** Reads tokenizer folders. */
 public final class Tokenizers {
@@ -78,6 +83,11 @@ public final class Tokenizers {
                                     + ", which is not there; download it again");
                 }
             }
+        } catch (DirectoryIteratorException e) {
+            IOException cause = Objects.requireNonNull(e.getCause());
+            throw new TokenizerException(folder, WholeFile.problem(cause), e);
+        } catch (FileSystemException e) {
+            throw new TokenizerException(folder, WholeFile.problem(e), e);
         }
     }
 

@@ -263,6 +263,8 @@ class MalformedFilesTest {
                 "#version\na b\na b c\n");
         Files.write(folder.resolve("merges.txt"), new byte[] {'a', (byte) 0xFF, '\n'});
         assertProblem("merges.txt", "not valid UTF-8", "CLIPTokenizer");
+        Files.write(folder.resolve("vocab.json"), new byte[] {1, 0, 0, 0, 0, 0, 0, 11, ' '});
+        assertProblem("vocab.json", "it is not text in UTF-8", "CLIPTokenizer");
     }
 
     private void assertClipProblem(String file, String problem, String vocab, String merges)

@@ -1,5 +1,6 @@
 package dev.darkroom.models.checkpoint;
 
+import dev.darkroom.common.OneLine;
 import dev.darkroom.models.config.ConfigReader;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
@@ -88,17 +89,30 @@ public final class Checkpoint implements AutoCloseable {
                         json -> {
                             // [library, class]; [null, null] is a part that is left out
                             Map<String, String> parts = new LinkedHashMap<>();
-                            json.pairs().forEach((name, part) -> parts.put(name, part.get(1)));
+                            json.pairs()
+                                    .forEach(
+                                            (name, part) ->
+                                                    parts.put(
+                                                            partName(name),
+                                                            OneLine.of(part.get(1))));
                             return new Checkpoint(
                                     folder,
                                     options,
                                     warnings,
-                                    json.text("_class_name", ""),
+                                    OneLine.of(json.text("_class_name", "")),
                                     parts,
                                     json.textsByName("id2label"));
                         });
         checkpoint.requireVariant();
         return checkpoint;
+    }
+
+    /** A part is a folder in that of the checkpoint, and not elsewhere. */
+    private static String partName(String name) {
+        if (!WeightFiles.isBareName(name)) {
+            throw new IllegalArgumentException("\"" + name + "\" can't be the name of a part");
+        }
+        return name;
     }
 
     private static void requireFinished(Path file) throws CheckpointException {
@@ -153,9 +167,10 @@ public final class Checkpoint implements AutoCloseable {
         String message =
                 folder.resolve(INDEX)
                         + ": "
-                        + className
-                        + " has no use for the part "
-                        + String.join(" and the part ", others);
+                        + OneLine.of(
+                                className
+                                        + " has no use for the part "
+                                        + String.join(" and the part ", others));
         if (warnings.isStrict()) {
             throw new CheckpointException(message);
         }

@@ -9,15 +9,15 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
-import dev.darkroom.common.FileSize;
 import dev.darkroom.common.OneLine;
+import dev.darkroom.common.WholeFile;
 import dev.darkroom.runtime.Warnings;
 import dev.darkroom.runtime.safetensors.UnfinishedDownload;
 
 import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
-import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -104,7 +104,7 @@ public final class ConfigReader {
      */
     public static <T> T read(Path file, Warnings warnings, Function<ConfigReader, T> build)
             throws IOException {
-        var reader = new ConfigReader(file.toString(), parse(file), warnings);
+        var reader = new ConfigReader(file.toString(), object(file), warnings);
         try {
             return build(reader, build);
         } catch (IllegalArgumentException e) {
@@ -148,17 +148,20 @@ public final class ConfigReader {
         return config;
     }
 
-    private static ObjectNode parse(Path file) throws IOException {
+    /**
+     * The JSON object in a file, as it is.
+     *
+     * @throws ConfigException if the file is not a JSON object
+     * @throws IOException if the file is missing
+     */
+    public static ObjectNode object(Path file) throws IOException {
         Optional<String> unfinished = UnfinishedDownload.of(file);
         if (unfinished.isPresent()) {
             throw new ConfigException(file, unfinished.get(), null);
         }
-        var problem = FileSize.problem(file, MAX_BYTES, FileSize.JSON_TREE);
-        if (problem.isPresent()) {
-            throw new ConfigException(file, problem.get(), null);
-        }
-        try (var in = Files.newInputStream(file)) {
-            if (JSON.readTree(in) instanceof ObjectNode object) {
+        try {
+            byte[] json = WholeFile.read(file, MAX_BYTES, WholeFile.JSON_TREE);
+            if (JSON.readTree(json) instanceof ObjectNode object) {
                 return object;
             }
         } catch (JsonProcessingException e) {
@@ -170,6 +173,10 @@ public final class ConfigReader {
                             + ": "
                             + OneLine.ofJsonProblem(e.getOriginalMessage()),
                     e);
+        } catch (NoSuchFileException e) {
+            throw e;
+        } catch (IOException e) { // of Jackson too, for bytes that are no text
+            throw new ConfigException(file, WholeFile.problem(e), e);
         }
         throw new ConfigException(file, "a config is a JSON object", null);
     }

@@ -1,5 +1,6 @@
 package dev.darkroom.models.pipeline;
 
+import dev.darkroom.common.WholeFile;
 import dev.darkroom.models.checkpoint.Checkpoint;
 import dev.darkroom.models.family.Defaults;
 import dev.darkroom.models.family.Family;
@@ -10,6 +11,7 @@ import dev.darkroom.runtime.LibtorchException;
 
 import java.io.IOException;
 import java.lang.System.Logger.Level;
+import java.nio.file.FileSystemException;
 import java.nio.file.Path;
 
 /** Loads a checkpoint as its family does. */
@@ -41,6 +43,8 @@ final class PipelineLoader {
                     checkpoint.close();
                 }
             }
+        } catch (FileSystemException e) { // whose message is the path alone
+            throw new PipelineException(e.getFile() + ": " + WholeFile.problem(e), e);
         } catch (IOException | InsufficientMemoryException | LibtorchException.OutOfMemory e) {
             throw new PipelineException(String.valueOf(e.getMessage()), e);
         }

@@ -9,6 +9,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.darkroom.runtime.Warnings;
 
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -236,6 +239,33 @@ class ConfigReaderTest {
         String message = failure(json, options -> options.integer("n", 0));
         assertTrue(message.startsWith("not valid JSON"), message);
         assertFalse(message.contains("Source"), message);
+    }
+
+    /** Jackson's exception for them is no JsonProcessingException, and names no file. */
+    @Test
+    void bytesThatAreNoTextAreAConfigError() throws IOException {
+        Path file = folder.resolve("config.json");
+        Files.write(file, new byte[] {1, 0, 0, 0, 0, 0, 0, 11, ' ', '{', '}'});
+        var error = assertThrows(ConfigException.class, () -> ConfigReader.read(file, o -> 1));
+        assertEquals(file + ": it is not text in UTF-8", error.getMessage());
+    }
+
+    @Test
+    @EnabledOnOs({OS.LINUX, OS.MAC})
+    @Timeout(30)
+    void aPipeIsNotWaitedFor() throws Exception {
+        Path pipe = folder.resolve("config.json");
+        new ProcessBuilder("mkfifo", pipe.toString()).start().waitFor();
+        var error = assertThrows(ConfigException.class, () -> ConfigReader.read(pipe, o -> 1));
+        assertEquals(pipe + ": it is not a regular file", error.getMessage());
+    }
+
+    /** A regular file without a size, whose reader waits for the kernel's next message. */
+    @Test
+    @EnabledOnOs(OS.LINUX)
+    @Timeout(30)
+    void aFileWithoutAnEndIsNotReadToIt() {
+        assertThrows(ConfigException.class, () -> ConfigReader.read(Path.of("/proc/kmsg"), o -> 1));
     }
 
     @Test

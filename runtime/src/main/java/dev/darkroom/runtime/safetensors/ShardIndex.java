@@ -8,6 +8,7 @@ import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -51,7 +52,8 @@ record ShardIndex(Path file, Map<String, String> weightMap, OptionalLong totalSi
                             Locale.ROOT, "the index has %d bytes, more than %d", size, MAX_BYTES));
         }
         SafetensorsHeader.requireHeap(file, 2 * size); // entries are smaller than a header's
-        try (var json = new StrictJson(file, Files.readAllBytes(file), DEPTH)) {
+        try (var in = Files.newInputStream(file);
+                var json = new StrictJson(file, in.readNBytes((int) size), DEPTH)) {
             return read(file, json);
         }
     }
@@ -100,6 +102,13 @@ record ShardIndex(Path file, Map<String, String> weightMap, OptionalLong totalSi
                         Kind.INDEX_FILE_NAME,
                         "the shard " + Names.quote(shard) + " is not a bare file name");
             }
+            if (!isPath(shard)) {
+                throw json.error(
+                        Kind.MISSING_SHARD,
+                        "this locale has no file names such as "
+                                + Names.quote(shard)
+                                + "; set LC_ALL to one of UTF-8, such as C.UTF-8");
+            }
             if (ForeignFormats.isPickleName(shard)) {
                 throw json.error(Kind.PICKLE, "the shard " + Names.quote(shard) + " is a pickle");
             }
@@ -135,6 +144,17 @@ record ShardIndex(Path file, Map<String, String> weightMap, OptionalLong totalSi
                 && !name.contains("..")
                 && name.chars().noneMatch(c -> c == '/' || c == '\\' || c < 0x20)
                 && !DRIVE.matcher(name).matches();
+    }
+
+    /**
+     * Whether Java can ask the system for a file of that name: not every locale has all letters.
+     */
+    static boolean isPath(String name) {
+        try {
+            return Path.of(name).getFileName() != null;
+        } catch (InvalidPathException e) {
+            return false;
+        }
     }
 
     /** The shards' file names, in the order of the index. */

@@ -1,5 +1,7 @@
 package dev.darkroom.runtime.safetensors;
 
+import dev.darkroom.common.OneLine;
+
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.DirectoryStream;
@@ -53,9 +55,10 @@ public final class UnfinishedDownload {
         }
     }
 
-    private static Path target(Path link) {
+    /** Where a link leads, in a line. */
+    private static String target(Path link) {
         try {
-            return Files.readSymbolicLink(link);
+            return OneLine.of(Files.readSymbolicLink(link).toString());
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

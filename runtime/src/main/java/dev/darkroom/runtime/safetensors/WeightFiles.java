@@ -5,6 +5,7 @@ import dev.darkroom.runtime.safetensors.SafetensorsException.Kind;
 import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -94,6 +95,8 @@ public record WeightFiles(Path path, boolean isVariant) {
         }
         try (var files = Files.list(folder)) {
             return files.map(file -> file.getFileName().toString()).sorted().toList();
+        } catch (UncheckedIOException e) {
+            throw e.getCause();
         }
     }
 
@@ -154,8 +157,13 @@ public record WeightFiles(Path path, boolean isVariant) {
                                 + ".safetensors.index.json");
     }
 
+    /** Whether a name that comes out of a file is that of something in the file's own folder. */
+    public static boolean isBareName(String name) {
+        return ShardIndex.isBareName(name) && ShardIndex.isPath(name);
+    }
+
     private static void requireBareName(String name) {
-        if (!ShardIndex.isBareName(name)) {
+        if (!isBareName(name)) {
             throw new IllegalArgumentException(
                     Names.quote(name) + " can't be part of a file's name");
         }

@@ -161,6 +161,10 @@ class SafetensorsHeaderTest {
                 error.getMessage()
                         .contains(
                                 "is a link to " + folder.resolve("blob") + ", which is not there"));
+        var lengthy = folder.resolve("long.safetensors");
+        Files.createSymbolicLink(lengthy, Path.of("x".repeat(4000)));
+        error = assertThrows(SafetensorsException.class, () -> SafetensorsHeader.read(lengthy));
+        assertTrue(error.getMessage().length() < 1500, error.getMessage());
     }
 
     @ParameterizedTest

@@ -188,6 +188,12 @@ class ShardsTest {
         assertEquals("a", error.tensor().orElseThrow());
     }
 
+    /** In some locales, Java has no path of that name, and its own exception for it. */
+    @Test
+    void shardNamesThatTheLocaleLacks() throws IOException {
+        assertEquals(Kind.MISSING_SHARD, refusal(weightMap("a", "\u00e9\ud83d\ude00")).kind());
+    }
+
     @ParameterizedTest
     @CsvSource(
             delimiter = '|',

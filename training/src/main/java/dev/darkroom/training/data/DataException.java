@@ -1,5 +1,7 @@
 package dev.darkroom.training.data;
 
+import dev.darkroom.common.OneLine;
+
 import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
@@ -19,13 +21,13 @@ public final class DataException extends IOException {
     }
 
     DataException(Path file, String problem, @Nullable Throwable cause) {
-        super(file + ": " + problem, cause);
+        super(file + ": " + OneLine.of(problem), cause);
     }
 
     /**
      * @param line from 1
      */
     DataException(Path file, int line, String problem, @Nullable Throwable cause) {
-        super(file + ", line " + line + ": " + problem, cause);
+        super(file + ", line " + line + ": " + OneLine.of(problem), cause);
     }
 }

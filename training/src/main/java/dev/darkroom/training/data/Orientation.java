@@ -50,7 +50,7 @@ enum Orientation {
                 case WEBP -> of(WebpMetadataReader.readMetadata(in));
                 case GIF, BMP -> NONE;
             };
-        } catch (ImageProcessingException | IOException | RuntimeException e) {
+        } catch (ImageProcessingException | IOException | RuntimeException | StackOverflowError e) {
             return NONE;
         }
     }

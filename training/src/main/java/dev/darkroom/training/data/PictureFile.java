@@ -1,6 +1,6 @@
 package dev.darkroom.training.data;
 
-import dev.darkroom.common.FileSize;
+import dev.darkroom.common.WholeFile;
 import dev.darkroom.models.pipeline.Picture;
 
 import org.w3c.dom.NamedNodeMap;
@@ -9,7 +9,6 @@ import org.w3c.dom.Node;
 import java.io.ByteArrayInputStream;
 import java.io.EOFException;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -45,8 +44,7 @@ final class PictureFile {
      */
     static Picture read(Path file) throws DataException {
         try {
-            FileSize.require(file, LONGEST, 1);
-            byte[] bytes = Files.readAllBytes(file);
+            byte[] bytes = WholeFile.read(file, LONGEST, 1);
             return decode(bytes, PictureFormat.of(bytes));
         } catch (NoSuchFileException e) {
             throw new DataException(file, "the picture is missing", e);
@@ -66,17 +64,18 @@ final class PictureFile {
         return e.getMessage() == null ? e.toString() : e.getMessage();
     }
 
-    private static Picture decode(byte[] bytes, PictureFormat format) throws IOException {
+    private static Picture decode(byte[] file, PictureFormat format) throws IOException {
+        byte[] bytes = file;
+        if (format == PictureFormat.PNG) {
+            PngFile.check(file);
+            bytes = PngFile.withFewTexts(file);
+        }
         Picture stored =
                 switch (format) {
                     case JPEG -> jpeg(JpegFile.of(bytes));
-                    case PNG -> {
-                        PngFile.check(bytes);
-                        yield decode(format, bytes, reader -> Pixels.of(reader.read(0)));
-                    }
                     case WEBP -> WebpFile.decode(bytes);
                     case GIF -> decode(format, bytes, PictureFile::onScreen);
-                    case BMP -> decode(format, bytes, reader -> Pixels.of(reader.read(0)));
+                    case PNG, BMP -> decode(format, bytes, reader -> Pixels.of(reader.read(0)));
                 };
         return Orientation.of(bytes, format).upright(stored);
     }

@@ -1,6 +1,6 @@
 package dev.darkroom.training.data;
 
-import dev.darkroom.common.FileSize;
+import dev.darkroom.common.WholeFile;
 import dev.darkroom.tokenizers.Whitespace;
 
 import java.io.IOException;
@@ -9,7 +9,6 @@ import java.nio.CharBuffer;
 import java.nio.charset.Charset;
 import java.nio.charset.CoderResult;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 
 /** Texts that people write: in UTF-8, or in UTF-16 if a byte order mark says so. */
@@ -33,10 +32,9 @@ final class TextFile {
     static String read(Path file) throws DataException {
         byte[] bytes;
         try {
-            FileSize.require(file, LONGEST, HEAP_PER_BYTE);
-            bytes = Files.readAllBytes(file);
+            bytes = WholeFile.read(file, LONGEST, HEAP_PER_BYTE);
         } catch (IOException e) {
-            throw new DataException(file, "the file can't be read (" + e + ")", e);
+            throw new DataException(file, WholeFile.problem(e), e);
         }
         if (PictureFormat.startsWith(bytes, 0, "\u00ef\u00bb\u00bf")) {
             return decoded(file, bytes, 3, StandardCharsets.UTF_8);

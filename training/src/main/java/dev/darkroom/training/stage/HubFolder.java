@@ -6,7 +6,6 @@ import com.fasterxml.jackson.core.json.JsonWriteFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
-import dev.darkroom.common.FileSize;
 import dev.darkroom.common.OneLine;
 import dev.darkroom.models.family.Defaults;
 import dev.darkroom.runtime.DType;
@@ -51,9 +50,6 @@ final class HubFolder {
     /** Whose layout it is; diffusers wants it named. */
     private static final String VERSION = "0.35.2";
 
-    /** More than any config has. */
-    private static final long LONGEST_CONFIG = 16 << 20;
-
     /** Real configs hold infinities. */
     private static final JsonMapper JSON =
             JsonMapper.builder()
@@ -77,15 +73,6 @@ final class HubFolder {
         } catch (JsonProcessingException e) {
             throw new IllegalArgumentException(OneLine.of("not a JSON object: " + json), e);
         }
-    }
-
-    /** The JSON object in a file of somebody's checkpoint. */
-    static ObjectNode object(Path file) throws IOException {
-        var problem = FileSize.problem(file, LONGEST_CONFIG, FileSize.JSON_TREE);
-        if (problem.isPresent()) {
-            throw new IOException(file + ": " + problem.get());
-        }
-        return object(Files.readString(file));
     }
 
     /** A network: its config and its weights. */

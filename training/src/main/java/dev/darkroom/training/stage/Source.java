@@ -49,7 +49,7 @@ record Source(Path folder, ObjectNode index, Scheduler sampler, int places, Warn
                     key + ": " + folder + " holds no model_index.json; name a whole checkpoint");
         }
         try {
-            ObjectNode index = HubFolder.object(folder.resolve("model_index.json"));
+            ObjectNode index = ConfigReader.object(folder.resolve("model_index.json"));
             Warnings warnings = Warnings.collected();
             var sampler =
                     Scheduler.read(
@@ -66,7 +66,7 @@ record Source(Path folder, ObjectNode index, Scheduler sampler, int places, Warn
 
     /** A part's config. */
     ObjectNode config(String part, String file) throws IOException {
-        return HubFolder.object(part(part).resolve(file));
+        return ConfigReader.object(part(part).resolve(file));
     }
 
     /**

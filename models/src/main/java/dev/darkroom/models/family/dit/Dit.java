@@ -1,5 +1,6 @@
 package dev.darkroom.models.family.dit;
 
+import dev.darkroom.common.OneLine;
 import dev.darkroom.models.checkpoint.Checkpoint;
 import dev.darkroom.models.checkpoint.CheckpointException;
 import dev.darkroom.models.family.Defaults;
@@ -63,7 +64,7 @@ public final class Dit implements Family {
                 throw new CheckpointException(
                         checkpoint.folder()
                                 + ": id2label in model_index.json names the class "
-                                + each.getKey()
+                                + OneLine.of(each.getKey())
                                 + ", but the transformer has "
                                 + config.numEmbedsAdaNorm());
             }
