@@ -8,7 +8,7 @@ import java.util.stream.Stream;
 import java.util.zip.GZIPInputStream;
 
 /** The reference cases: the copies in the project, or another folder named by a property. */
-final class Cases {
+public final class Cases {
     private Cases() {}
 
     /** {@code -Ddarkroom.cases}, or {@code cases} beside this module's POM. */
@@ -16,12 +16,12 @@ final class Cases {
         return Path.of(System.getProperty("darkroom.cases", "cases"));
     }
 
-    static Path named(String name) {
+    public static Path named(String name) {
         return folder().resolve(name);
     }
 
     /** The files of a case, with those gunzipped that are gzipped in the project. */
-    static void unpack(Path packed, Path to) throws IOException {
+    public static void unpack(Path packed, Path to) throws IOException {
         try (Stream<Path> files = Files.walk(packed)) {
             for (Path file : files.filter(Files::isRegularFile).toList()) {
                 String name = packed.relativize(file).toString();
@@ -36,7 +36,7 @@ final class Cases {
     }
 
     /** Copies a case's model, to be changed. */
-    static Path copyModel(String name, Path folder) throws IOException {
+    public static Path copyModel(String name, Path folder) throws IOException {
         Path model = named(name).resolve("model");
         try (Stream<Path> files = Files.walk(model)) {
             for (Path file : files.filter(Files::isRegularFile).toList()) {

@@ -42,7 +42,7 @@ import java.util.logging.Logger;
  * {@code -Ddarkroom.fuzz.seed=SEED} runs that case first.
  */
 class FuzzTest {
-    private static final long SECONDS = Long.getLong("darkroom.fuzz.seconds", 60);
+    private static final long SECONDS = Long.getLong("darkroom.fuzz.seconds", 10);
     private static final long SEED = Long.getLong("darkroom.fuzz.seed", System.nanoTime());
 
     /** What may go wrong with a tensor whose header is right. */

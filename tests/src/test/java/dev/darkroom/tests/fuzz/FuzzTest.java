@@ -1,0 +1,154 @@
+package dev.darkroom.tests.fuzz;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.darkroom.cli.PngTarget;
+import dev.darkroom.tests.Cases;
+
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
+
+/**
+ * Whatever the files and texts of strangers hold: there is a result, or an exception of Darkroom's
+ * own that names the file in a line, in time and within a small heap. Jazzer makes them, led by
+ * what of Darkroom's code they reach, in a JVM for each {@link Target}.
+ *
+ * <p>{@code -Ddarkroom.fuzz.seconds=10} is the time for each, {@code -Ddarkroom.fuzz.runs=1000000}
+ * asks for a number of inputs instead. {@code -Ddarkroom.fuzz.corpus=FOLDER} keeps what was found
+ * worth keeping, and goes on from there.
+ */
+@EnabledOnOs({OS.LINUX, OS.MAC})
+class FuzzTest {
+    private static final long SECONDS = Long.getLong("darkroom.fuzz.seconds", 10);
+    private static final long RUNS = Long.getLong("darkroom.fuzz.runs", 0);
+    private static final String CORPUS = System.getProperty("darkroom.fuzz.corpus", "");
+
+    /** After which an input counts as one that hangs, on a machine that may be busy. */
+    private static final int SECONDS_FOR_AN_INPUT = 120;
+
+    private static final int LONGEST_INPUT = 8192;
+    private static final int LINES = 60;
+
+    @TempDir private Path temporary;
+
+    /** What is given to a fuzz target, and what it is made of. */
+    enum Target {
+        SAFETENSORS(SafetensorsTarget.class, SafetensorsTarget::seeds, SafetensorsTarget::words),
+        SHARD_INDEX(ShardIndexTarget.class, ShardIndexTarget::seeds, ShardIndexTarget::words),
+        CONFIGS(ConfigsTarget.class, ConfigsTarget::seeds, ConfigsTarget::words),
+        TOKENIZERS(TokenizersTarget.class, TokenizersTarget::seeds, TokenizersTarget::words),
+        PROMPTS(PromptsTarget.class, PromptsTarget::seeds, PromptsTarget::words),
+        PNG_TEXTS(PngTarget.class, PngTarget::seeds, PngTarget::words);
+
+        private final Class<?> type;
+        private final Supplier<List<byte[]>> seeds;
+        private final Supplier<List<String>> words;
+
+        Target(Class<?> type, Supplier<List<byte[]>> seeds, Supplier<List<String>> words) {
+            this.type = type;
+            this.seeds = seeds;
+            this.words = words;
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(Target.class)
+    void nothingButAnswersAndTypedErrors(Target target) throws Exception {
+        Path output = temporary.resolve("output.txt");
+        Process child =
+                new ProcessBuilder(command(target))
+                        .directory(temporary.toFile())
+                        .redirectErrorStream(true)
+                        .redirectOutput(output.toFile())
+                        .start();
+        boolean ended = child.waitFor(RUNS > 0 ? 36_000 : SECONDS + 300, TimeUnit.SECONDS);
+        child.destroyForcibly().waitFor();
+        List<String> lines = Files.readAllLines(output, StandardCharsets.ISO_8859_1);
+        lines.stream()
+                .filter(line -> line.contains(" DONE ") || line.startsWith("Done "))
+                .forEach(line -> System.out.println(target + ": " + line));
+        String last =
+                String.join("\n", lines.subList(Math.max(0, lines.size() - LINES), lines.size()));
+        assertTrue(ended, () -> target + " hangs: " + last);
+        assertEquals(0, child.exitValue(), () -> target + ": " + last);
+        assertTrue(
+                lines.stream().anyMatch(line -> line.startsWith("Done ")),
+                () -> target + " did not run: " + last);
+    }
+
+    private List<String> command(Target target) throws IOException {
+        var command = new ArrayList<String>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.addAll(
+                List.of(
+                        "--enable-native-access=ALL-UNNAMED",
+                        "-XX:+EnableDynamicAgentLoading",
+                        "-XX:+UseSerialGC",
+                        "-XX:-CreateCoredumpOnCrash",
+                        "-Xmx512m",
+                        "-Djava.io.tmpdir=" + Files.createDirectory(temporary.resolve("files")),
+                        "-D" + PromptsTarget.FOLDER + "=" + tokenizers(),
+                        "-cp",
+                        System.getProperty("java.class.path"),
+                        "com.code_intelligence.jazzer.Jazzer",
+                        "--target_class=" + target.type.getName(),
+                        "--instrumentation_includes=dev.darkroom.**",
+                        "--custom_hook_includes=dev.darkroom.**",
+                        // A tokenizer's file holds regular expressions, which is what it is for
+                        "--disabled_hooks=com.code_intelligence.jazzer.sanitizers.RegexInjection",
+                        "-timeout=" + SECONDS_FOR_AN_INPUT,
+                        "-max_len=" + LONGEST_INPUT,
+                        "-dict=" + dictionary(target),
+                        "-print_final_stats=1",
+                        RUNS > 0 ? "-runs=" + RUNS : "-max_total_time=" + SECONDS,
+                        corpus(target).toString()));
+        return command;
+    }
+
+    /** The reference cases' tokenizers, unpacked. */
+    private Path tokenizers() throws IOException {
+        Path folder = temporary.resolve("tokenizers");
+        Cases.unpack(Cases.named("tokenizers"), folder);
+        return folder;
+    }
+
+    private Path corpus(Target target) throws IOException {
+        Path corpus =
+                Files.createDirectories(
+                        CORPUS.isEmpty()
+                                ? temporary.resolve("corpus")
+                                : Path.of(CORPUS, target.name().toLowerCase(Locale.ROOT)));
+        int number = 0;
+        for (byte[] seed : target.seeds.get()) {
+            Files.write(corpus.resolve("seed-" + number++), seed);
+        }
+        return corpus.toRealPath();
+    }
+
+    /** In libFuzzer's form: texts in quotes. */
+    private Path dictionary(Target target) throws IOException {
+        var lines = new ArrayList<String>();
+        for (String word : target.words.get()) {
+            var line = new StringBuilder("\"");
+            for (byte each : word.getBytes(StandardCharsets.UTF_8)) {
+                line.append(String.format(Locale.ROOT, "\\x%02x", each & 0xff));
+            }
+            lines.add(line.append('"').toString());
+        }
+        return Files.write(temporary.resolve("words.dict"), lines);
+    }
+}
