@@ -2,7 +2,7 @@ package dev.darkroom.tokenizers;
 
 import com.fasterxml.jackson.databind.JsonNode;
 
-import dev.darkroom.common.WholeFile;
+import dev.darkroom.common.UntrustedFile;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -43,7 +43,7 @@ record ClipVocabulary(Map<String, Integer> ids, List<Bpe.Merge> merges) {
 
     /** The first line is a version; then there are two parts to a line. */
     private static List<Bpe.Merge> merges(Path file) throws IOException {
-        byte[] bytes = Limits.read(file, WholeFile.JSON_TREE);
+        byte[] bytes = Limits.read(file, UntrustedFile.JSON_TREE);
         List<String> lines;
         try {
             var text = StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes));

@@ -6,7 +6,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 
 import dev.darkroom.common.OneLine;
-import dev.darkroom.common.WholeFile;
+import dev.darkroom.common.UntrustedFile;
 
 import org.jspecify.annotations.Nullable;
 
@@ -24,14 +24,14 @@ record JsonFile(Path path, JsonNode root) {
     static JsonFile read(Path path) throws IOException {
         JsonNode root;
         try {
-            root = MAPPER.readTree(Limits.read(path, WholeFile.JSON_TREE));
+            root = MAPPER.readTree(Limits.read(path, UntrustedFile.JSON_TREE));
         } catch (JsonProcessingException e) {
             throw new TokenizerException(
                     path, "not valid JSON: " + OneLine.ofJsonProblem(e.getOriginalMessage()), e);
         } catch (TokenizerException e) {
             throw e;
         } catch (IOException e) { // of Jackson, for bytes that are no text
-            throw new TokenizerException(path, WholeFile.problem(e), e);
+            throw new TokenizerException(path, UntrustedFile.problem(e), e);
         }
         if (!root.isObject()) {
             throw new TokenizerException(path, "should hold a JSON object");

@@ -1,6 +1,6 @@
 package dev.darkroom.tokenizers;
 
-import dev.darkroom.common.WholeFile;
+import dev.darkroom.common.UntrustedFile;
 
 import org.jspecify.annotations.Nullable;
 
@@ -42,9 +42,9 @@ final class Limits {
      */
     static byte[] read(Path file, int heapPerByte) throws TokenizerException {
         try {
-            return WholeFile.read(file, FILE_BYTES, heapPerByte);
+            return UntrustedFile.read(file, FILE_BYTES, heapPerByte);
         } catch (IOException e) {
-            throw new TokenizerException(file, WholeFile.problem(e), e);
+            throw new TokenizerException(file, UntrustedFile.problem(e), e);
         }
     }
 

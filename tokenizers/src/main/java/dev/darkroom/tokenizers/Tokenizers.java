@@ -2,7 +2,7 @@ package dev.darkroom.tokenizers;
 
 import static dev.darkroom.tokenizers.TokenizerSettings.Role;
 
-import dev.darkroom.common.WholeFile;
+import dev.darkroom.common.UntrustedFile;
 
 import org.jspecify.annotations.Nullable;
 
@@ -85,9 +85,9 @@ public final class Tokenizers {
             }
         } catch (DirectoryIteratorException e) {
             IOException cause = Objects.requireNonNull(e.getCause());
-            throw new TokenizerException(folder, WholeFile.problem(cause), e);
+            throw new TokenizerException(folder, UntrustedFile.problem(cause), e);
         } catch (FileSystemException e) {
-            throw new TokenizerException(folder, WholeFile.problem(e), e);
+            throw new TokenizerException(folder, UntrustedFile.problem(e), e);
         }
     }
 

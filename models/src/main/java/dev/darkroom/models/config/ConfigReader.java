@@ -10,7 +10,7 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
 import dev.darkroom.common.OneLine;
-import dev.darkroom.common.WholeFile;
+import dev.darkroom.common.UntrustedFile;
 import dev.darkroom.runtime.Warnings;
 import dev.darkroom.runtime.safetensors.UnfinishedDownload;
 
@@ -160,7 +160,7 @@ public final class ConfigReader {
             throw new ConfigException(file, unfinished.get(), null);
         }
         try {
-            byte[] json = WholeFile.read(file, MAX_BYTES, WholeFile.JSON_TREE);
+            byte[] json = UntrustedFile.read(file, MAX_BYTES, UntrustedFile.JSON_TREE);
             if (JSON.readTree(json) instanceof ObjectNode object) {
                 return object;
             }
@@ -176,7 +176,7 @@ public final class ConfigReader {
         } catch (NoSuchFileException e) {
             throw e;
         } catch (IOException e) { // of Jackson too, for bytes that are no text
-            throw new ConfigException(file, WholeFile.problem(e), e);
+            throw new ConfigException(file, UntrustedFile.problem(e), e);
         }
         throw new ConfigException(file, "a config is a JSON object", null);
     }

@@ -1,6 +1,6 @@
 package dev.darkroom.models.pipeline;
 
-import dev.darkroom.common.WholeFile;
+import dev.darkroom.common.UntrustedFile;
 import dev.darkroom.models.checkpoint.Checkpoint;
 import dev.darkroom.models.family.Defaults;
 import dev.darkroom.models.family.Family;
@@ -44,7 +44,7 @@ final class PipelineLoader {
                 }
             }
         } catch (FileSystemException e) { // whose message is the path alone
-            throw new PipelineException(e.getFile() + ": " + WholeFile.problem(e), e);
+            throw new PipelineException(e.getFile() + ": " + UntrustedFile.problem(e), e);
         } catch (IOException | InsufficientMemoryException | LibtorchException.OutOfMemory e) {
             throw new PipelineException(String.valueOf(e.getMessage()), e);
         }

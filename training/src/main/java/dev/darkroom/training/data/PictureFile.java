@@ -1,6 +1,6 @@
 package dev.darkroom.training.data;
 
-import dev.darkroom.common.WholeFile;
+import dev.darkroom.common.UntrustedFile;
 import dev.darkroom.models.pipeline.Picture;
 
 import org.w3c.dom.NamedNodeMap;
@@ -44,7 +44,7 @@ final class PictureFile {
      */
     static Picture read(Path file) throws DataException {
         try {
-            byte[] bytes = WholeFile.read(file, LONGEST, 1);
+            byte[] bytes = UntrustedFile.read(file, LONGEST, 1);
             return decode(bytes, PictureFormat.of(bytes));
         } catch (NoSuchFileException e) {
             throw new DataException(file, "the picture is missing", e);

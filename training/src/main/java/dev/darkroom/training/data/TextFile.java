@@ -1,6 +1,6 @@
 package dev.darkroom.training.data;
 
-import dev.darkroom.common.WholeFile;
+import dev.darkroom.common.UntrustedFile;
 import dev.darkroom.tokenizers.Whitespace;
 
 import java.io.IOException;
@@ -32,9 +32,9 @@ final class TextFile {
     static String read(Path file) throws DataException {
         byte[] bytes;
         try {
-            bytes = WholeFile.read(file, LONGEST, HEAP_PER_BYTE);
+            bytes = UntrustedFile.read(file, LONGEST, HEAP_PER_BYTE);
         } catch (IOException e) {
-            throw new DataException(file, WholeFile.problem(e), e);
+            throw new DataException(file, UntrustedFile.problem(e), e);
         }
         if (PictureFormat.startsWith(bytes, 0, "\u00ef\u00bb\u00bf")) {
             return decoded(file, bytes, 3, StandardCharsets.UTF_8);

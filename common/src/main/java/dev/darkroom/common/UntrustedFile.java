@@ -10,13 +10,13 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 
 /** Reads files whole that may come from anybody: what they are is looked at before. */
-public final class WholeFile {
+public final class UntrustedFile {
     /** About how much heap a byte of JSON can take as a tree: a number or an empty list each. */
     public static final int JSON_TREE = 32;
 
     private static final String NO_TEXT = "it is not text in UTF-8";
 
-    private WholeFile() {}
+    private UntrustedFile() {}
 
     /** A file is not read, for a reason that its message says. */
     private static final class RefusedException extends IOException {
