@@ -1,4 +1,4 @@
-/** Sizes, hashes and limits of files. */
+/** Sizes, hashes and limits of files, and writing them whole. */
 module dev.darkroom.common {
     requires static transitive org.jspecify;
 

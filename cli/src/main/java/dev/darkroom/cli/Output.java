@@ -1,5 +1,6 @@
 package dev.darkroom.cli;
 
+import dev.darkroom.common.WholeFile;
 import dev.darkroom.models.pipeline.Seed;
 
 import java.io.IOException;
@@ -7,12 +8,12 @@ import java.io.OutputStream;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.UUID;
 import java.util.regex.Pattern;
 
 /**
@@ -80,8 +81,8 @@ record Output(String pattern) {
     }
 
     /**
-     * Finds out now whether a file can be written later, by making one beside it, and one of its
-     * name if there is none.
+     * Finds out now whether a file can be written later, by making one beside it and asking for its
+     * name.
      *
      * @throws IOException if not
      */
@@ -94,24 +95,22 @@ record Output(String pattern) {
             throw new IOException(file + " can't be written: there is no folder " + folder);
         }
         try {
-            Files.delete(temporary(folder));
+            Files.delete(WholeFile.temporary(folder));
         } catch (IOException e) {
             throw new IOException(
                     file + " can't be written: the folder " + folder + " takes no new files", e);
         }
-        if (!Files.exists(file, LinkOption.NOFOLLOW_LINKS)) {
-            try {
-                Files.delete(Files.createFile(file));
-            } catch (IOException e) {
-                throw new IOException(
-                        file
-                                + " can't be written: the system takes no such name ("
-                                + (e instanceof FileSystemException named
-                                        ? named.getReason()
-                                        : e.getMessage())
-                                + "); choose a shorter or plainer one",
-                        e);
-            }
+        try { // and not by making it: a killed process would leave it empty
+            Files.readAttributes(file, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
+        } catch (NoSuchFileException e) {
+            // It is to be made.
+        } catch (FileSystemException e) {
+            throw new IOException(
+                    file
+                            + " can't be written: the system takes no such name ("
+                            + e.getReason()
+                            + "); choose a shorter or plainer one",
+                    e);
         }
     }
 
@@ -121,15 +120,13 @@ record Output(String pattern) {
      * @throws IOException if it can't be written
      */
     static void write(Path file, Content content) throws IOException {
-        Path temporary = temporary(folder(file));
-        try {
-            try (var out = Files.newOutputStream(temporary)) {
-                content.writeTo(out);
-            }
-            Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE);
-        } finally {
-            Files.deleteIfExists(temporary);
-        }
+        WholeFile.write(
+                file,
+                temporary -> {
+                    try (var out = Files.newOutputStream(temporary)) {
+                        content.writeTo(out);
+                    }
+                });
     }
 
     /** The one path of a file that need not be there, whatever links lead to its folder. */
@@ -149,11 +146,5 @@ record Output(String pattern) {
     private static Path folder(Path file) {
         Path folder = file.toAbsolutePath().getParent();
         return folder == null ? file.toAbsolutePath() : folder;
-    }
-
-    /** Made with the permissions that the user's mask gives to any new file. */
-    private static Path temporary(Path folder) throws IOException {
-        Path file = folder.resolve(".darkroom-" + UUID.randomUUID() + ".tmp");
-        return Files.createFile(file);
     }
 }

@@ -1,6 +1,6 @@
 /**
- * What every module says about files: sizes as people read them, hashes, limits before reading, and
- * messages of one line.
+ * What every module does with files: sizes as people read them, hashes, limits before reading,
+ * writing them whole, and messages of one line.
  */
 @NullMarked
 package dev.darkroom.common;

@@ -144,7 +144,9 @@ public final class Cache {
                     .log(
                             System.Logger.Level.INFO,
                             Files.exists(folder)
-                                    ? "unpacking " + folder + " again, since it was damaged"
+                                    ? "unpacking "
+                                            + folder
+                                            + " again, since it was damaged, or open to others"
                                     : "unpacking " + folder + ", once on this machine");
             Path partial = unpacking.partial(folder);
             try {

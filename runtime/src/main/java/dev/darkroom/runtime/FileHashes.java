@@ -1,6 +1,7 @@
 package dev.darkroom.runtime;
 
 import dev.darkroom.common.Sha256;
+import dev.darkroom.common.WholeFile;
 import dev.darkroom.runtime.internal.cache.Ownership;
 
 import org.jspecify.annotations.Nullable;
@@ -9,7 +10,6 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileTime;
 import java.time.Duration;
@@ -79,13 +79,8 @@ public final class FileHashes {
         try {
             Path entry = identity.entry();
             Ownership.make(folder());
-            Path partial = Files.createTempFile(folder(), ".", "");
-            Files.write(partial, List.of(hash, identity.text));
-            Files.move(
-                    partial,
-                    entry,
-                    StandardCopyOption.ATOMIC_MOVE,
-                    StandardCopyOption.REPLACE_EXISTING);
+            WholeFile.write(
+                    entry, temporary -> Files.write(temporary, List.of(hash, identity.text)));
         } catch (IOException e) {
             // No cache, or a full one: the file is read again next time.
         }

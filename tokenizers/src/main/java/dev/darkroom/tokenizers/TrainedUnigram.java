@@ -6,6 +6,8 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
+import dev.darkroom.common.WholeFile;
+
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -47,14 +49,18 @@ public final class TrainedUnigram {
      */
     public void save(Path folder) throws IOException {
         Files.createDirectories(folder);
-        Files.write(folder.resolve("spiece.model"), spieceModel());
+        WholeFile.write(
+                folder.resolve("spiece.model"), temporary -> Files.write(temporary, spieceModel()));
         write(folder.resolve("tokenizer.json"), tokenizerJson());
         write(folder.resolve("tokenizer_config.json"), tokenizerConfig());
         write(folder.resolve("special_tokens_map.json"), roles());
     }
 
     private static void write(Path file, ObjectNode json) throws IOException {
-        JSON.writerWithDefaultPrettyPrinter().writeValue(file.toFile(), json);
+        WholeFile.write(
+                file,
+                temporary ->
+                        JSON.writerWithDefaultPrettyPrinter().writeValue(temporary.toFile(), json));
     }
 
     /** The field numbers are those of SentencePiece's {@code sentencepiece_model.proto}. */

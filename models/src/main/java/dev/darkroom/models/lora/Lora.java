@@ -2,6 +2,7 @@ package dev.darkroom.models.lora;
 
 import com.fasterxml.jackson.databind.json.JsonMapper;
 
+import dev.darkroom.common.WholeFile;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Generator;
@@ -404,7 +405,7 @@ public final class Lora implements AutoCloseable {
                         .build()
                         .writerWithDefaultPrettyPrinter()
                         .writeValueAsBytes(json);
-        Files.write(folder.resolve(CONFIG), text);
+        WholeFile.write(folder.resolve(CONFIG), temporary -> Files.write(temporary, text));
     }
 
     /** Takes the adapters off the network and frees them; merged ones stay in its weights. */

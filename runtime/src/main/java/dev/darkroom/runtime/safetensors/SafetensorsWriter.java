@@ -1,6 +1,7 @@
 package dev.darkroom.runtime.safetensors;
 
 import dev.darkroom.common.ByteSize;
+import dev.darkroom.common.WholeFile;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Mode;
 import dev.darkroom.runtime.Tensor;
@@ -14,7 +15,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -23,7 +23,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.UUID;
 
 /**
  * Writes safetensors files, byte for byte as the format's reference implementation does (with its
@@ -69,23 +68,20 @@ public final class SafetensorsWriter {
                         + header.length
                         + entries.stream().mapToLong(Entry::bytes).sum();
         var folder = folder(file, total);
-        var temporary = folder.resolve(".darkroom-" + UUID.randomUUID() + ".tmp");
-        try {
-            try (var out =
-                    FileChannel.open(
-                            temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
-                var length = ByteBuffer.allocate(SafetensorsHeader.LENGTH_BYTES);
-                write(out, length.order(ByteOrder.LITTLE_ENDIAN).putLong(header.length).flip());
-                write(out, ByteBuffer.wrap(header));
-                for (var entry : entries) {
-                    write(out, entry.tensor);
-                }
-                out.force(true);
-            }
-            Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE);
-        } finally {
-            Files.deleteIfExists(temporary);
-        }
+        WholeFile.write(
+                file,
+                temporary -> {
+                    try (var out = FileChannel.open(temporary, StandardOpenOption.WRITE)) {
+                        var length = ByteBuffer.allocate(SafetensorsHeader.LENGTH_BYTES);
+                        length.order(ByteOrder.LITTLE_ENDIAN).putLong(header.length).flip();
+                        write(out, length);
+                        write(out, ByteBuffer.wrap(header));
+                        for (var entry : entries) {
+                            write(out, entry.tensor);
+                        }
+                        out.force(true);
+                    }
+                });
         force(folder);
     }
 

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
 import dev.darkroom.common.Sha256;
+import dev.darkroom.common.WholeFile;
 import dev.darkroom.runtime.Mode;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
@@ -69,7 +70,32 @@ final class Checkpoints {
         Files.createDirectories(folder);
         sweep(name -> name.startsWith(TEMPORARY));
         Path temporary = Files.createDirectory(folder.resolve(TEMPORARY + state.step()));
+        Path path = folder.resolve("step-" + state.step());
+        try {
+            between.run();
+            write(temporary, state, learner);
+            between.run();
+            if (Files.exists(path)) {
+                delete(path); // one that did not verify, or the run would have gone on from it
+            }
+            between.run();
+            Files.move(temporary, path, StandardCopyOption.ATOMIC_MOVE);
+        } catch (IOException e) {
+            throw WholeFile.failed(path, e);
+        } finally {
+            if (Files.exists(temporary)) {
+                delete(temporary);
+            }
+        }
+        force(folder);
         between.run();
+        String kept = last == null ? "" : last.getFileName().toString();
+        String newest = path.getFileName().toString();
+        sweep(name -> NAME.matcher(name).matches() && !name.equals(kept) && !name.equals(newest));
+        last = path;
+    }
+
+    private void write(Path temporary, RunState state, Learner learner) throws IOException {
         SafetensorsWriter.write(temporary.resolve(WEIGHTS), learner.weights(), Map.of());
         between.run();
         SafetensorsWriter.write(
@@ -84,19 +110,6 @@ final class Checkpoints {
         between.run();
         write(temporary.resolve(MANIFEST), manifest(temporary));
         force(temporary);
-        between.run();
-        Path path = folder.resolve("step-" + state.step());
-        if (Files.exists(path)) {
-            delete(path); // one that did not verify, or the run would have gone on from it
-        }
-        between.run();
-        Files.move(temporary, path, StandardCopyOption.ATOMIC_MOVE);
-        force(folder);
-        between.run();
-        String kept = last == null ? "" : last.getFileName().toString();
-        String newest = path.getFileName().toString();
-        sweep(name -> NAME.matcher(name).matches() && !name.equals(kept) && !name.equals(newest));
-        last = path;
     }
 
     private static byte[] manifest(Path checkpoint) throws IOException {

@@ -5,6 +5,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
+import dev.darkroom.common.WholeFile;
+
 import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
@@ -23,9 +25,11 @@ import java.time.Instant;
 final class RunLog implements AutoCloseable {
     private static final JsonMapper JSON = JsonMapper.builder().build();
 
+    private final Path file;
     private final FileChannel out;
 
-    private RunLog(FileChannel out) {
+    private RunLog(Path file, FileChannel out) {
+        this.file = file;
         this.out = out;
     }
 
@@ -44,7 +48,7 @@ final class RunLog implements AutoCloseable {
         try {
             out.truncate(end(Files.readAllBytes(file), steps));
             out.position(out.size());
-            return new RunLog(out);
+            return new RunLog(file, out);
         } catch (IOException | RuntimeException e) {
             out.close();
             throw e;
@@ -78,6 +82,7 @@ final class RunLog implements AutoCloseable {
      * Adds a step.
      *
      * @param loss null if it was skipped
+     * @throws IOException if the line can't be written, with the file's name; none is left then
      */
     void add(
             long step,
@@ -93,8 +98,14 @@ final class RunLog implements AutoCloseable {
         ByteBuffer bytes =
                 ByteBuffer.wrap(
                         (JSON.writeValueAsString(line) + "\n").getBytes(StandardCharsets.UTF_8));
-        while (bytes.hasRemaining()) {
-            out.write(bytes);
+        long before = out.position();
+        try {
+            while (bytes.hasRemaining()) {
+                out.write(bytes);
+            }
+        } catch (IOException e) {
+            out.truncate(before);
+            throw WholeFile.failed(file, e);
         }
     }
 

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
 import dev.darkroom.common.OneLine;
+import dev.darkroom.common.WholeFile;
 import dev.darkroom.models.family.Defaults;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
@@ -173,6 +174,9 @@ final class HubFolder {
     }
 
     static void write(Path file, ObjectNode json) throws IOException {
-        JSON.writerWithDefaultPrettyPrinter().writeValue(file.toFile(), json);
+        WholeFile.write(
+                file,
+                temporary ->
+                        JSON.writerWithDefaultPrettyPrinter().writeValue(temporary.toFile(), json));
     }
 }

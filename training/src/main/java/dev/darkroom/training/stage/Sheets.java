@@ -1,5 +1,6 @@
 package dev.darkroom.training.stage;
 
+import dev.darkroom.common.WholeFile;
 import dev.darkroom.models.pipeline.Picture;
 
 import java.awt.image.BufferedImage;
@@ -24,6 +25,6 @@ final class Sheets {
             int y = i / columns * height;
             sheet.getRaster().setRect(x, y, pictures.get(i).toBufferedImage().getRaster());
         }
-        ImageIO.write(sheet, "png", png.toFile());
+        WholeFile.write(png, temporary -> ImageIO.write(sheet, "png", temporary.toFile()));
     }
 }

@@ -1,6 +1,7 @@
 package dev.darkroom.runtime.internal.cache;
 
 import dev.darkroom.common.Sha256;
+import dev.darkroom.common.WholeFile;
 
 import org.jspecify.annotations.Nullable;
 
@@ -10,7 +11,6 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileTime;
@@ -105,14 +105,12 @@ public final class Manifest {
         var lines = new ArrayList<String>();
         lines.add(FORMAT + entries.size());
         entries.forEach(entry -> lines.add(entry.line()));
-        Path partial = Files.createTempFile(folder, NAME, "");
-        Files.write(partial, lines);
-        sync(partial);
-        Files.move(
-                partial,
+        WholeFile.write(
                 folder.resolve(NAME),
-                StandardCopyOption.ATOMIC_MOVE,
-                StandardCopyOption.REPLACE_EXISTING);
+                temporary -> {
+                    Files.write(temporary, lines);
+                    sync(temporary);
+                });
         sync(folder);
     }
 
