@@ -9,8 +9,12 @@ import java.util.Map;
 
 /** A run in a process of its own, which {@link KillTest} kills. */
 final class TrainingProcess {
-    static final int STEPS = 120;
     static final int SAVE_EVERY = 3;
+
+    /** Each life gains a few; a multiple of the above. */
+    static final int STEPS =
+            Math.ceilDiv(4 * Integer.getInteger("darkroom.attack.kills", 30), SAVE_EVERY)
+                    * SAVE_EVERY;
 
     private final long killAt;
     private long events;
