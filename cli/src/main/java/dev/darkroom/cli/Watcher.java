@@ -68,7 +68,9 @@ final class Watcher implements SampleMonitor, AutoCloseable {
     @Override
     public void traced(String name, Tensor value) {
         try (var scope = TensorScope.open()) {
-            trace.put(name, TensorScope.detach(value.to(Device.CPU).copy()));
+            Tensor copy = value.to(Device.CPU).copy();
+            trace.put(name, copy);
+            TensorScope.detach(copy);
         }
     }
 

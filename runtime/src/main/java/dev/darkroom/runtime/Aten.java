@@ -51,11 +51,16 @@ public final class Aten {
         for (Object argument : arguments) {
             put(frame, name, argument);
         }
-        @Nullable Object[] values = frame.values(ThreadState.current().mode().nativeMode);
-        List<@Nullable Object> results = new ArrayList<>(values.length);
-        for (Object value : values) {
-            results.add(result(value, arguments));
+        List<@Nullable Object> results = new ArrayList<>();
+        try {
+            for (Object value : frame.values(ThreadState.current().mode().nativeMode)) {
+                results.add(result(value, arguments));
+            }
+        } catch (RuntimeException | Error e) {
+            frame.discard();
+            throw e;
         }
+        frame.done();
         return Collections.unmodifiableList(results);
     }
 
@@ -146,14 +151,6 @@ public final class Aten {
             }
             return Tensor.adopt(handle);
         }
-        return value instanceof @Nullable TensorHandle[] handles ? adoptAll(handles) : value;
-    }
-
-    private static List<@Nullable Tensor> adoptAll(@Nullable TensorHandle[] handles) {
-        List<@Nullable Tensor> tensors = new ArrayList<>(handles.length);
-        for (TensorHandle handle : handles) {
-            tensors.add(handle == null ? null : Tensor.adopt(handle));
-        }
-        return Collections.unmodifiableList(tensors);
+        return value instanceof @Nullable TensorHandle[] handles ? Tensor.adoptAll(handles) : value;
     }
 }

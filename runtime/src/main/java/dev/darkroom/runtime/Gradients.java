@@ -6,7 +6,6 @@ import dev.darkroom.runtime.internal.ffi.TensorHandle;
 import org.jspecify.annotations.Nullable;
 
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 
 /** Backward passes over several tensors. */
@@ -50,11 +49,7 @@ public final class Gradients {
                         createGraph,
                         true,
                         ThreadState.current().mode().nativeMode);
-        List<@Nullable Tensor> results = new ArrayList<>(handles.length);
-        for (@Nullable TensorHandle handle : handles) {
-            results.add(handle == null ? null : Tensor.adopt(handle));
-        }
-        return Collections.unmodifiableList(results);
+        return Tensor.adoptAll(handles);
     }
 
     private static List<@Nullable TensorHandle> optional(

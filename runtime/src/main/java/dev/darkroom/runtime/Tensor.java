@@ -15,6 +15,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
 
@@ -42,9 +43,14 @@ public final class Tensor implements AutoCloseable {
 
     // ---- How operators are called ----
 
-    /** A new tensor in the scope that is open. */
+    /** A new tensor in the scope that is open. If that fails, the handle is closed. */
     static Tensor adopt(TensorHandle handle) {
-        return adopt(handle, ThreadState.current());
+        try {
+            return adopt(handle, ThreadState.current());
+        } catch (RuntimeException | Error e) {
+            handle.abandon();
+            throw e;
+        }
     }
 
     private static Tensor adopt(TensorHandle handle, ThreadState state) {
@@ -56,19 +62,54 @@ public final class Tensor implements AutoCloseable {
         return tensor;
     }
 
+    /** New tensors in the scope that is open, all or none; null for a missing one. */
+    static List<@Nullable Tensor> adoptAll(@Nullable TensorHandle[] handles) {
+        try {
+            List<@Nullable Tensor> tensors = new ArrayList<>(handles.length);
+            for (TensorHandle handle : handles) {
+                tensors.add(handle == null ? null : adopt(handle));
+            }
+            return Collections.unmodifiableList(tensors);
+        } catch (RuntimeException | Error e) {
+            abandon(handles);
+            throw e;
+        }
+    }
+
+    private static void abandon(@Nullable TensorHandle[] handles) {
+        for (TensorHandle handle : handles) {
+            if (handle != null) {
+                handle.abandon();
+            }
+        }
+    }
+
     static Tensor run(CallFrame call) {
-        ThreadState state = ThreadState.current();
-        return adopt(call.tensor(state.mode().nativeMode), state);
+        Tensor tensor;
+        try {
+            ThreadState state = ThreadState.current();
+            tensor = adopt(call.tensor(state.mode().nativeMode), state);
+        } catch (RuntimeException | Error e) {
+            call.discard();
+            throw e;
+        }
+        call.done();
+        return tensor;
     }
 
     static List<Tensor> runAll(CallFrame call) {
-        ThreadState state = ThreadState.current();
-        @Nullable TensorHandle[] handles = call.tensors(state.mode().nativeMode);
-        List<Tensor> tensors = new ArrayList<>(handles.length);
-        for (TensorHandle handle : handles) {
-            tensors.add(adopt(Objects.requireNonNull(handle, "an undefined result"), state));
+        List<Tensor> tensors = new ArrayList<>();
+        try {
+            ThreadState state = ThreadState.current();
+            for (TensorHandle handle : call.tensors(state.mode().nativeMode)) {
+                tensors.add(adopt(Objects.requireNonNull(handle, "an undefined result"), state));
+            }
+        } catch (RuntimeException | Error e) {
+            call.discard();
+            throw e;
         }
-        return List.copyOf(tensors);
+        call.done();
+        return Collections.unmodifiableList(tensors);
     }
 
     static void invoke(CallFrame call) {

@@ -97,12 +97,12 @@ public final class TensorScope implements AutoCloseable {
     }
 
     void add(Tensor tensor) {
-        tensor.scope = this;
         if (tensors.size() >= sweepAt) {
             tensors.removeIf(old -> old.scope != this || old.isClosed());
             sweepAt = Math.max(256, 2 * tensors.size());
         }
         tensors.add(tensor);
+        tensor.scope = this; // last, in case that Java's heap is full
     }
 
     /**
@@ -122,7 +122,8 @@ public final class TensorScope implements AutoCloseable {
         }
         closed = true;
         owner.scope(outer);
-        for (Tensor tensor : tensors) {
+        for (int i = 0; i < tensors.size(); i++) { // an iterator would be allocated
+            Tensor tensor = tensors.get(i);
             if (tensor.scope == this) {
                 release(tensor);
             }

@@ -1,6 +1,5 @@
 package dev.darkroom.tests;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.darkroom.runtime.Diagnosis;
@@ -13,7 +12,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.concurrent.TimeUnit;
+import java.util.List;
 
 /**
  * A native call that fails, whichever it is, ends in an exception and leaves nothing. A sample of
@@ -24,37 +23,18 @@ class FailingCallsTest {
     private static final boolean EVERY = Boolean.getBoolean("darkroom.attack.every");
 
     @ParameterizedTest
-    @ValueSource(strings = {"load", "sample", "train"})
+    @ValueSource(strings = {"load", "sample", "train vae", "train diffusion"})
     void anyCallMayFail(String use, @TempDir Path folder) throws Exception {
         Path library = library();
         assertTrue(Files.exists(library), library + ": made by the native module's tests");
-        Process child =
-                new ProcessBuilder(
-                                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                                "--enable-native-access=ALL-UNNAMED",
-                                "-Xmx512m",
-                                "-XX:-CreateCoredumpOnCrash",
-                                "-XX:ErrorFile=" + folder.resolve("crash.txt"),
-                                "-Ddarkroom.shim=" + library.toAbsolutePath(),
-                                "-cp",
-                                System.getProperty("java.class.path"),
-                                FailingCalls.class.getName(),
-                                Cases.named("pixart_alpha")
-                                        .resolve("model")
-                                        .toRealPath()
-                                        .toString(),
-                                EVERY ? "0" : "3",
-                                use)
-                        .directory(folder.toFile())
-                        .redirectErrorStream(true)
-                        .redirectOutput(folder.resolve("output.txt").toFile())
-                        .start();
-        boolean ended = child.waitFor(EVERY ? 36_000 : 180, TimeUnit.SECONDS);
-        child.destroyForcibly();
-        String output = Files.readString(folder.resolve("output.txt"));
-        System.out.print(output);
-        assertTrue(ended, "hangs: " + output);
-        assertEquals(0, child.exitValue(), output);
+        Child.start(
+                        folder,
+                        List.of("-Xmx512m", "-Ddarkroom.shim=" + library.toAbsolutePath()),
+                        FailingCalls.class,
+                        Child.model("pixart_alpha"),
+                        EVERY ? "0" : "3",
+                        use)
+                .requireSuccess(EVERY ? 36_000 : 180);
     }
 
     /** Beside the shim that was made for the libtorch in use. */

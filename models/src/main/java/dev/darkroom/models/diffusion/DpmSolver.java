@@ -237,7 +237,9 @@ public final class DpmSolver {
             if (past.size() == length) {
                 past.removeLast().output().close();
             }
-            past.addFirst(new Past(level, TensorScope.detach(output.alias())));
+            Tensor kept = output.alias();
+            past.addFirst(new Past(level, kept));
+            TensorScope.detach(kept); // last, in case that Java's heap is full
             steps++;
         }
 

@@ -28,7 +28,7 @@ final class Worker implements AutoCloseable {
     private final ExecutorService thread;
     private final int nativeThreads;
 
-    /** Used on the worker's thread alone. */
+    /** Whether its thread has its number of native threads; used on that thread alone. */
     private boolean hasThreads;
 
     /** Whom this worker's job waits for. */
@@ -48,6 +48,7 @@ final class Worker implements AutoCloseable {
                                         .unstarted(
                                                 () -> {
                                                     CURRENT.set(this);
+                                                    hasThreads = false;
                                                     task.run();
                                                 }));
     }

@@ -71,9 +71,10 @@ public final class Checkpointing implements Segments, AutoCloseable {
             if (mode.recordsGradients()) {
                 results.forEach(result -> result.requiresGrad(true));
                 List<Tensor> ends = results.stream().map(Tensor::alias).toList();
+                tape.add(new Segment(mode, segment, in, ends));
+                // Last, in case that Java's heap is full.
                 leaves.stream().filter(Objects::nonNull).forEach(TensorScope::detach);
                 ends.forEach(TensorScope::detach);
-                tape.add(new Segment(mode, segment, in, ends));
             }
             results.forEach(scope::keep);
             return results;
@@ -98,7 +99,9 @@ public final class Checkpointing implements Segments, AutoCloseable {
         Tensor leaf = original.detach().requiresGrad(true);
         Tensor before = original.alias();
         Tensor after = leaf.alias();
-        tape.add(new Boundary(TensorScope.detach(before), TensorScope.detach(after)));
+        tape.add(new Boundary(before, after));
+        TensorScope.detach(before);
+        TensorScope.detach(after);
         return leaf;
     }
 

@@ -53,6 +53,10 @@ final class Declarations {
     private final Device device;
     private final Map<String, Declaration> declared = new LinkedHashMap<>();
     private final Map<Parameter, Supplier<Tensor>> constants = new LinkedHashMap<>();
+
+    /** All of them, in a list that can be gone through where Java's heap is full. */
+    private final List<Parameter> made = new ArrayList<>();
+
     private final List<Pattern> ignored = new ArrayList<>();
 
     /**
@@ -70,12 +74,14 @@ final class Declarations {
     }
 
     void add(Parameter parameter, Init init) {
+        made.add(parameter);
         if (declared.putIfAbsent(parameter.key(), new Declaration(parameter, init)) != null) {
             throw new IllegalStateException(parameter.key() + " is declared twice");
         }
     }
 
     void addConstant(Parameter parameter, Supplier<Tensor> value) {
+        made.add(parameter);
         constants.put(parameter, value);
     }
 
@@ -104,8 +110,9 @@ final class Declarations {
             return root;
         } finally {
             if (!done) {
-                declared.values().forEach(declaration -> declaration.parameter().close());
-                constants.keySet().forEach(Parameter::close);
+                for (int i = 0; i < made.size(); i++) { // a lambda might have to be linked first
+                    made.get(i).close();
+                }
             }
         }
     }

@@ -5,6 +5,7 @@ import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
 
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -15,6 +16,9 @@ import java.util.function.Consumer;
 /** Named tensors that outlive every scope. */
 final class State implements AutoCloseable {
     private volatile Map<String, Tensor> tensors = new LinkedHashMap<>();
+
+    /** Made beforehand, so that closing allocates nothing: Java's heap may be full then. */
+    private final Collection<Tensor> values = tensors.values();
 
     private State() {}
 
@@ -37,7 +41,8 @@ final class State implements AutoCloseable {
             throw new IllegalArgumentException(
                     key + " is there twice: a parameter belongs to one group");
         }
-        tensors.put(key, TensorScope.detach(tensor));
+        tensors.put(key, tensor);
+        TensorScope.detach(tensor);
         return tensor;
     }
 
@@ -98,8 +103,7 @@ final class State implements AutoCloseable {
     /** Closes the tensors; those that a call on another thread is using when that returns. */
     @Override
     public void close() {
-        Map<String, Tensor> own = tensors;
         tensors = Map.of();
-        own.values().forEach(TensorScope::release);
+        values.forEach(TensorScope::release);
     }
 }

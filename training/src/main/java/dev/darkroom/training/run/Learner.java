@@ -176,10 +176,9 @@ public final class Learner implements AutoCloseable {
 
     @Override
     public void close() {
-        discard();
-        optimizer.close();
-        if (average != null) {
-            average.close();
+        try (average;
+                optimizer) {
+            discard();
         }
     }
 }

@@ -54,7 +54,6 @@ final class AutoencoderTask implements Task {
         this.network = network;
         config = stage.config();
         network.train();
-        learner = config.optimizer().learner(Map.of("vae", network));
         var pictures = stage.pictures();
         Augmentation full =
                 Augmentation.fit(pictures.size()).then(Augmentation.flip(pictures.flip()));
@@ -65,6 +64,7 @@ final class AutoencoderTask implements Task {
                         crop == null ? full : full.then(Augmentation.randomCrop(crop)),
                         config.batch());
         whole = loader(full, pictures.wholeBatch());
+        learner = config.optimizer().learner(Map.of("vae", network)); // last: it is to be closed
     }
 
     private PictureLoader loader(Augmentation augmentation, int batch) {
@@ -206,8 +206,9 @@ final class AutoencoderTask implements Task {
 
     @Override
     public void close() {
-        crops.close();
-        whole.close();
-        learner.close();
+        try (learner;
+                whole) {
+            crops.close();
+        }
     }
 }

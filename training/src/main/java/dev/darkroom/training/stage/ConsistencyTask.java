@@ -102,7 +102,8 @@ final class ConsistencyTask extends LatentTask {
 
     @Override
     public void close() {
-        super.close();
-        networks.close();
+        try (networks) {
+            super.close();
+        }
     }
 }

@@ -154,14 +154,11 @@ record DiffusionStage(
                         config,
                         samples,
                         null);
-        return new DenoisingTask(
-                data,
-                conditioning,
-                network,
+        return Building.with(
                 config.optimizer().learner(trained),
-                objective,
-                dropout,
-                output);
+                learner ->
+                        new DenoisingTask(
+                                data, conditioning, network, learner, objective, dropout, output));
     }
 
     private Conditioning conditioning(PictureFolder folder, LatentData data) throws IOException {

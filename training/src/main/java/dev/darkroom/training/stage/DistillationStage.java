@@ -209,35 +209,38 @@ record DistillationStage(
             throws IOException {
         Conditioning conditioning = ofTeacher.told(student.guidanceChannels());
         var scheduler = student.scheduler(teacher.config("scheduler", "scheduler_config.json"));
-        var networks = student.adapters() == null ? three(frozen, conditioning) : adapted(frozen);
+        return Building.with(
+                student.adapters() == null ? three(frozen, conditioning) : adapted(frozen),
+                networks -> {
+                    var output =
+                            new Output(
+                                    data,
+                                    conditioning,
+                                    scheduler,
+                                    defaults.orElse(student.defaults()),
+                                    config,
+                                    samples,
+                                    networks.adapters());
+                    return Building.with(
+                            learner(networks),
+                            learner ->
+                                    new ConsistencyTask(
+                                            data,
+                                            conditioning,
+                                            networks,
+                                            learner,
+                                            objective,
+                                            output));
+                });
+    }
+
+    private Learner learner(ConsistencyTask.Networks networks) {
         Lora adapters = networks.adapters();
-        Learner learner =
-                Building.with(
-                        networks,
-                        of ->
-                                adapters == null
-                                        ? config.optimizer()
-                                                .withoutRamp(student.targetDecay())
-                                                .learner(
-                                                        Map.of(
-                                                                ConsistencyTask.PREFIX,
-                                                                of.student()))
-                                        : config.optimizer()
-                                                .learnerOf(adapters.parameters(), frozen));
-        return new ConsistencyTask(
-                data,
-                conditioning,
-                networks,
-                learner,
-                objective,
-                new Output(
-                        data,
-                        conditioning,
-                        scheduler,
-                        defaults.orElse(student.defaults()),
-                        config,
-                        samples,
-                        adapters));
+        return adapters == null
+                ? config.optimizer()
+                        .withoutRamp(student.targetDecay())
+                        .learner(Map.of(ConsistencyTask.PREFIX, networks.student()))
+                : config.optimizer().learnerOf(adapters.parameters(), networks.teacher());
     }
 
     private ConsistencyTask.Networks three(DiffusionNetwork frozen, Conditioning conditioning) {

@@ -84,13 +84,7 @@ record LoraStage(
             throws IOException {
         lora.train(true);
         var scheduler = base.config("scheduler", "scheduler_config.json");
-        return new DenoisingTask(
-                data,
-                conditioning,
-                network,
-                config.optimizer().learnerOf(lora.parameters(), network),
-                objective,
-                dropout,
+        var output =
                 new Output(
                         data,
                         conditioning,
@@ -98,6 +92,11 @@ record LoraStage(
                         defaults.orElse(Defaults.read(base.folder())),
                         config,
                         samples,
-                        lora));
+                        lora);
+        return Building.with(
+                config.optimizer().learnerOf(lora.parameters(), network),
+                learner ->
+                        new DenoisingTask(
+                                data, conditioning, network, learner, objective, dropout, output));
     }
 }

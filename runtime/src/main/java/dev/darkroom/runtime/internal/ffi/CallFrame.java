@@ -26,7 +26,6 @@ import java.util.concurrent.atomic.AtomicReferenceArray;
  */
 public final class CallFrame {
     private static final int MAX_ARGUMENTS = 64;
-    private static final int MAX_RESULTS = 16;
     private static final int MAX_TENSORS = 64;
     private static final int MAX_BORROWED = 4;
     private static final long SCRATCH_BYTES = 2048;
@@ -37,7 +36,7 @@ public final class CallFrame {
     private static final long AS = dr_value.as$offset();
 
     private static final long RESULTS = MAX_ARGUMENTS * VALUE_BYTES;
-    private static final long COUNT = RESULTS + MAX_RESULTS * VALUE_BYTES;
+    private static final long COUNT = RESULTS + Results.MAX * VALUE_BYTES;
     private static final long SCRATCH = COUNT + 8;
     private static final long ERROR = SCRATCH + SCRATCH_BYTES;
     private static final long FRAME_BYTES = ERROR + dr_error.sizeof();
@@ -65,8 +64,9 @@ public final class CallFrame {
             new AtomicReferenceArray<>(64 << 4);
 
     private final MemorySegment memory = Arena.ofAuto().allocate(FRAME_BYTES, 16);
-    private final MemorySegment results = memory.asSlice(RESULTS, MAX_RESULTS * VALUE_BYTES);
-    private final MemorySegment count = memory.asSlice(COUNT, 4);
+    private final Results results =
+            new Results(
+                    memory.asSlice(RESULTS, Results.MAX * VALUE_BYTES), memory.asSlice(COUNT, 4));
     private final MemorySegment error = memory.asSlice(ERROR, dr_error.sizeof());
     private Handle[] held = new Handle[MAX_TENSORS];
 
@@ -77,9 +77,6 @@ public final class CallFrame {
 
     /** Whether one of them lies in memory of the caller's. */
     private boolean borrows;
-
-    /** The tensors that the call returned, if one of the arguments' does. */
-    private final List<TensorHandle> fresh = new ArrayList<>();
 
     private int arguments;
     private long scratch;
@@ -102,6 +99,7 @@ public final class CallFrame {
         frame.heldCount = 0;
         frame.borrows = false;
         frame.scratch = SCRATCH;
+        frame.results.begin();
         return frame;
     }
 
@@ -241,63 +239,17 @@ public final class CallFrame {
         return overflow.allocate(Math.max(bytes, 1), 8);
     }
 
+    // ---- Calls whose results are the frame's until the caller says done ----
+
     /** Calls an operator that returns one tensor. */
     public TensorHandle tensor(NativeMode mode) {
         run(mode);
-        try {
-            TensorHandle result = tensorAt(0);
-            if (result == null) {
-                throw new IllegalStateException(operator + " returned no tensor");
-            }
-            findBorrowed();
-            return result;
-        } finally {
-            recycle();
+        TensorHandle result = results.tensor(0);
+        if (result == null) {
+            throw new IllegalStateException(operator + " returned no tensor");
         }
-    }
-
-    /** Calls an operator for its effect; new references in its results are dropped. */
-    public void invoke(NativeMode mode) {
-        run(mode);
-        try {
-            for (int i = 0; i < resultCount(); i++) {
-                if (tag(i) == TENSOR) {
-                    DarkroomH.dr_tensor_free(MemorySegment.ofAddress(payload(i)));
-                }
-            }
-        } finally {
-            recycle();
-        }
-    }
-
-    /** Calls an operator that returns a boolean. */
-    public boolean bool(NativeMode mode) {
-        run(mode);
-        try {
-            return payload(0) != 0;
-        } finally {
-            recycle();
-        }
-    }
-
-    /** Calls an operator that returns a scalar. */
-    public double real(NativeMode mode) {
-        run(mode);
-        try {
-            return tag(0) == DOUBLE ? Double.longBitsToDouble(payload(0)) : payload(0);
-        } finally {
-            recycle();
-        }
-    }
-
-    /** Calls an operator that returns an integral scalar, which a double may not hold. */
-    public long integer(NativeMode mode) {
-        run(mode);
-        try {
-            return tag(0) == DOUBLE ? (long) Double.longBitsToDouble(payload(0)) : payload(0);
-        } finally {
-            recycle();
-        }
+        findBorrowed();
+        return result;
     }
 
     /**
@@ -307,21 +259,17 @@ public final class CallFrame {
      */
     public @Nullable TensorHandle[] tensors(NativeMode mode) {
         run(mode);
-        try {
-            if (resultCount() == 1 && tag(0) == TENSOR_LIST) {
-                @Nullable TensorHandle[] list = tensorList(0);
-                findBorrowed();
-                return list;
-            }
-            var tensors = new @Nullable TensorHandle[resultCount()];
+        @Nullable TensorHandle[] tensors;
+        if (results.count() == 1 && results.isTensorList(0)) {
+            tensors = results.tensorList(0);
+        } else {
+            tensors = new @Nullable TensorHandle[results.count()];
             for (int i = 0; i < tensors.length; i++) {
-                tensors[i] = tensorAt(i);
+                tensors[i] = results.tensor(i);
             }
-            findBorrowed();
-            return tensors;
-        } finally {
-            recycle();
         }
+        findBorrowed();
+        return tensors;
     }
 
     /**
@@ -333,16 +281,65 @@ public final class CallFrame {
      */
     public @Nullable Object[] values(NativeMode mode) {
         run(mode);
-        try {
-            var values = new @Nullable Object[resultCount()];
-            for (int i = 0; i < values.length; i++) {
-                values[i] = value(i);
-            }
-            findBorrowed();
-            return values;
-        } finally {
-            recycle();
+        var values = new @Nullable Object[results.count()];
+        for (int i = 0; i < values.length; i++) {
+            values[i] =
+                    results.isTensor(i)
+                            ? anyTensor(i)
+                            : results.isTensorList(i) ? results.tensorList(i) : results.plain(i);
         }
+        findBorrowed();
+        return values;
+    }
+
+    /** Gives the frame back, and its results to the caller. */
+    public void done() {
+        Arrays.fill(held, 0, heldCount, null);
+        results.clear();
+        operator = null;
+        overflow = null;
+        POOL.setRelease(slot(), this);
+    }
+
+    /**
+     * After an exception anywhere between the call and {@link #done}, such as a full heap: frees
+     * and closes all results. The frame is left to the collector.
+     */
+    public void discard() {
+        results.discard();
+    }
+
+    // ---- Calls that are done when they return ----
+
+    /** Calls an operator for its effect; new references in its results are dropped. */
+    public void invoke(NativeMode mode) {
+        try {
+            run(mode);
+        } finally {
+            results.discard();
+        }
+        done();
+    }
+
+    /** Calls an operator that returns a boolean. */
+    public boolean bool(NativeMode mode) {
+        return integer(mode) != 0;
+    }
+
+    /** Calls an operator that returns a scalar. */
+    public double real(NativeMode mode) {
+        run(mode);
+        double result = results.real(0);
+        done();
+        return result;
+    }
+
+    /** Calls an operator that returns an integral scalar, which a double may not hold. */
+    public long integer(NativeMode mode) {
+        run(mode);
+        long result = results.integer(0);
+        done();
+        return result;
     }
 
     private void run(NativeMode mode) {
@@ -420,9 +417,9 @@ public final class CallFrame {
                         mode.segment,
                         memory,
                         arguments,
-                        results,
-                        MAX_RESULTS,
-                        count,
+                        results.values,
+                        Results.MAX,
+                        results.count,
                         error);
     }
 
@@ -454,9 +451,9 @@ public final class CallFrame {
                     mode.segment,
                     memory,
                     arguments,
-                    results,
-                    MAX_RESULTS,
-                    count,
+                    results.values,
+                    Results.MAX,
+                    results.count,
                     kept.get(0),
                     kept.get(1),
                     kept.get(2),
@@ -494,140 +491,34 @@ public final class CallFrame {
         }
     }
 
-    /** A tensor that a call returned. */
-    private TensorHandle result(long address) {
-        var result = new TensorHandle(address);
-        if (borrows) {
-            fresh.add(result);
-        }
-        return result;
-    }
-
-    /** Finds out which results lie in borrowed memory. If that fails, the call has no results. */
+    /** Finds out which results lie in borrowed memory. */
     private void findBorrowed() {
-        try {
-            for (TensorHandle result : fresh) {
-                long storage = Native.storage(result).storage();
-                for (int i = 0; i < heldCount; i++) {
-                    MemorySegment borrowed = borrowed(held[i]);
-                    if (borrowed != null && borrowed.address() == storage) {
-                        result.borrowing(borrowed);
-                        break;
-                    }
+        for (int taken = 0; borrows && taken < results.taken(); taken++) {
+            TensorHandle result = results.taken(taken);
+            long storage = Native.storage(result).storage();
+            for (int i = 0; i < heldCount; i++) {
+                MemorySegment borrowed = borrowed(held[i]);
+                if (borrowed != null && borrowed.address() == storage) {
+                    result.borrowing(borrowed);
+                    break;
                 }
             }
-        } catch (RuntimeException | Error e) {
-            fresh.forEach(Handle::abandon);
-            throw e;
         }
     }
 
     /**
      * A tensor that any operator returned: the argument itself, where the operator returns that.
      */
-    private TensorHandle anyResult(long address) {
+    private @Nullable TensorHandle anyTensor(int index) {
         if (Objects.requireNonNull(operator).changes()) {
             for (int i = 0; i < heldCount; i++) {
-                if (held[i].address == address && held[i] instanceof TensorHandle argument) {
-                    DarkroomH.dr_tensor_free(MemorySegment.ofAddress(address));
+                if (held[i].address == results.payload(index)
+                        && held[i] instanceof TensorHandle argument) {
+                    results.drop(index);
                     return argument;
                 }
             }
         }
-        return result(address);
-    }
-
-    private int resultCount() {
-        return count.get(ValueLayout.JAVA_INT, 0);
-    }
-
-    private int tag(int index) {
-        return results.get(ValueLayout.JAVA_INT, index * VALUE_BYTES + TAG);
-    }
-
-    private long payload(int index) {
-        return results.get(ValueLayout.JAVA_LONG, index * VALUE_BYTES + AS);
-    }
-
-    private @Nullable TensorHandle tensorAt(int index) {
-        return tag(index) == TENSOR ? result(payload(index)) : null;
-    }
-
-    private @Nullable Object value(int index) {
-        int tag = tag(index);
-        long payload = payload(index);
-        if (tag == NONE) {
-            return null;
-        } else if (tag == TENSOR) {
-            return anyResult(payload);
-        } else if (tag == INT) {
-            return payload;
-        } else if (tag == DOUBLE) {
-            return Double.longBitsToDouble(payload);
-        } else if (tag == BOOL) {
-            return payload != 0;
-        } else if (tag == TENSOR_LIST || tag == OPTIONAL_TENSOR_LIST) {
-            return tensorList(index);
-        }
-        int size = size(index);
-        try {
-            if (tag == STRING) {
-                return new String(
-                        array(payload, size).toArray(ValueLayout.JAVA_BYTE),
-                        StandardCharsets.UTF_8);
-            } else if (tag == INT_LIST) {
-                return array(payload, size * 8L).toArray(ValueLayout.JAVA_LONG);
-            } else if (tag == DOUBLE_LIST) {
-                return array(payload, size * 8L).toArray(ValueLayout.JAVA_DOUBLE);
-            } else if (tag == BOOL_LIST) {
-                byte[] bytes = array(payload, size).toArray(ValueLayout.JAVA_BYTE);
-                var bools = new boolean[size];
-                for (int i = 0; i < size; i++) {
-                    bools[i] = bytes[i] != 0;
-                }
-                return bools;
-            }
-            throw new IllegalStateException(operator + " returned a value of unknown kind " + tag);
-        } finally {
-            free(index);
-        }
-    }
-
-    private @Nullable TensorHandle[] tensorList(int index) {
-        try {
-            var tensors = new @Nullable TensorHandle[size(index)];
-            MemorySegment addresses = array(payload(index), tensors.length * 8L);
-            for (int i = 0; i < tensors.length; i++) {
-                long address = addresses.getAtIndex(ValueLayout.JAVA_LONG, i);
-                if (address != 0) {
-                    tensors[i] = result(address);
-                }
-            }
-            return tensors;
-        } finally {
-            free(index);
-        }
-    }
-
-    private int size(int index) {
-        return results.get(ValueLayout.JAVA_INT, index * VALUE_BYTES + SIZE);
-    }
-
-    /** Frees the array or string of a result. */
-    private void free(int index) {
-        DarkroomH.dr_results_free(results.asSlice(index * VALUE_BYTES, VALUE_BYTES), 1);
-    }
-
-    private static MemorySegment array(long address, long bytes) {
-        return MemorySegment.ofAddress(address).reinterpret(bytes);
-    }
-
-    /** Gives the frame back; after an exception it is left to the collector instead. */
-    private void recycle() {
-        Arrays.fill(held, 0, heldCount, null);
-        fresh.clear();
-        operator = null;
-        overflow = null;
-        POOL.setRelease(slot(), this);
+        return results.tensor(index);
     }
 }

@@ -17,7 +17,6 @@ public final class Libtorch {
                     "dr_call",
                     "dr_results_free",
                     "dr_tensor_inspect",
-                    "dr_tensor_free",
                     "dr_take_warning");
 
     private static final String LOADED_BY_ANOTHER =
@@ -122,14 +121,16 @@ public final class Libtorch {
      */
     private static void linkBindings() {
         for (String function : EVERYDAY) {
-            try {
-                Class.forName(
-                        DarkroomH.class.getName() + "$" + function,
-                        true,
-                        DarkroomH.class.getClassLoader());
-            } catch (ClassNotFoundException e) {
-                throw new AssertionError("every function has a class of its own", e);
-            }
+            link(DarkroomH.class.getName() + "$" + function);
+        }
+        link(References.class.getName());
+    }
+
+    private static void link(String className) {
+        try {
+            Class.forName(className, true, Libtorch.class.getClassLoader());
+        } catch (ClassNotFoundException e) {
+            throw new AssertionError("every function has a class of its own", e);
         }
     }
 

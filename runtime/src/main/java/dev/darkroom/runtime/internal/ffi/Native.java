@@ -80,9 +80,9 @@ public final class Native {
         Libtorch.load();
         try (Arena arena = Arena.ofConfined();
                 var held = new Held(arena, Arrays.asList(handles))) {
-            MemorySegment result = arena.allocate(ValueLayout.ADDRESS);
+            MemorySegment result = arena.allocate(ValueLayout.JAVA_LONG);
             check(arena, what, error -> call.invoke(result, error));
-            return result.get(ValueLayout.ADDRESS, 0).address();
+            return result.get(ValueLayout.JAVA_LONG, 0);
         }
     }
 
@@ -97,7 +97,7 @@ public final class Native {
             MemorySegment memory, Shape shape, DType dtype, int device) {
         Libtorch.load();
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment result = arena.allocate(ValueLayout.ADDRESS);
+            MemorySegment result = arena.allocate(ValueLayout.JAVA_LONG);
             MemorySegment sizes = longs(arena, shape.toArray());
             check(
                     arena,
@@ -112,7 +112,7 @@ public final class Native {
                                     device,
                                     result,
                                     error));
-            return tensor(result).borrowing(memory);
+            return TensorHandle.owning(result.get(ValueLayout.JAVA_LONG, 0)).borrowing(memory);
         }
     }
 
@@ -220,7 +220,7 @@ public final class Native {
     public static TensorHandle retain(TensorHandle tensor) {
         tensor.hold();
         try {
-            return new TensorHandle(DarkroomH.dr_tensor_retain(pointer(tensor)).address())
+            return TensorHandle.owning(References.retainTensor(tensor.address))
                     .borrowing(tensor.borrowed());
         } finally {
             tensor.release();
@@ -237,7 +237,7 @@ public final class Native {
 
     /** Takes over a {@code DLManagedTensor}. */
     public static TensorHandle fromDlpack(long managed) {
-        return new TensorHandle(
+        return TensorHandle.owning(
                 address(
                         "from DLPack",
                         (result, error) ->
@@ -267,7 +267,7 @@ public final class Native {
                         "grad",
                         (result, error) -> DarkroomH.dr_tensor_grad(pointer(tensor), result, error),
                         tensor);
-        return address == 0 ? null : new TensorHandle(address);
+        return address == 0 ? null : TensorHandle.owning(address);
     }
 
     public static void setGrad(TensorHandle tensor, @Nullable TensorHandle grad) {
@@ -327,7 +327,8 @@ public final class Native {
                 var grads = new Held(arena, gradients);
                 var in = new Held(arena, inputs);
                 var stream = new Held(arena, Arrays.asList(mode.stream))) {
-            MemorySegment results = arena.allocate(ValueLayout.ADDRESS, inputs.size());
+            MemorySegment results = arena.allocate(ValueLayout.JAVA_LONG, inputs.size());
+            var tensors = new @Nullable TensorHandle[inputs.size()];
             check(
                     arena,
                     "gradients",
@@ -344,12 +345,29 @@ public final class Native {
                                     mode.segment,
                                     results,
                                     error));
-            var tensors = new @Nullable TensorHandle[inputs.size()];
-            for (int i = 0; i < tensors.length; i++) {
-                long address = results.getAtIndex(ValueLayout.ADDRESS, i).address();
-                tensors[i] = address == 0 ? null : new TensorHandle(address);
-            }
+            own(results, tensors);
             return tensors;
+        }
+    }
+
+    /** Owns the references in an array, all or none. */
+    private static void own(MemorySegment addresses, @Nullable TensorHandle[] tensors) {
+        int owned = 0;
+        try {
+            for (; owned < tensors.length; owned++) {
+                long address = addresses.getAtIndex(ValueLayout.JAVA_LONG, owned);
+                tensors[owned] = address == 0 ? null : new TensorHandle(address);
+            }
+        } catch (RuntimeException | Error e) {
+            for (int i = 0; i < tensors.length; i++) {
+                TensorHandle tensor = tensors[i];
+                if (tensor != null) {
+                    tensor.abandon();
+                } else if (i >= owned) {
+                    References.freeTensor(addresses.getAtIndex(ValueLayout.JAVA_LONG, i));
+                }
+            }
+            throw e;
         }
     }
 
@@ -373,7 +391,7 @@ public final class Native {
                         addresses.setAtIndex(ValueLayout.JAVA_LONG, count, handle.address);
                     }
                 }
-            } catch (RuntimeException e) {
+            } catch (RuntimeException | Error e) {
                 close();
                 throw e;
             }
@@ -393,12 +411,12 @@ public final class Native {
     // ---- Random numbers ----
 
     public static ObjectHandle newGenerator(int device, long seed) {
-        return new ObjectHandle(
+        return ObjectHandle.owning(
                 address(
                         "generator",
                         (result, error) -> DarkroomH.dr_generator_new(device, seed, result, error)),
                 "generator",
-                address -> DarkroomH.dr_generator_free(MemorySegment.ofAddress(address)));
+                References::freeGenerator);
     }
 
     public static void seed(ObjectHandle generator, long seed) {
@@ -409,7 +427,7 @@ public final class Native {
     }
 
     public static TensorHandle generatorState(ObjectHandle generator) {
-        return new TensorHandle(
+        return TensorHandle.owning(
                 address(
                         "generator state",
                         (result, error) ->
@@ -438,12 +456,12 @@ public final class Native {
     }
 
     public static ObjectHandle newStream(int device) {
-        return new ObjectHandle(
+        return ObjectHandle.owning(
                 address(
                         "stream",
                         (result, error) -> DarkroomH.dr_stream_new(device, result, error)),
                 "stream",
-                address -> DarkroomH.dr_stream_free(MemorySegment.ofAddress(address)));
+                References::freeStream);
     }
 
     public static void synchronizeStream(ObjectHandle stream) {
@@ -454,13 +472,13 @@ public final class Native {
     }
 
     public static ObjectHandle newEvent(int device, boolean timed) {
-        return new ObjectHandle(
+        return ObjectHandle.owning(
                 address(
                         "event",
                         (result, error) ->
                                 DarkroomH.dr_event_new(device, timed ? 1 : 0, result, error)),
                 "event",
-                address -> DarkroomH.dr_event_free(MemorySegment.ofAddress(address)));
+                References::freeEvent);
     }
 
     public static void recordEvent(ObjectHandle event, ObjectHandle stream) {
@@ -543,10 +561,6 @@ public final class Native {
 
     public static void emptyCache(int device) {
         call("empty cache", error -> DarkroomH.dr_memory_empty_cache(device, error));
-    }
-
-    private static TensorHandle tensor(MemorySegment result) {
-        return new TensorHandle(result.get(ValueLayout.ADDRESS, 0).address());
     }
 
     private static MemorySegment longs(Arena arena, long[] values) {

@@ -13,6 +13,16 @@ public final class ObjectHandle extends Handle {
         this.free = free;
     }
 
+    /** Owns a new object, which is freed if Java's heap has no room for the handle. */
+    static ObjectHandle owning(long address, String noun, LongConsumer free) {
+        try {
+            return new ObjectHandle(address, noun, free);
+        } catch (RuntimeException | Error e) {
+            free.accept(address);
+            throw e;
+        }
+    }
+
     @Override
     void free() {
         free.accept(address);

@@ -1,12 +1,10 @@
 package dev.darkroom.runtime.internal.ffi;
 
-import dev.darkroom.bindings.DarkroomH;
-
 import org.jspecify.annotations.Nullable;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.atomic.LongAdder;
 
 /** One reference to a libtorch tensor. */
@@ -33,6 +31,16 @@ public final class TensorHandle extends Handle {
         super(address);
         LIVE.increment();
         site = LeakSite.ENABLED ? LeakSite.record(this) : null;
+    }
+
+    /** Owns a new reference, which is freed if Java's heap has no room for the handle. */
+    static TensorHandle owning(long address) {
+        try {
+            return new TensorHandle(address);
+        } catch (RuntimeException | Error e) {
+            References.freeTensor(address);
+            throw e;
+        }
     }
 
     /** Handles that are not closed. */
@@ -118,8 +126,8 @@ public final class TensorHandle extends Handle {
         if (known != null) {
             try {
                 known.close();
-            } catch (IllegalStateException e) {
-                return false; // a segment is being used
+            } catch (IllegalStateException | OutOfMemoryError e) {
+                return false; // a segment is being used, or Java's heap is full
             }
             segments = null;
         }
@@ -147,26 +155,37 @@ public final class TensorHandle extends Handle {
     }
 
     /** Tensors that were to be freed while their memory was being read or written by Java. */
-    private static final ConcurrentLinkedQueue<TensorHandle> LINGERING =
-            new ConcurrentLinkedQueue<>();
+    private static final AtomicReference<@Nullable TensorHandle> LINGERING =
+            new AtomicReference<>();
+
+    /** The next of those. */
+    private @Nullable TensorHandle lingering;
 
     @Override
     void free() {
         if (segments != null && !revoke()) {
-            LINGERING.add(this);
+            linger();
             return;
         }
-        if (!LINGERING.isEmpty()) {
-            TensorHandle lingering = LINGERING.poll();
-            if (lingering != null) {
-                lingering.free();
+        if (LINGERING.get() != null) {
+            TensorHandle next = LINGERING.getAndSet(null);
+            while (next != null) {
+                TensorHandle one = next;
+                next = one.lingering;
+                one.free();
             }
         }
+        References.freeTensor(address);
         LIVE.decrement();
         if (site != null) {
             site.closed();
         }
-        DarkroomH.dr_tensor_free(MemorySegment.ofAddress(address));
+    }
+
+    private void linger() {
+        do {
+            lingering = LINGERING.get();
+        } while (!LINGERING.compareAndSet(lingering, this));
     }
 
     @Override
