@@ -3,7 +3,7 @@ module dev.darkroom.models {
     requires transitive dev.darkroom.runtime;
     requires transitive dev.darkroom.tokenizers;
     requires dev.darkroom.common;
-    requires com.fasterxml.jackson.databind;
+    requires transitive com.fasterxml.jackson.databind;
     requires transitive java.desktop;
     requires static transitive org.jspecify;
 

@@ -1,13 +1,13 @@
 package dev.darkroom.tests.fuzz;
 
 import dev.darkroom.models.config.ConfigException;
-import dev.darkroom.models.diffusion.SamplerSpec;
-import dev.darkroom.models.dit.DitConfig;
+import dev.darkroom.models.diffusion.diffusers.Scheduler;
+import dev.darkroom.models.family.dit.DitConfig;
+import dev.darkroom.models.family.pixart.PixArtConfig;
 import dev.darkroom.models.lora.LoraConfig;
 import dev.darkroom.models.pipeline.Pipeline;
 import dev.darkroom.models.pipeline.PipelineException;
 import dev.darkroom.models.pipeline.PipelineOptions;
-import dev.darkroom.models.pixart.PixArtConfig;
 import dev.darkroom.models.t5.T5Config;
 import dev.darkroom.models.vae.AutoencoderKlConfig;
 
@@ -106,7 +106,7 @@ public final class ConfigsTarget {
 
     /** Reads a scheduler, and sets its noise levels for a few steps. */
     private static Object plan(Path file) throws IOException {
-        SamplerSpec spec = SamplerSpec.read(file);
+        Scheduler spec = Scheduler.read(file);
         try {
             return spec.plan(STEPS);
         } catch (IllegalArgumentException e) { // steps that do not fit it
@@ -124,7 +124,7 @@ public final class ConfigsTarget {
     }
 
     static List<String> words() {
-        var words = new ArrayList<>(SamplerSpec.schedulers());
+        var words = new ArrayList<>(Scheduler.schedulers());
         words.addAll(
                 List.of(
                         "num_train_timesteps",

@@ -20,6 +20,7 @@ import java.util.stream.Stream;
  * What is opened in and below a folder, by Java, by native code or by another process: the kernel
  * tells (Linux's {@code inotify}, {@code IN_OPEN}).
  */
+@SuppressWarnings("restricted") // it calls the system
 final class Opened implements AutoCloseable {
     private static final int NON_BLOCKING = 0x800;
     private static final int IN_OPEN = 0x20;

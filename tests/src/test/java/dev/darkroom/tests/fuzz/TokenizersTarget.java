@@ -24,7 +24,7 @@ import java.util.Map;
 public final class TokenizersTarget {
     private static final String TEXT =
             "a red <extra_id_0> ab  ½ 日本 </s> “cat” e\u0301"
-                + " aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+                    + " aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
     private static final int PLACES = 16;
 
     private static final String UNIGRAM =
