@@ -170,7 +170,9 @@ final class Results {
                 }
             }
         }
-        DarkroomH.dr_results_free(values, count());
+        if (count() > 0) { // else the library may not even be loaded
+            DarkroomH.dr_results_free(values, count());
+        }
     }
 
     // ---- Other values ----
