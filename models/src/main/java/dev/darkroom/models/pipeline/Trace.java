@@ -11,14 +11,17 @@ import java.util.Locale;
 /** Names intermediate results for a monitor that wants them. */
 final class Trace {
     private final SampleMonitor monitor;
+    private final boolean on;
     private int step;
 
+    /** Asks the monitor once: what it answers holds for the run. */
     Trace(SampleMonitor monitor) {
         this.monitor = monitor;
+        on = monitor.traces();
     }
 
     boolean isOn() {
-        return monitor.traces();
+        return on;
     }
 
     void named(String name, Tensor value) {
