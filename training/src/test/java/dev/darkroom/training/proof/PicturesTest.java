@@ -122,7 +122,7 @@ class PicturesTest {
                     guidance.with(
                             new NetworkEvaluator(
                                     painter,
-                                    Prediction.V_PREDICTION,
+                                    Prediction.FLOW, // only the flow is guided here
                                     Map.of(
                                             Evaluator.CONDITIONAL,
                                             Painter.condition(asked.captions()),

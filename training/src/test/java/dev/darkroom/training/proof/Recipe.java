@@ -245,7 +245,9 @@ record Recipe(
     }
 
     static Denoiser denoiser(Network network, Prediction prediction) {
-        return new NetworkDenoiser(network, prediction);
+        return new NetworkDenoiser(
+                (x, timestep) -> network.predict(x, timestep.repeatInterleave(x.size(0), 0)),
+                prediction);
     }
 
     /** A sampler as a checkpoint would ask for it. */
