@@ -153,6 +153,13 @@ public final class AutoencoderCodec implements LatentCodec {
 
     @Override
     public Tensor decode(Tensor latents, Report report) {
+        if (latents.rank() != 4 || latents.size(1) != vae.config().latentChannels()) {
+            throw new IllegalArgumentException(
+                    "latents must be [N,"
+                            + vae.config().latentChannels()
+                            + ",h,w] to be decoded, not "
+                            + latents.shape());
+        }
         Tensor image = decode(vae, latents);
         if (vae.dtype().bytes() < DType.FLOAT32.bytes() && !Finite.is(image)) {
             report.warn(
