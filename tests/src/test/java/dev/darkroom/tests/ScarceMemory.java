@@ -77,7 +77,7 @@ final class ScarceMemory {
             long delay = random.nextLong(time);
             trial.attempt(
                     "heap full after " + delay / 1000 + " us",
-                    () -> ballast.strikeAfter(delay),
+                    () -> ballast.fillAfter(delay),
                     ballast::end);
         }
         end("Java's heap", trial);
@@ -127,78 +127,32 @@ final class ScarceMemory {
         }
     }
 
-    // ---- Who strikes ----
-
-    /** A thread that does something at a moment, until it is ended. */
-    private abstract static class Striker extends Thread {
-        private volatile long at;
-        private volatile boolean striking;
-        private volatile boolean idle = true;
-
-        Striker() {
-            super("striker");
-            setDaemon(true);
-            start();
-        }
-
-        void strikeAfter(long nanos) {
-            at = System.nanoTime() + nanos;
-            idle = false;
-            striking = true;
-        }
-
-        /** Waits until what was done is undone; allocates nothing. */
-        void end() {
-            striking = false;
-            while (!idle) {
-                Thread.onSpinWait();
-            }
-        }
-
-        @Override
-        public void run() {
-            while (true) {
-                while (!striking) {
-                    Thread.yield();
-                }
-                while (striking && System.nanoTime() < at) {
-                    Thread.onSpinWait();
-                }
-                boolean begun = striking;
-                if (begun) {
-                    strike();
-                }
-                while (striking) {
-                    keepOn();
-                }
-                if (begun) {
-                    undo();
-                }
-                idle = true;
-            }
-        }
-
-        abstract void strike();
-
-        /** Is called again and again until the end. */
-        abstract void keepOn();
-
-        abstract void undo();
-    }
-
-    /** Fills Java's heap. */
-    private static final class Ballast extends Striker {
+    /** A thread that fills Java's heap at a moment, and keeps it full until it is ended. */
+    private static final class Ballast extends Thread {
         private static final int LARGEST = 1 << 16;
         private static final int SMALLEST = 16;
 
         /** How many of the largest pieces are free until the moment. */
         private static final int RESERVE = 16;
 
-        private Object[] pieces = {null};
-        private int size;
+        private volatile long at;
+        private volatile boolean filling;
 
-        @Override
-        void strikeAfter(long nanos) {
+        /** How often the heap was to be filled, and has been. */
+        private volatile int asked;
+
+        private volatile int done;
+
+        private Object[] pieces = {null};
+
+        Ballast() {
+            super("ballast");
+            setDaemon(true);
+            start();
+        }
+
+        /** Leaves little now, and nothing after a time. */
+        void fillAfter(long nanos) {
             try {
                 while (true) {
                     add(LARGEST);
@@ -208,7 +162,45 @@ final class ScarceMemory {
                     pieces = (Object[]) pieces[0];
                 }
             }
-            super.strikeAfter(nanos);
+            at = System.nanoTime() + nanos;
+            filling = true;
+            asked = done + 1;
+        }
+
+        /** Gives the heap back; allocates nothing. */
+        void end() {
+            filling = false;
+            while (done != asked) {
+                Thread.onSpinWait();
+            }
+            while (pieces[0] != null) {
+                pieces = (Object[]) pieces[0];
+            }
+        }
+
+        @Override
+        public void run() {
+            while (true) {
+                while (done == asked) {
+                    Thread.yield();
+                }
+                while (filling && System.nanoTime() < at) {
+                    Thread.onSpinWait();
+                }
+                fill();
+                done = asked;
+            }
+        }
+
+        private void fill() {
+            int size = LARGEST;
+            while (filling) {
+                try {
+                    add(size);
+                } catch (OutOfMemoryError e) {
+                    size = Math.max(SMALLEST, size / 2);
+                }
+            }
         }
 
         private void add(int bytes) {
@@ -216,30 +208,5 @@ final class ScarceMemory {
             piece[0] = pieces;
             pieces = piece;
         }
-
-        @Override
-        void strike() {
-            size = LARGEST;
-        }
-
-        @Override
-        void keepOn() {
-            try {
-                add(size);
-            } catch (OutOfMemoryError e) {
-                size = Math.max(SMALLEST, size / 2);
-            }
-        }
-
-        @Override
-        void end() {
-            super.end();
-            while (pieces[0] != null) {
-                pieces = (Object[]) pieces[0];
-            }
-        }
-
-        @Override
-        void undo() {}
     }
 }
