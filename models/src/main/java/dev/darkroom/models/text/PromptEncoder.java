@@ -44,6 +44,7 @@ public record PromptEncoder(Tokenizer tokenizer, TextEncoder encoder, Device dev
      */
     public Encoded encode(String name, String title, String text, int length, Report report) {
         Tokenizer.Tokens tokens = tokenizer.encode(text, length);
+        requireKnown(tokens.ids());
         warnOfLength(title, tokens.unpaddedLength(), length, report);
         Tensor ids = Tensor.copyOf(tokens.ids(), 1, length).to(DType.INT64);
         Tensor mask = Tensor.copyOf(tokens.mask(), 1, length).to(DType.INT64);
@@ -55,6 +56,20 @@ public record PromptEncoder(Tokenizer tokenizer, TextEncoder encoder, Device dev
             report.traced(name + "_embeds", states);
             report.traced(name + "_mask", mask);
             return new Encoded(states, onDevice, pooled);
+        }
+    }
+
+    /** A tokenizer's options may add tokens that the encoder has no embedding for. */
+    private void requireKnown(int... ids) {
+        for (int id : ids) {
+            if (id < 0 || id >= encoder.vocabularySize()) {
+                throw new IllegalArgumentException(
+                        "the tokenizer gives the token "
+                                + id
+                                + ", but the text encoder knows only "
+                                + encoder.vocabularySize()
+                                + "; they are of different checkpoints");
+            }
         }
     }
 
