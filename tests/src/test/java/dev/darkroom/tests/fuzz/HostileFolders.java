@@ -24,7 +24,8 @@ import java.util.concurrent.atomic.AtomicReference;
  * Java's heap ends it (as its options say), and so does a load that does not return.
  */
 final class HostileFolders {
-    private static final long SOON = TimeUnit.SECONDS.toMillis(60);
+    /** After which a load counts as one that hangs, on a machine that may be busy. */
+    private static final long SOON = TimeUnit.SECONDS.toMillis(240);
 
     private final Path work;
     private final HostileCases cases;
