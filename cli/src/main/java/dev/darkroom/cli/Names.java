@@ -21,7 +21,7 @@ final class Names {
     private Names() {}
 
     /** Names of samplers. */
-    static final class Solvers implements ITypeConverter<String>, Iterable<String> {
+    static final class Samplers implements ITypeConverter<String>, Iterable<String> {
         @Override
         public String convert(String name) {
             if (!Scheduler.names().contains(name) && !Scheduler.schedulers().contains(name)) {

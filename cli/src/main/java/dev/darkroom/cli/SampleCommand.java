@@ -124,8 +124,8 @@ final class SampleCommand implements Callable<Integer> {
     @Option(
             names = "--sampler",
             paramLabel = "NAME",
-            converter = Names.Solvers.class,
-            completionCandidates = Names.Solvers.class,
+            converter = Names.Samplers.class,
+            completionCandidates = Names.Samplers.class,
             description = "One of ${COMPLETION-CANDIDATES}.")
     private @Nullable String sampler;
 

@@ -23,7 +23,8 @@ import java.util.Objects;
  * @param guidance how the estimates with and without the prompt become one, such as a {@link
  *     dev.darkroom.models.diffusion.ClassifierFree} that is rescaled or acts at some noise levels
  *     only; null for classifier-free guidance of {@code guidanceScale}
- * @param sampler name of a sampler, see {@code Solvers}; null for the checkpoint's
+ * @param sampler name of a sampler, see {@link
+ *     dev.darkroom.models.diffusion.diffusers.Scheduler#names}; null for the checkpoint's
  * @param seed of the first picture, as {@link Seed} has them; picture i of the batch has a
  *     generator of its own with {@code seed + i}, where 0 follows the last seed
  * @param width of the picture in pixels; null for the checkpoint's
