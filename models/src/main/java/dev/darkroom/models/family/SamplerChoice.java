@@ -1,6 +1,7 @@
 package dev.darkroom.models.family;
 
 import dev.darkroom.models.checkpoint.Checkpoint;
+import dev.darkroom.models.config.ConfigReader;
 import dev.darkroom.models.diffusion.diffusers.Scheduler;
 import dev.darkroom.runtime.Warnings;
 
@@ -30,8 +31,8 @@ public record SamplerChoice(Path config, String className, Scheduler own) {
      * @param warnings are told of unknown options
      */
     public static SamplerChoice read(Path config, Warnings warnings) throws IOException {
-        Scheduler own = Scheduler.read(config, warnings);
-        return new SamplerChoice(config, "", own);
+        String className = ConfigReader.object(config).path("_class_name").asText();
+        return new SamplerChoice(config, className, Scheduler.read(config, warnings));
     }
 
     /** What a request's sampler is called. */

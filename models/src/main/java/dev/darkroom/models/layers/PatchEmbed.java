@@ -1,6 +1,5 @@
 package dev.darkroom.models.layers;
 
-import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
 import dev.darkroom.runtime.nn.Conv2d;
@@ -92,14 +91,5 @@ public final class PatchEmbed extends Module {
         return tokens.reshape(-1, height / patch, width / patch, patch, patch, channels)
                 .permute(0, 5, 1, 3, 2, 4) // [N,C,H/p,p,W/p,p]
                 .reshape(-1, channels, height, width);
-    }
-
-    /**
-     * How many patches latents have.
-     *
-     * @param latents {@code [C,H,W]}
-     */
-    public static long tokens(Shape latents, int patchSize) {
-        return (latents.size(1) / patchSize) * (latents.size(2) / patchSize);
     }
 }

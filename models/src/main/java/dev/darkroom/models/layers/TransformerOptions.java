@@ -86,9 +86,4 @@ public final class TransformerOptions {
                             patchSize));
         }
     }
-
-    /** Numbers alive in a block: tokens, norms, queries, keys, values, the wide layer twice. */
-    public static long activations(long rows, long tokens, int width) {
-        return 14L * rows * tokens * width;
-    }
 }

@@ -20,6 +20,11 @@ record Tiles(AutoencoderKl vae, int tile) {
     /** The share of a tile that it has in common with the next. */
     private static final double OVERLAP = 0.25;
 
+    /** From where a tile begins to where the next does. */
+    private int stride() {
+        return Math.max(1, (int) (tile * (1 - OVERLAP)));
+    }
+
     /** Rows and columns of a tile of the picture. */
     private int tilePixels() {
         return tile * vae.config().downsampling();
@@ -32,13 +37,12 @@ record Tiles(AutoencoderKl vae, int tile) {
      * @return images {@code [N,C',H,W]}
      */
     Tensor decode(Tensor z) {
-        int stride = Math.max(1, (int) (tile * (1 - OVERLAP)));
         int blended = (int) (tilePixels() * OVERLAP);
         int kept = tilePixels() - blended;
         try (var all = TensorScope.open()) {
             List<Tensor> rows = new ArrayList<>();
             List<Tensor> above = List.of();
-            for (long y = 0; y < z.size(2); y += stride) {
+            for (long y = 0; y < z.size(2); y += stride()) {
                 try (var scope = TensorScope.open()) {
                     List<Tensor> tiles = tiles(z.narrow(2, y, Math.min(tile, z.size(2) - y)));
                     List<Tensor> cut = new ArrayList<>();
@@ -66,9 +70,8 @@ record Tiles(AutoencoderKl vae, int tile) {
 
     /** The tiles of a row, decoded from left to right. */
     private List<Tensor> tiles(Tensor row) {
-        int stride = Math.max(1, (int) (tile * (1 - OVERLAP)));
         List<Tensor> tiles = new ArrayList<>();
-        for (long x = 0; x < row.size(3); x += stride) {
+        for (long x = 0; x < row.size(3); x += stride()) {
             tiles.add(vae.decode(row.narrow(3, x, Math.min(tile, row.size(3) - x))));
         }
         return tiles;

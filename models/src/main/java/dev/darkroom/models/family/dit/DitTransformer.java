@@ -2,14 +2,12 @@ package dev.darkroom.models.family.dit;
 
 import dev.darkroom.models.diffusion.Condition;
 import dev.darkroom.models.diffusion.Network;
-import dev.darkroom.models.family.DiffusionNetwork;
+import dev.darkroom.models.family.PatchTransformer;
 import dev.darkroom.models.layers.AdaLn;
 import dev.darkroom.models.layers.AttentionKeys;
 import dev.darkroom.models.layers.FeedForward;
 import dev.darkroom.models.layers.PatchEmbed;
 import dev.darkroom.models.layers.TimestepEmbedding;
-import dev.darkroom.models.layers.TransformerOptions;
-import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
 import dev.darkroom.runtime.nn.Attention;
@@ -32,7 +30,7 @@ import java.util.List;
  * <p>Where a network has twice as many output as input channels, the first half is the predicted
  * noise and the second its variance.
  */
-public final class DitTransformer extends DiffusionNetwork {
+public final class DitTransformer extends PatchTransformer {
     /** The condition's classes, int64 {@code [N]}. */
     public static final String LABELS = "labels";
 
@@ -47,7 +45,12 @@ public final class DitTransformer extends DiffusionNetwork {
 
     /** Declares the network; a randomly initialised one begins with gates and an output of zero. */
     public DitTransformer(Weights w, DitConfig config) {
-        super(w);
+        super(
+                w,
+                config.inChannels(),
+                config.patchSize(),
+                config.width(),
+                config.timeCondProjDim() != null);
         this.config = config;
         w.ignore("pos_embed.pos_embed"); // computed here; older conversions have the table
         long width = config.width();
@@ -75,26 +78,6 @@ public final class DitTransformer extends DiffusionNetwork {
     /** Returns the config that the network was made with. */
     public DitConfig config() {
         return config;
-    }
-
-    @Override
-    public int latentChannels() {
-        return config.inChannels();
-    }
-
-    @Override
-    public long tokens(Shape latents) {
-        return PatchEmbed.tokens(latents, config.patchSize());
-    }
-
-    @Override
-    public long activations(long rows, Shape latents) {
-        return TransformerOptions.activations(rows, tokens(latents), config.width());
-    }
-
-    @Override
-    public boolean takesGuidance() {
-        return config.timeCondProjDim() != null;
     }
 
     @Override

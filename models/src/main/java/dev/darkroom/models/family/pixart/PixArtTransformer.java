@@ -2,13 +2,12 @@ package dev.darkroom.models.family.pixart;
 
 import dev.darkroom.models.diffusion.Condition;
 import dev.darkroom.models.diffusion.Network;
-import dev.darkroom.models.family.DiffusionNetwork;
+import dev.darkroom.models.family.PatchTransformer;
 import dev.darkroom.models.layers.AdaLn;
 import dev.darkroom.models.layers.AttentionKeys;
 import dev.darkroom.models.layers.FeedForward;
 import dev.darkroom.models.layers.PatchEmbed;
 import dev.darkroom.models.layers.TimestepEmbedding;
-import dev.darkroom.models.layers.TransformerOptions;
 import dev.darkroom.runtime.Ops;
 import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
@@ -35,7 +34,7 @@ import java.util.List;
  * <p>Where a network has twice as many output as input channels, the first half is the predicted
  * noise and the second its variance, which PixArt's samplers leave unused.
  */
-public final class PixArtTransformer extends DiffusionNetwork {
+public final class PixArtTransformer extends PatchTransformer {
     /** The condition's states of the text {@code [N,L,E]}. */
     public static final String TEXT = "text";
 
@@ -65,7 +64,12 @@ public final class PixArtTransformer extends DiffusionNetwork {
 
     /** Declares the network. */
     public PixArtTransformer(Weights w, PixArtConfig config) {
-        super(w);
+        super(
+                w,
+                config.inChannels(),
+                config.patchSize(),
+                config.width(),
+                config.timeCondProjDim() != null);
         this.config = config;
         w.ignore(LEFTOVERS);
         long width = config.width();
@@ -100,26 +104,6 @@ public final class PixArtTransformer extends DiffusionNetwork {
     /** Returns the config that the network was made with. */
     public PixArtConfig config() {
         return config;
-    }
-
-    @Override
-    public int latentChannels() {
-        return config.inChannels();
-    }
-
-    @Override
-    public long tokens(Shape latents) {
-        return PatchEmbed.tokens(latents, config.patchSize());
-    }
-
-    @Override
-    public long activations(long rows, Shape latents) {
-        return TransformerOptions.activations(rows, tokens(latents), config.width());
-    }
-
-    @Override
-    public boolean takesGuidance() {
-        return config.timeCondProjDim() != null;
     }
 
     @Override
