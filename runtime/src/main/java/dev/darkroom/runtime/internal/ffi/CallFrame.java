@@ -1,8 +1,24 @@
 package dev.darkroom.runtime.internal.ffi;
 
+import static dev.darkroom.runtime.internal.ffi.TaggedValue.AS;
+import static dev.darkroom.runtime.internal.ffi.TaggedValue.BOOL;
+import static dev.darkroom.runtime.internal.ffi.TaggedValue.BOOL_LIST;
+import static dev.darkroom.runtime.internal.ffi.TaggedValue.DEVICE;
+import static dev.darkroom.runtime.internal.ffi.TaggedValue.DOUBLE;
+import static dev.darkroom.runtime.internal.ffi.TaggedValue.DOUBLE_LIST;
+import static dev.darkroom.runtime.internal.ffi.TaggedValue.GENERATOR;
+import static dev.darkroom.runtime.internal.ffi.TaggedValue.INT;
+import static dev.darkroom.runtime.internal.ffi.TaggedValue.INT_LIST;
+import static dev.darkroom.runtime.internal.ffi.TaggedValue.NONE;
+import static dev.darkroom.runtime.internal.ffi.TaggedValue.OPTIONAL_TENSOR_LIST;
+import static dev.darkroom.runtime.internal.ffi.TaggedValue.SIZE;
+import static dev.darkroom.runtime.internal.ffi.TaggedValue.STRING;
+import static dev.darkroom.runtime.internal.ffi.TaggedValue.TAG;
+import static dev.darkroom.runtime.internal.ffi.TaggedValue.TENSOR;
+import static dev.darkroom.runtime.internal.ffi.TaggedValue.TENSOR_LIST;
+
 import dev.darkroom.bindings.DarkroomH;
 import dev.darkroom.bindings.dr_error;
-import dev.darkroom.bindings.dr_value;
 
 import org.jspecify.annotations.Nullable;
 
@@ -30,31 +46,11 @@ public final class CallFrame {
     private static final int MAX_BORROWED = 4;
     private static final long SCRATCH_BYTES = 2048;
 
-    private static final long VALUE_BYTES = dr_value.sizeof();
-    private static final long TAG = dr_value.tag$offset();
-    private static final long SIZE = dr_value.size$offset();
-    private static final long AS = dr_value.as$offset();
-
-    private static final long RESULTS = MAX_ARGUMENTS * VALUE_BYTES;
-    private static final long COUNT = RESULTS + Results.MAX * VALUE_BYTES;
+    private static final long RESULTS = MAX_ARGUMENTS * TaggedValue.BYTES;
+    private static final long COUNT = RESULTS + Results.MAX * TaggedValue.BYTES;
     private static final long SCRATCH = COUNT + 8;
     private static final long ERROR = SCRATCH + SCRATCH_BYTES;
     private static final long FRAME_BYTES = ERROR + dr_error.sizeof();
-
-    // Read once: jextract's accessors for constants are calls.
-    private static final int NONE = DarkroomH.DR_NONE();
-    private static final int TENSOR = DarkroomH.DR_TENSOR();
-    private static final int INT = DarkroomH.DR_INT();
-    private static final int DOUBLE = DarkroomH.DR_DOUBLE();
-    private static final int BOOL = DarkroomH.DR_BOOL();
-    private static final int STRING = DarkroomH.DR_STRING();
-    private static final int DEVICE = DarkroomH.DR_DEVICE();
-    private static final int GENERATOR = DarkroomH.DR_GENERATOR();
-    private static final int INT_LIST = DarkroomH.DR_INT_LIST();
-    private static final int DOUBLE_LIST = DarkroomH.DR_DOUBLE_LIST();
-    private static final int BOOL_LIST = DarkroomH.DR_BOOL_LIST();
-    private static final int TENSOR_LIST = DarkroomH.DR_TENSOR_LIST();
-    private static final int OPTIONAL_TENSOR_LIST = DarkroomH.DR_OPTIONAL_TENSOR_LIST();
 
     /**
      * Frames that wait for their next call: 64 slots, about one per processor, a cache line apart
@@ -66,7 +62,8 @@ public final class CallFrame {
     private final MemorySegment memory = Arena.ofAuto().allocate(FRAME_BYTES, 16);
     private final Results results =
             new Results(
-                    memory.asSlice(RESULTS, Results.MAX * VALUE_BYTES), memory.asSlice(COUNT, 4));
+                    memory.asSlice(RESULTS, Results.MAX * TaggedValue.BYTES),
+                    memory.asSlice(COUNT, 4));
     private final MemorySegment error = memory.asSlice(ERROR, dr_error.sizeof());
     private Handle[] held = new Handle[MAX_TENSORS];
 
@@ -204,7 +201,7 @@ public final class CallFrame {
             throw new IllegalArgumentException(
                     operator + ": more than " + MAX_ARGUMENTS + " arguments");
         }
-        long at = arguments++ * VALUE_BYTES;
+        long at = arguments++ * TaggedValue.BYTES;
         memory.set(ValueLayout.JAVA_INT, at + TAG, tag);
         memory.set(ValueLayout.JAVA_INT, at + SIZE, size);
         memory.set(ValueLayout.JAVA_LONG, at + AS, as);

@@ -1,7 +1,21 @@
 package dev.darkroom.runtime.internal.ffi;
 
+import static dev.darkroom.runtime.internal.ffi.TaggedValue.AS;
+import static dev.darkroom.runtime.internal.ffi.TaggedValue.BOOL;
+import static dev.darkroom.runtime.internal.ffi.TaggedValue.BOOL_LIST;
+import static dev.darkroom.runtime.internal.ffi.TaggedValue.DOUBLE;
+import static dev.darkroom.runtime.internal.ffi.TaggedValue.DOUBLE_LIST;
+import static dev.darkroom.runtime.internal.ffi.TaggedValue.INT;
+import static dev.darkroom.runtime.internal.ffi.TaggedValue.INT_LIST;
+import static dev.darkroom.runtime.internal.ffi.TaggedValue.NONE;
+import static dev.darkroom.runtime.internal.ffi.TaggedValue.OPTIONAL_TENSOR_LIST;
+import static dev.darkroom.runtime.internal.ffi.TaggedValue.SIZE;
+import static dev.darkroom.runtime.internal.ffi.TaggedValue.STRING;
+import static dev.darkroom.runtime.internal.ffi.TaggedValue.TAG;
+import static dev.darkroom.runtime.internal.ffi.TaggedValue.TENSOR;
+import static dev.darkroom.runtime.internal.ffi.TaggedValue.TENSOR_LIST;
+
 import dev.darkroom.bindings.DarkroomH;
-import dev.darkroom.bindings.dr_value;
 
 import org.jspecify.annotations.Nullable;
 
@@ -17,24 +31,6 @@ import java.util.Arrays;
  */
 final class Results {
     static final int MAX = 16;
-
-    private static final long VALUE_BYTES = dr_value.sizeof();
-    private static final long TAG = dr_value.tag$offset();
-    private static final long SIZE = dr_value.size$offset();
-    private static final long AS = dr_value.as$offset();
-
-    // Read once: jextract's accessors for constants are calls.
-    private static final int NONE = DarkroomH.DR_NONE();
-    private static final int TENSOR = DarkroomH.DR_TENSOR();
-    private static final int INT = DarkroomH.DR_INT();
-    private static final int DOUBLE = DarkroomH.DR_DOUBLE();
-    private static final int BOOL = DarkroomH.DR_BOOL();
-    private static final int STRING = DarkroomH.DR_STRING();
-    private static final int INT_LIST = DarkroomH.DR_INT_LIST();
-    private static final int DOUBLE_LIST = DarkroomH.DR_DOUBLE_LIST();
-    private static final int BOOL_LIST = DarkroomH.DR_BOOL_LIST();
-    private static final int TENSOR_LIST = DarkroomH.DR_TENSOR_LIST();
-    private static final int OPTIONAL_TENSOR_LIST = DarkroomH.DR_OPTIONAL_TENSOR_LIST();
 
     /** All native memory, so that an address can be read without a segment of its own. */
     private static final MemorySegment EVERYWHERE = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
@@ -66,15 +62,15 @@ final class Results {
     }
 
     private int tag(int index) {
-        return values.get(ValueLayout.JAVA_INT, index * VALUE_BYTES + TAG);
+        return values.get(ValueLayout.JAVA_INT, index * TaggedValue.BYTES + TAG);
     }
 
     private int size(int index) {
-        return values.get(ValueLayout.JAVA_INT, index * VALUE_BYTES + SIZE);
+        return values.get(ValueLayout.JAVA_INT, index * TaggedValue.BYTES + SIZE);
     }
 
     long payload(int index) {
-        return values.get(ValueLayout.JAVA_LONG, index * VALUE_BYTES + AS);
+        return values.get(ValueLayout.JAVA_LONG, index * TaggedValue.BYTES + AS);
     }
 
     boolean isTensor(int index) {
@@ -106,7 +102,7 @@ final class Results {
             return null;
         }
         TensorHandle tensor = take(payload(index));
-        values.set(ValueLayout.JAVA_LONG, index * VALUE_BYTES + AS, 0);
+        values.set(ValueLayout.JAVA_LONG, index * TaggedValue.BYTES + AS, 0);
         return tensor;
     }
 
@@ -137,7 +133,7 @@ final class Results {
     /** Drops the reference to a tensor that has a handle already. */
     void drop(int index) {
         long address = payload(index);
-        values.set(ValueLayout.JAVA_LONG, index * VALUE_BYTES + AS, 0);
+        values.set(ValueLayout.JAVA_LONG, index * TaggedValue.BYTES + AS, 0);
         References.freeTensor(address);
     }
 
@@ -223,6 +219,6 @@ final class Results {
 
     /** Frees the array or string of a result. */
     private void free(int index) {
-        DarkroomH.dr_results_free(values.asSlice(index * VALUE_BYTES, VALUE_BYTES), 1);
+        DarkroomH.dr_results_free(values.asSlice(index * TaggedValue.BYTES, TaggedValue.BYTES), 1);
     }
 }
