@@ -8,6 +8,7 @@ import dev.darkroom.runtime.TensorScope;
 import org.jspecify.annotations.Nullable;
 
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.CopyOnWriteArrayList;
 
 /**
@@ -83,7 +84,7 @@ public final class Linear extends Module {
      * change its scale at any time between two calls of the network.
      */
     public void attach(Adapter adapter) {
-        adapters.add(adapter);
+        adapters.add(Objects.requireNonNull(adapter, "adapter"));
     }
 
     /** Detaches an adapter; one that is not attached is ignored. */
