@@ -4,8 +4,11 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 
 import dev.darkroom.common.Sha256;
+import dev.darkroom.models.family.Inputs;
+import dev.darkroom.models.family.RequestedSize;
 import dev.darkroom.models.pipeline.SampleRequest;
 import dev.darkroom.models.pipeline.SampleResult;
+import dev.darkroom.models.pipeline.Sampling;
 import dev.darkroom.models.pipeline.Seed;
 import dev.darkroom.runtime.Diagnosis;
 
@@ -54,15 +57,16 @@ record Recipe(
     /** The text that AUTOMATIC1111's web UI writes and many tools read. */
     String parameters(int index) {
         SampleRequest request = result.request();
-        var text = new StringBuilder(subject(request, index));
-        if (!request.negativePrompt().isEmpty()) {
-            text.append("\nNegative prompt: ").append(request.negativePrompt());
+        Inputs inputs = request.inputs();
+        var text = new StringBuilder(subject(inputs, index));
+        if (!inputs.negativePrompt().isEmpty()) {
+            text.append("\nNegative prompt: ").append(inputs.negativePrompt());
         }
         var fields = new ArrayList<String>();
         fields.add("Steps: " + used("steps"));
         fields.add("Sampler: " + used("sampler"));
         fields.add("CFG scale: " + used("guidanceScale"));
-        fields.add("Seed: " + Seed.value(request.seed() + index));
+        fields.add("Seed: " + Seed.value(request.sampling().seed() + index));
         fields.add("Size: " + used("width") + "x" + used("height"));
         if (!weights.isEmpty()) {
             fields.add("Model hash: " + modelHash());
@@ -72,11 +76,11 @@ record Recipe(
         return text.append('\n').append(String.join(", ", fields)).toString();
     }
 
-    private static String subject(SampleRequest request, int index) {
-        if (request.prompt() != null) {
-            return request.prompt();
+    private static String subject(Inputs inputs, int index) {
+        if (inputs.prompt() != null) {
+            return inputs.prompt();
         }
-        List<String> classes = request.classes();
+        List<String> classes = inputs.classes();
         return "class " + classes.get(classes.size() == 1 ? 0 : index);
     }
 
@@ -123,19 +127,22 @@ record Recipe(
 
     /** A request by the names of its values, without those left to the checkpoint. */
     static Map<String, Object> request(SampleRequest request) {
+        Inputs inputs = request.inputs();
+        Sampling sampling = request.sampling();
+        RequestedSize size = request.size();
         Map<String, Object> values = new LinkedHashMap<>();
-        put(values, "prompt", request.prompt());
-        put(values, "negativePrompt", request.negativePrompt());
-        put(values, "classes", request.classes());
-        put(values, "steps", request.steps());
-        put(values, "guidanceScale", request.guidanceScale());
-        put(values, "sampler", request.sampler());
-        put(values, "seed", Seed.value(request.seed()));
-        put(values, "width", request.width());
-        put(values, "height", request.height());
-        put(values, "batch", request.batch());
-        put(values, "maxTokens", request.maxTokens());
-        put(values, "binning", request.binning());
+        put(values, "prompt", inputs.prompt());
+        put(values, "negativePrompt", inputs.negativePrompt());
+        put(values, "classes", inputs.classes());
+        put(values, "steps", sampling.steps());
+        put(values, "guidanceScale", sampling.guidanceScale());
+        put(values, "sampler", sampling.sampler());
+        put(values, "seed", Seed.value(sampling.seed()));
+        put(values, "width", size.width());
+        put(values, "height", size.height());
+        put(values, "batch", inputs.batch());
+        put(values, "maxTokens", inputs.maxTokens());
+        put(values, "binning", size.binning());
         return values;
     }
 

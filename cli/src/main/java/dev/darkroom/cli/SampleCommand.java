@@ -389,9 +389,11 @@ final class SampleCommand implements Callable<Integer> {
         var targets =
                 new Targets(
                         grid
-                                ? List.of(output.file(request.seed()))
-                                : output.files(request.seed(), request.batch()),
-                        strip == null ? null : new Output(strip.toString()).file(request.seed()),
+                                ? List.of(output.file(request.sampling().seed()))
+                                : output.files(request.sampling().seed(), request.inputs().batch()),
+                        strip == null
+                                ? null
+                                : new Output(strip.toString()).file(request.sampling().seed()),
                         trace);
         Set<Path> seen = new HashSet<>();
         for (Path file : targets.all()) {
@@ -596,7 +598,7 @@ final class SampleCommand implements Callable<Integer> {
     }
 
     private static List<Number> seeds(SampleResult result) {
-        long first = result.request().seed();
+        long first = result.request().sampling().seed();
         return LongStream.range(0, result.pictures().size())
                 .mapToObj(i -> Seed.value(first + i))
                 .toList();

@@ -22,6 +22,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 
 /** Paints picture i of a batch in the grey i + 1, and the estimate of step s in the grey s. */
 final class FakePipeline implements Pipeline {
@@ -59,7 +60,7 @@ final class FakePipeline implements Pipeline {
             throw failure;
         }
         start = latents == null ? null : latents.toFloatArray();
-        int steps = request.steps() == null ? STEPS : request.steps();
+        int steps = Objects.requireNonNullElse(request.sampling().steps(), STEPS);
         for (int step = 1; step <= steps; step++) {
             if (cancelled || monitor.isCancelled()) {
                 throw new CancelledException("cancelled");
@@ -67,7 +68,7 @@ final class FakePipeline implements Pipeline {
             try (var scope = TensorScope.open()) {
                 Tensor estimate =
                         Tensor.full(
-                                Shape.of(request.batch(), 1, 1, 1),
+                                Shape.of(request.inputs().batch(), 1, 1, 1),
                                 step,
                                 DType.FLOAT32,
                                 Device.CPU);
@@ -78,7 +79,7 @@ final class FakePipeline implements Pipeline {
             }
         }
         var pictures = new ArrayList<Picture>();
-        for (int i = 0; i < request.batch(); i++) {
+        for (int i = 0; i < request.inputs().batch(); i++) {
             pictures.add(grey(i + 1));
         }
         return new SampleResult(

@@ -10,10 +10,13 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.json.JsonMapper;
 
+import dev.darkroom.models.family.Inputs;
+import dev.darkroom.models.family.RequestedSize;
 import dev.darkroom.models.pipeline.EmbeddedModel;
 import dev.darkroom.models.pipeline.PipelineException;
 import dev.darkroom.models.pipeline.PipelineOptions;
 import dev.darkroom.models.pipeline.SampleRequest;
+import dev.darkroom.models.pipeline.Sampling;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Memory;
@@ -112,8 +115,9 @@ class SampleCommandTest {
                 pipeline.options);
         assertEquals(
                 new SampleRequest(
-                        "a heart", "blue", List.of(), 4, 3.5, null, "euler", 7, 64, 32, 2, 24,
-                        false),
+                        new Inputs("a heart", "blue", List.of(), 24, 2),
+                        new Sampling(4, 3.5, null, "euler", 7),
+                        new RequestedSize(64, 32, false)),
                 pipeline.request);
         assertEquals(Set.of("7.png", "8.png"), files());
         assertEquals(
@@ -141,10 +145,10 @@ class SampleCommandTest {
     @Test
     void aRandomSeedIsDrawnAndTold() throws IOException {
         var run = pipeline.sample("a", "--model", "m", "--out", file("a.png"));
-        long first = requireRequest().seed();
+        long first = requireRequest().sampling().seed();
         assertTrue(run.out().contains("seed " + first + ","), run.out());
         pipeline.sample("a", "--model", "m", "--out", file("a.png"));
-        assertNotEquals(first, requireRequest().seed());
+        assertNotEquals(first, requireRequest().sampling().seed());
     }
 
     private SampleRequest requireRequest() {
@@ -156,15 +160,15 @@ class SampleCommandTest {
     void classesMakeABatch() {
         pipeline.sample(
                 "--class", "9", "--class", "tench, fish", "--model", "m", "--out", file("a.png"));
-        assertEquals(List.of("9", "tench, fish"), requireRequest().classes());
-        assertEquals(2, requireRequest().batch());
-        assertNull(requireRequest().prompt());
+        assertEquals(List.of("9", "tench, fish"), requireRequest().inputs().classes());
+        assertEquals(2, requireRequest().inputs().batch());
+        assertNull(requireRequest().inputs().prompt());
     }
 
     @Test
     void aPromptMayBeginWithAnAtSign() {
         pipeline.sample("@home", "--model", "m", "--out", file("a.png"));
-        assertEquals("@home", requireRequest().prompt());
+        assertEquals("@home", requireRequest().inputs().prompt());
     }
 
     @Test
@@ -373,12 +377,12 @@ class SampleCommandTest {
     void withoutAModelItTakesItsOwn() {
         assertEquals(0, pipeline.sample("a", "--out", file("a.png")).exit());
         assertEquals(EmbeddedModel.STUDENT.folder(), pipeline.folder);
-        assertNull(requireRequest().guidanceScale(), "the checkpoint says it");
+        assertNull(requireRequest().sampling().guidanceScale(), "the checkpoint says it");
         assertEquals(0, pipeline.sample("a", "--quality", "--out", file("a.png")).exit());
         assertEquals(EmbeddedModel.TEACHER.folder(), pipeline.folder);
-        assertNull(requireRequest().guidanceScale());
+        assertNull(requireRequest().sampling().guidanceScale());
         pipeline.sample("a", "--quality", "--guidance", 5, "--out", file("a.png"));
-        assertEquals(5, requireRequest().guidanceScale());
+        assertEquals(5, requireRequest().sampling().guidanceScale());
     }
 
     @Test
@@ -486,7 +490,7 @@ class SampleCommandTest {
     @Test
     void theEmptyPromptIsAPrompt() {
         assertEquals(0, pipeline.sample("", "--model", "m", "--out", file("a.png")).exit());
-        assertEquals("", requireRequest().prompt());
+        assertEquals("", requireRequest().inputs().prompt());
     }
 
     @Test

@@ -38,7 +38,7 @@ class SeedsAndHashesTest {
 
     private long seed() {
         assertNotNull(pipeline.request);
-        return pipeline.request.seed();
+        return pipeline.request.sampling().seed();
     }
 
     private Path file(String name) {

@@ -1,7 +1,5 @@
 package dev.darkroom.models.family;
 
-import org.jspecify.annotations.Nullable;
-
 /** Which sizes a model makes pictures of. */
 @FunctionalInterface
 public interface Sizes {
@@ -16,10 +14,7 @@ public interface Sizes {
     /**
      * Chooses the sizes for a request.
      *
-     * @param width in pixels; null for the model's own
-     * @param height in pixels; null for the model's own
-     * @param binning whether the size may be moved to one that the network was trained on
      * @throws IllegalArgumentException if the model makes no such picture
      */
-    Chosen choose(@Nullable Integer width, @Nullable Integer height, boolean binning);
+    Chosen choose(RequestedSize requested);
 }

@@ -1,10 +1,8 @@
 package dev.darkroom.models.pipeline;
 
-import dev.darkroom.models.diffusion.ClassifierFree;
 import dev.darkroom.models.diffusion.Condition;
 import dev.darkroom.models.diffusion.Denoiser;
 import dev.darkroom.models.diffusion.Evaluator;
-import dev.darkroom.models.diffusion.Guidance;
 import dev.darkroom.models.diffusion.Network;
 import dev.darkroom.models.diffusion.NetworkEvaluator;
 import dev.darkroom.models.diffusion.NoiseSource;
@@ -17,19 +15,15 @@ import dev.darkroom.models.family.Conditioner;
 import dev.darkroom.models.family.Defaults;
 import dev.darkroom.models.family.DiffusionNetwork;
 import dev.darkroom.models.family.Finite;
-import dev.darkroom.models.family.Inputs;
 import dev.darkroom.models.family.LatentCodec;
 import dev.darkroom.models.family.Model;
 import dev.darkroom.models.family.ModelException;
-import dev.darkroom.models.family.Size;
-import dev.darkroom.models.family.Sizes;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.InsufficientMemoryException;
 import dev.darkroom.runtime.Kernels;
 import dev.darkroom.runtime.LibtorchException;
 import dev.darkroom.runtime.MemoryBudget;
-import dev.darkroom.runtime.Ops;
 import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
@@ -45,7 +39,6 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.BooleanSupplier;
-import java.util.stream.LongStream;
 
 /**
  * Latent diffusion (Rombach et al. 2022, arXiv:2112.10752) with the model of any family: encode the
@@ -58,6 +51,7 @@ final class LatentPipeline implements Pipeline {
     private final Model model;
     private final PipelineOptions options;
     private final Defaults defaults;
+    private final PictureDecoder decoder;
     private final Worker worker;
     private final AtomicBoolean closed = new AtomicBoolean();
 
@@ -70,6 +64,7 @@ final class LatentPipeline implements Pipeline {
         this.model = model;
         this.options = options;
         defaults = own.orElse(student()).orElse(model.defaults());
+        decoder = new PictureDecoder(model.codec());
         worker = new Worker("darkroom-" + source.name(), options.threads());
     }
 
@@ -84,57 +79,6 @@ final class LatentPipeline implements Pipeline {
         return model.samplers().isOfConsistency()
                 ? new Defaults(STUDENT_STEPS, 1.0)
                 : Defaults.NONE;
-    }
-
-    /**
-     * A request with what it leaves open filled in.
-     *
-     * @param picture size that was asked for; the one that is sampled covers it
-     * @param guidanceScale at most 1 for none
-     */
-    private record Run(
-            SampleRequest request,
-            Inputs inputs,
-            Size picture,
-            Size sampled,
-            Shape latents,
-            int steps,
-            double guidanceScale,
-            Guidance guidance) {
-        /** Rows of the largest batch that the network is shown. */
-        long rows() {
-            return (long) guidance.width() * request.batch();
-        }
-    }
-
-    private Run filled(SampleRequest request) {
-        Inputs inputs = request.inputs();
-        model.conditioner().require(inputs);
-        Sizes.Chosen sizes =
-                model.sizes().choose(request.width(), request.height(), request.binning());
-        double scale =
-                Objects.requireNonNull(
-                        request.guidanceScale() != null
-                                ? request.guidanceScale()
-                                : defaults.guidanceScale());
-        return new Run(
-                request,
-                inputs,
-                sizes.picture(),
-                sizes.sampled(),
-                model.codec().latents(sizes.sampled()),
-                Objects.requireNonNull(
-                        request.steps() != null ? request.steps() : defaults.steps()),
-                scale,
-                guidance(request, scale));
-    }
-
-    /** A network that takes the guidance as an input is evaluated with the condition alone. */
-    private Guidance guidance(SampleRequest request, double scale) {
-        if (request.guidance() != null) {
-            return request.guidance();
-        }
-        return model.network().takesGuidance() ? Guidance.NONE : new ClassifierFree(scale);
     }
 
     // ---- A run ----
@@ -155,30 +99,31 @@ final class LatentPipeline implements Pipeline {
             @Nullable Tensor given,
             AtomicBoolean interrupted) {
         try (var scope = TensorScope.open();
-                var noise = new SeededNoise(request.seed(), request.batch())) {
+                var noise = new SeededNoise(request.sampling().seed(), request.inputs().batch())) {
             var trace = new Trace(monitor);
             var notes = new Notes(trace);
-            Run run = filled(request);
-            Scheduler scheduler = model.samplers().named(request.sampler());
+            var run = ResolvedRequest.of(request, model, defaults);
+            Scheduler scheduler = model.samplers().named(request.sampling().sampler());
             SamplingPlan plan =
                     scheduler.plan(
-                            run.steps,
+                            run.steps(),
                             SchedulerArguments.NONE.withTokens(
-                                    model.network().tokens(run.latents)));
+                                    model.network().tokens(run.latents())));
             requireMemory(run);
             if (given != null) {
                 requireStart(run, given);
             }
             BooleanSupplier cancelled = () -> interrupted.get() || monitor.isCancelled();
             Denoiser denoiser =
-                    run.guidance.with(
-                            new NetworkEvaluator(
-                                    model.network(),
-                                    scheduler.process().prediction(),
-                                    conditions(run, notes),
-                                    run.guidance,
-                                    true,
-                                    network -> cancellable(network, cancelled)));
+                    run.guidance()
+                            .with(
+                                    new NetworkEvaluator(
+                                            model.network(),
+                                            scheduler.process().prediction(),
+                                            conditions(run, notes),
+                                            run.guidance(),
+                                            true,
+                                            network -> cancellable(network, cancelled)));
             notes.phaseDone("encode");
             Tensor latents = start(run, plan, noise, given);
             trace.named("latents_init", latents);
@@ -191,7 +136,9 @@ final class LatentPipeline implements Pipeline {
                             step -> stepped(step, trace, monitor));
             Finite.require(latents, "the sampled latents", remedy(run));
             notes.phaseDone("sample");
-            List<Picture> pictures = pictures(run, latents, trace, cancelled, notes);
+            List<Picture> pictures =
+                    decoder.decode(
+                            latents, run.picture(), trace, () -> requireGoingOn(cancelled), notes);
             notes.phaseDone("decode");
             note(run, scheduler, notes);
             return notes.result(pictures, request);
@@ -205,23 +152,23 @@ final class LatentPipeline implements Pipeline {
     }
 
     /** The conditions that the guidance asks for, by name, a row for each picture. */
-    private Map<String, Condition> conditions(Run run, Notes notes) {
+    private Map<String, Condition> conditions(ResolvedRequest run, Notes notes) {
         Conditioner conditioner = model.conditioner();
         var conditions = new LinkedHashMap<String, Condition>();
         conditions.put(
                 Evaluator.CONDITIONAL,
-                rows(run, conditioner.encode(run.inputs, run.sampled, notes)));
-        if (run.guidance.evaluations().stream()
+                rows(run, conditioner.encode(run.inputs(), run.sampled(), notes)));
+        if (run.guidance().evaluations().stream()
                 .anyMatch(names -> names.contains(Evaluator.UNCONDITIONAL))) {
             conditions.put(
                     Evaluator.UNCONDITIONAL,
-                    rows(run, conditioner.without(run.inputs, run.sampled, notes)));
+                    rows(run, conditioner.without(run.inputs(), run.sampled(), notes)));
         }
         return conditions;
     }
 
-    private Condition rows(Run run, Condition condition) {
-        int pictures = run.request.batch();
+    private Condition rows(ResolvedRequest run, Condition condition) {
+        int pictures = run.batch();
         Condition rows = condition.rows() == 1 ? condition.repeated(pictures) : condition;
         if (!model.network().takesGuidance()) {
             return rows;
@@ -230,21 +177,13 @@ final class LatentPipeline implements Pipeline {
                 Condition.DISTILLED_GUIDANCE,
                 Tensor.full(
                         Shape.of(pictures),
-                        run.guidanceScale - 1,
+                        run.guidanceScale() - 1,
                         DType.FLOAT32,
                         options.device()));
     }
 
-    private static Shape batched(Run run) {
-        long[] one = run.latents.toArray();
-        var shape = new long[one.length + 1];
-        shape[0] = run.request.batch();
-        System.arraycopy(one, 0, shape, 1, one.length);
-        return Shape.of(shape);
-    }
-
-    private void requireStart(Run run, Tensor given) {
-        Shape shape = batched(run);
+    private void requireStart(ResolvedRequest run, Tensor given) {
+        Shape shape = run.batchedLatents();
         if (!given.shape().equals(shape)) {
             throw new PipelineException(
                     "the given latents have shape "
@@ -265,22 +204,23 @@ final class LatentPipeline implements Pipeline {
     }
 
     /** Where sampling starts: the latents that were given, or noise. */
-    private Tensor start(Run run, SamplingPlan plan, NoiseSource noise, @Nullable Tensor given) {
+    private Tensor start(
+            ResolvedRequest run, SamplingPlan plan, NoiseSource noise, @Nullable Tensor given) {
         return given == null
-                ? noise.draw(batched(run), DType.FLOAT32, options.device())
+                ? noise.draw(run.batchedLatents(), DType.FLOAT32, options.device())
                         .to(latentType())
                         .times(plan.initialScale())
                 : given.to(options.device()).to(latentType());
     }
 
     /** What helps against latents that overflowed. */
-    private String remedy(Run run) {
+    private String remedy(ResolvedRequest run) {
         var remedies = new ArrayList<String>();
         if (options.dtype().bytes() < DType.FLOAT32.bytes()) {
             remedies.add(Finite.FLOAT32);
         }
-        if (run.guidanceScale > 1) {
-            remedies.add("use less guidance than " + run.guidanceScale);
+        if (run.guidanceScale() > 1) {
+            remedies.add("use less guidance than " + run.guidanceScale());
         }
         remedies.add("use another sampler or another number of steps");
         return String.join(", or ", remedies);
@@ -310,74 +250,16 @@ final class LatentPipeline implements Pipeline {
         monitor.evaluated(step.index() + 1, step.of(), step.latents(), step.denoised());
     }
 
-    // ---- Pictures ----
-
-    /** Decodes one by one, so that memory does not grow with the batch. */
-    private List<Picture> pictures(
-            Run run, Tensor latents, Trace trace, BooleanSupplier cancelled, Notes notes) {
-        List<Picture> pictures = new ArrayList<>();
-        List<Tensor> images = new ArrayList<>();
-        for (Tensor one : latents.split(0, ones(latents.size(0)))) {
-            requireGoingOn(cancelled);
-            try (var scope = TensorScope.open()) {
-                Tensor image = image(one, run.picture, notes);
-                pictures.add(Picture.of(image.select(0, 0)));
-                if (trace.isOn()) {
-                    images.add(scope.keep(image));
-                }
-            }
-        }
-        if (trace.isOn()) {
-            trace.named("image", Ops.cat(0, images).permute(0, 2, 3, 1));
-        }
-        return pictures;
-    }
-
     @Override
     public List<Picture> preview(Tensor denoised) {
-        List<Picture> pictures = new ArrayList<>();
-        try (var all = TensorScope.open()) {
-            for (Tensor one : denoised.split(0, ones(denoised.size(0)))) {
-                try (var scope = TensorScope.open()) {
-                    var notes = new Notes(new Trace(SampleMonitor.NONE));
-                    pictures.add(Picture.of(image(one, null, notes).select(0, 0)));
-                }
-            }
-        } catch (ModelException e) {
-            throw new PipelineException(String.valueOf(e.getMessage()), e);
-        }
-        return pictures;
-    }
-
-    private static long[] ones(long count) {
-        return LongStream.range(0, count).map(i -> 1).toArray();
-    }
-
-    /**
-     * Decodes, scales to cover a size and cuts what is over on both sides.
-     *
-     * @param latents {@code [1,…]}
-     * @param size null for the size as decoded
-     * @return float32 on the CPU from 0 to 1, {@code [1,3,H,W]}
-     */
-    private Tensor image(Tensor latents, @Nullable Size size, Notes notes) {
-        Tensor image = model.codec().decode(latents, notes);
-        var decoded = new Size((int) image.size(2), (int) image.size(3));
-        if (size != null && !size.equals(decoded)) {
-            Size cover = size.coveredBy(decoded);
-            image =
-                    Ops.resizeBilinear(image, cover.height(), cover.width())
-                            .narrow(2, (cover.height() - size.height()) / 2, size.height())
-                            .narrow(3, (cover.width() - size.width()) / 2, size.width());
-        }
-        return image.dividedBy(2).plus(0.5).clamp(0, 1).to(Device.CPU);
+        return decoder.preview(denoised);
     }
 
     // ---- Memory, and what is reported ----
 
-    private void requireMemory(Run run) {
-        int batch = run.request.batch();
-        long pictures = 3L * batch * run.picture.pixels();
+    private void requireMemory(ResolvedRequest run) {
+        int batch = run.batch();
+        long pictures = 3L * batch * run.picture().pixels();
         if (pictures > Runtime.getRuntime().maxMemory()) {
             throw new PipelineException(
                     "the pictures take "
@@ -394,32 +276,21 @@ final class LatentPipeline implements Pipeline {
         MemoryBudget.current()
                 .require(
                         Math.max(
-                                model.codec().decodingBytes(run.sampled),
-                                network.activations(run.rows(), run.latents) * computed.bytes()),
+                                model.codec().decodingBytes(run.sampled()),
+                                network.activations(run.rows(), run.latents()) * computed.bytes()),
                         "sampling "
                                 + batch
                                 + (batch == 1 ? " picture of " : " pictures of ")
-                                + run.sampled);
+                                + run.sampled());
     }
 
-    private void note(Run run, Scheduler scheduler, Notes notes) {
-        SampleRequest request = run.request;
+    private void note(ResolvedRequest run, Scheduler scheduler, Notes notes) {
         LatentCodec codec = model.codec();
         notes.used("pipeline", source.pipeline());
-        notes.used("steps", run.steps);
-        notes.used("guidanceScale", run.guidanceScale);
-        notes.used("sampler", model.samplers().name(request.sampler()));
-        notes.used("prediction", scheduler.process().prediction().toString());
-        notes.used(
-                "seeds",
-                LongStream.range(0, request.batch())
-                        .mapToObj(i -> Seed.value(request.seed() + i))
-                        .toList());
-        notes.used("width", run.picture.width());
-        notes.used("height", run.picture.height());
-        notes.used("sampledWidth", run.sampled.width());
-        notes.used("sampledHeight", run.sampled.height());
-        notes.used("batch", request.batch());
+        run.note(
+                notes,
+                model.samplers().name(run.request().sampling().sampler()),
+                scheduler.process().prediction());
         notes.used("dtype", options.dtype().toString());
         notes.used("vaeDtype", codec.dtype().toString());
         notes.used("device", options.device().toString());

@@ -143,7 +143,7 @@ final class Toy {
                 new Numbers(),
                 new Rows(),
                 samplers,
-                (width, height, binning) -> new Sizes.Chosen(size, size),
+                requested -> new Sizes.Chosen(size, size),
                 new Defaults(6, 3.0));
     }
 }

@@ -77,9 +77,9 @@ public final class Dit implements Family {
 
     /** One size only. */
     private static Sizes square(int size) {
-        return (width, height, binning) -> {
-            requireSize("width", width, size);
-            requireSize("height", height, size);
+        return requested -> {
+            requireSize("width", requested.width(), size);
+            requireSize("height", requested.height(), size);
             var picture = new Size(size, size);
             return new Sizes.Chosen(picture, picture);
         };

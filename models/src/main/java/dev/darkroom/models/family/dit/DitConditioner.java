@@ -53,7 +53,7 @@ record DitConditioner(DitConfig config, Map<String, Integer> labels, Device devi
     }
 
     private static long[] filled(long id, Inputs inputs) {
-        var ids = new long[inputs.pictures()];
+        var ids = new long[inputs.batch()];
         Arrays.fill(ids, id);
         return ids;
     }

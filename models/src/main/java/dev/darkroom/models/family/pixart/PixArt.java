@@ -18,6 +18,7 @@ import dev.darkroom.tokenizers.Tokenizer;
 import dev.darkroom.tokenizers.Tokenizers;
 
 import java.io.IOException;
+import java.util.Objects;
 import java.util.Set;
 
 /**
@@ -102,10 +103,13 @@ public final class PixArt implements Family {
         var bins = ResolutionBins.forSampleSize(config.sampleSize());
         int own = config.sampleSize() * pixelsPerLatent;
         int multiple = config.patchSize() * pixelsPerLatent;
-        return (width, height, binning) -> {
-            var picture = new Size(height == null ? own : height, width == null ? own : width);
+        return requested -> {
+            var picture =
+                    new Size(
+                            Objects.requireNonNullElse(requested.height(), own),
+                            Objects.requireNonNullElse(requested.width(), own));
             Size sampled =
-                    binning
+                    requested.binning()
                             ? bins.map(b -> b.nearest(picture.height(), picture.width()))
                                     .orElse(picture)
                             : picture;

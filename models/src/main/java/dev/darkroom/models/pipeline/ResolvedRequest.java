@@ -1,0 +1,108 @@
+package dev.darkroom.models.pipeline;
+
+import dev.darkroom.models.diffusion.ClassifierFree;
+import dev.darkroom.models.diffusion.Guidance;
+import dev.darkroom.models.diffusion.Prediction;
+import dev.darkroom.models.family.Defaults;
+import dev.darkroom.models.family.Inputs;
+import dev.darkroom.models.family.Model;
+import dev.darkroom.models.family.Size;
+import dev.darkroom.runtime.Shape;
+
+import java.util.Objects;
+import java.util.stream.LongStream;
+
+/**
+ * A request with what it leaves open filled in.
+ *
+ * @param picture size that was asked for
+ * @param sampled size that is sampled, which covers it
+ * @param latents of one picture, such as {@code [C,h,w]}
+ * @param guidanceScale 1 or less for none
+ */
+record ResolvedRequest(
+        SampleRequest request,
+        Size picture,
+        Size sampled,
+        Shape latents,
+        int steps,
+        double guidanceScale,
+        Guidance guidance) {
+    /**
+     * Fills in what a request leaves open.
+     *
+     * @param defaults of the model, which leave nothing open
+     * @throws IllegalArgumentException if the model does not take such a request
+     */
+    static ResolvedRequest of(SampleRequest request, Model model, Defaults defaults) {
+        model.conditioner().require(request.inputs());
+        var sizes = model.sizes().choose(request.size());
+        Sampling sampling = request.sampling();
+        double scale =
+                sampling.guidanceScale() != null
+                        ? sampling.guidanceScale()
+                        : Objects.requireNonNull(defaults.guidanceScale());
+        return new ResolvedRequest(
+                request,
+                sizes.picture(),
+                sizes.sampled(),
+                model.codec().latents(sizes.sampled()),
+                sampling.steps() != null
+                        ? sampling.steps()
+                        : Objects.requireNonNull(defaults.steps()),
+                scale,
+                guidance(sampling, scale, model));
+    }
+
+    /** A network that takes the guidance as an input is evaluated with the condition alone. */
+    private static Guidance guidance(Sampling sampling, double scale, Model model) {
+        if (sampling.guidance() != null) {
+            return sampling.guidance();
+        }
+        return model.network().takesGuidance() ? Guidance.NONE : new ClassifierFree(scale);
+    }
+
+    Inputs inputs() {
+        return request.inputs();
+    }
+
+    /** How many pictures are made. */
+    int batch() {
+        return inputs().batch();
+    }
+
+    /** The shape of the latents of all pictures, {@code [N,…]}. */
+    Shape batchedLatents() {
+        return Shape.of(
+                LongStream.concat(LongStream.of(batch()), LongStream.of(latents.toArray()))
+                        .toArray());
+    }
+
+    /** Rows of the largest batch that the network is evaluated on. */
+    long rows() {
+        return (long) guidance.width() * batch();
+    }
+
+    /**
+     * Notes the settings in force.
+     *
+     * @param sampler name of the one in use
+     * @param prediction what the network predicts
+     */
+    void note(Notes notes, String sampler, Prediction prediction) {
+        notes.used("steps", steps);
+        notes.used("guidanceScale", guidanceScale);
+        notes.used("sampler", sampler);
+        notes.used("prediction", prediction.toString());
+        notes.used(
+                "seeds",
+                LongStream.range(0, batch())
+                        .mapToObj(i -> Seed.value(request.sampling().seed() + i))
+                        .toList());
+        notes.used("width", picture.width());
+        notes.used("height", picture.height());
+        notes.used("sampledWidth", sampled.width());
+        notes.used("sampledHeight", sampled.height());
+        notes.used("batch", batch());
+    }
+}

@@ -1,0 +1,37 @@
+package dev.darkroom.models.pipeline;
+
+import dev.darkroom.models.diffusion.Guidance;
+import dev.darkroom.models.family.Defaults;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * How pictures are sampled. Values left out are the checkpoint's own.
+ *
+ * @param steps number of sampling steps; null for the checkpoint's
+ * @param guidanceScale weight of classifier-free guidance, 1 for none, at most 1000 (Ho and
+ *     Salimans 2022); null for the checkpoint's
+ * @param guidance how the estimates with and without the prompt become one, such as a {@link
+ *     dev.darkroom.models.diffusion.ClassifierFree} that is rescaled or acts at some noise levels
+ *     only; null for classifier-free guidance of {@code guidanceScale}
+ * @param sampler name of a sampler, see {@link
+ *     dev.darkroom.models.diffusion.diffusers.Scheduler#names}; null for the checkpoint's
+ * @param seed of the first picture, as {@link Seed} has them; picture i of the batch has a
+ *     generator of its own with {@code seed + i}, where 0 follows the last seed
+ */
+public record Sampling(
+        @Nullable Integer steps,
+        @Nullable Double guidanceScale,
+        @Nullable Guidance guidance,
+        @Nullable String sampler,
+        long seed) {
+    /**
+     * Checks what can be checked without a checkpoint.
+     *
+     * @throws IllegalArgumentException if a number is out of range
+     */
+    public Sampling {
+        Defaults.requireSteps(steps);
+        Defaults.requireGuidanceScale(guidanceScale);
+    }
+}
