@@ -140,6 +140,14 @@ class BrokenCheckpointTest {
         assertRefused("scheduler Mystery is not supported");
     }
 
+    /** Before the weights are loaded, which takes long. */
+    @Test
+    void defaultsAreReadFirst() throws IOException {
+        Files.delete(folder.resolve("transformer/diffusion_pytorch_model.safetensors"));
+        Files.writeString(folder.resolve("darkroom.json"), "{\"steps\": 0}");
+        assertRefused("darkroom.json", "steps must be 1 to 1000, not 0");
+    }
+
     @Test
     void pickles() throws IOException {
         Path weights = folder.resolve("vae/diffusion_pytorch_model.safetensors");

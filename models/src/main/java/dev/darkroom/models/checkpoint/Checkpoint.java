@@ -233,6 +233,22 @@ public final class Checkpoint implements AutoCloseable {
         return part;
     }
 
+    /**
+     * The class of a part that may be left out.
+     *
+     * @param supported classes; none given for any
+     * @return empty if {@code model_index.json} does not name the part, or says {@code [null,
+     *     null]}
+     * @throws CheckpointException if it names the part, but its folder is missing or it is of
+     *     another class
+     */
+    public Optional<String> optionalPart(String name, String... supported)
+            throws CheckpointException {
+        return parts.containsKey(name)
+                ? Optional.of(requirePart(name, supported))
+                : Optional.empty();
+    }
+
     /** A file of a part that must be there. */
     public Path file(String part, String name) throws CheckpointException {
         Path path = folder.resolve(part).resolve(name);

@@ -104,7 +104,20 @@ public final class ConfigReader {
      */
     public static <T> T read(Path file, Warnings warnings, Function<ConfigReader, T> build)
             throws IOException {
-        var reader = new ConfigReader(file.toString(), object(file), warnings);
+        return read(file, object(file), warnings, build);
+    }
+
+    /**
+     * Reads a checkpoint's config as {@link #read(Path, Warnings, Function)} does, from what was
+     * read of the file, or takes the place of that.
+     *
+     * @param content what {@link #object(Path)} returned, or as it should have been
+     * @throws ConfigException if it has a value that is not supported
+     */
+    public static <T> T read(
+            Path file, ObjectNode content, Warnings warnings, Function<ConfigReader, T> build)
+            throws ConfigException {
+        var reader = new ConfigReader(file.toString(), content, warnings);
         try {
             return build(reader, build);
         } catch (IllegalArgumentException e) {

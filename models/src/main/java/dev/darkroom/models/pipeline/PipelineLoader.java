@@ -27,9 +27,9 @@ final class PipelineLoader {
             boolean loaded = false;
             try {
                 Family family = family(checkpoint);
+                var defaults = Defaults.read(folder); // before the weights, which take long
                 Model model = family.load(checkpoint);
                 checkpoint.requireNoOthers();
-                var defaults = Defaults.read(folder);
                 Pipeline pipeline =
                         new LatentPipeline(
                                 new CheckpointSource(checkpoint), model, defaults, options);

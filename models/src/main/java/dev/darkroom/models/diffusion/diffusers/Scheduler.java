@@ -1,5 +1,7 @@
 package dev.darkroom.models.diffusion.diffusers;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
+
 import dev.darkroom.models.config.ConfigException;
 import dev.darkroom.models.config.ConfigReader;
 import dev.darkroom.models.diffusion.Clipping;
@@ -98,22 +100,32 @@ public interface Scheduler {
      * it is diffusers' class of that name, made {@code from_config}: betas, prediction and whatever
      * else both have stay. On a flow it is another solver along the model's own levels.
      *
+     * @param content of the file
      * @param name one of {@link #names}, or the name of diffusers' class
      * @param warnings are told of unknown options
      * @throws IllegalArgumentException if there is no such sampler
+     * @throws ConfigException if an option is not supported, or the sampler does not fit the model
+     */
+    static Scheduler read(Path file, ObjectNode content, String name, Warnings warnings)
+            throws ConfigException {
+        SchedulerClasses.Named named = SchedulerClasses.named(name);
+        return ConfigReader.read(
+                file,
+                content,
+                warnings,
+                json -> SchedulerClasses.replaced(SchedulerConfig.of(json), named));
+    }
+
+    /**
+     * Reads another sampler for the model of a file as {@link #read(Path, ObjectNode, String,
+     * Warnings)} does; an unknown option is an error.
+     *
      * @throws ConfigException if the file is malformed, an option is not supported, or the sampler
      *     does not fit the model
      * @throws IOException if it can't be read
      */
-    static Scheduler read(Path file, String name, Warnings warnings) throws IOException {
-        SchedulerClasses.Named named = SchedulerClasses.named(name);
-        return ConfigReader.read(
-                file, warnings, json -> SchedulerClasses.replaced(SchedulerConfig.of(json), named));
-    }
-
-    /** As {@link #read(Path, String, Warnings)}; an unknown option is an error. */
     static Scheduler read(Path file, String name) throws IOException {
-        return read(file, name, Warnings.strict());
+        return read(file, ConfigReader.object(file), name, Warnings.strict());
     }
 
     /** The short names of samplers. */
