@@ -4,6 +4,7 @@ import org.jspecify.annotations.Nullable;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 
 /**
  * Owns the tensors that a thread makes while it is the thread's innermost open scope, and closes
@@ -20,7 +21,7 @@ import java.util.List;
 public final class TensorScope implements AutoCloseable {
     private final ThreadState owner;
     private final @Nullable TensorScope outer;
-    private List<Tensor> tensors = new ArrayList<>();
+    private final List<Tensor> tensors = new ArrayList<>();
     private int sweepAt = 256;
     private boolean closed;
 
@@ -109,25 +110,38 @@ public final class TensorScope implements AutoCloseable {
      * Closes the tensors that this scope owns. One that a call on another thread is using is freed
      * when that call returns.
      *
-     * @throws IllegalStateException if this is not the calling thread's innermost scope
+     * @throws IllegalStateException if this is not the calling thread's innermost scope. On the
+     *     thread that opened it, it is closed all the same, and those inside it before.
      */
     @Override
     public void close() {
+        if (!owner.isCurrent()) {
+            throw new IllegalStateException("a scope is closed on the thread that opened it");
+        }
         if (closed) {
             return;
         }
-        if (!owner.isCurrent() || owner.scope() != this) {
-            throw new IllegalStateException(
-                    "scopes are closed on the thread that opened them, innermost first");
+        boolean innermost = owner.scope() == this;
+        for (TensorScope inner = owner.scope(); inner != this; inner = owner.scope()) {
+            Objects.requireNonNull(inner, "open scopes are the thread's").end();
         }
-        closed = true;
-        owner.scope(outer);
-        for (int i = 0; i < tensors.size(); i++) { // an iterator would be allocated
-            Tensor tensor = tensors.get(i);
+        end();
+        if (!innermost) {
+            throw new IllegalStateException(
+                    "scopes are closed innermost first; one inside this one was still open");
+        }
+    }
+
+    /** Closes the innermost scope. Where no stack is left for it, it can be ended again. */
+    private void end() {
+        while (!tensors.isEmpty()) {
+            Tensor tensor = tensors.getLast();
             if (tensor.scope == this) {
                 release(tensor);
             }
+            tensors.removeLast();
         }
-        tensors = List.of();
+        closed = true;
+        owner.scope(outer);
     }
 }

@@ -99,6 +99,17 @@ class TensorScopeTest {
     }
 
     @Test
+    void aScopeClosesThoseInsideItToo() {
+        long before = Memory.liveTensors();
+        var outer = TensorScope.open();
+        TensorScope.open();
+        Tensor.zeros(Shape.of(2), DType.FLOAT32, Device.CPU);
+        assertThrows(IllegalStateException.class, outer::close);
+        assertEquals(before, Memory.liveTensors());
+        outer.close();
+    }
+
+    @Test
     void scopesCloseInOrderOnTheirThread() throws Exception {
         var outer = TensorScope.open();
         var inner = TensorScope.open();
