@@ -7,7 +7,7 @@ import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.MemoryBudget;
 import dev.darkroom.runtime.Warnings;
 import dev.darkroom.runtime.nn.Module;
-import dev.darkroom.runtime.nn.WeightSource;
+import dev.darkroom.runtime.WeightSource;
 import dev.darkroom.runtime.nn.Weights;
 import dev.darkroom.runtime.safetensors.LoadMode;
 import dev.darkroom.runtime.safetensors.Safetensors;

@@ -3,7 +3,7 @@ package dev.darkroom.models.vae;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
-import dev.darkroom.runtime.nn.WeightSource;
+import dev.darkroom.runtime.WeightSource;
 
 import java.io.IOException;
 import java.util.Map;

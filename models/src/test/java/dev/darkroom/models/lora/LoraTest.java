@@ -18,7 +18,7 @@ import dev.darkroom.runtime.TensorScope;
 import dev.darkroom.runtime.Warnings;
 import dev.darkroom.runtime.nn.Linear;
 import dev.darkroom.runtime.nn.Module;
-import dev.darkroom.runtime.nn.WeightSource;
+import dev.darkroom.runtime.WeightSource;
 import dev.darkroom.runtime.nn.Weights;
 import dev.darkroom.runtime.optim.AdamW;
 import dev.darkroom.runtime.optim.ParameterGroup;

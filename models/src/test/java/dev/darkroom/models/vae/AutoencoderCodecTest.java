@@ -16,7 +16,7 @@ import dev.darkroom.runtime.Generator;
 import dev.darkroom.runtime.Memory;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
-import dev.darkroom.runtime.nn.WeightSource;
+import dev.darkroom.runtime.WeightSource;
 import dev.darkroom.runtime.nn.Weights;
 
 import org.junit.jupiter.api.Test;

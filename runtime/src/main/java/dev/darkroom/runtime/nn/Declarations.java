@@ -9,6 +9,7 @@ import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
 import dev.darkroom.runtime.Warnings;
+import dev.darkroom.runtime.WeightSource;
 import dev.darkroom.runtime.nn.WeightsException.Misfit;
 
 import org.jspecify.annotations.Nullable;

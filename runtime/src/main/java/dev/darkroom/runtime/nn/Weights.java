@@ -6,6 +6,7 @@ import dev.darkroom.runtime.Generator;
 import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.Warnings;
+import dev.darkroom.runtime.WeightSource;
 
 import org.jspecify.annotations.Nullable;
 

@@ -1,6 +1,7 @@
 package dev.darkroom.runtime.nn;
 
 import dev.darkroom.runtime.Shape;
+import dev.darkroom.runtime.WeightSource;
 
 import java.io.IOException;
 import java.util.List;

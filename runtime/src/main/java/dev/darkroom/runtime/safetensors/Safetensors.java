@@ -1,7 +1,7 @@
 package dev.darkroom.runtime.safetensors;
 
 import dev.darkroom.runtime.Tensor;
-import dev.darkroom.runtime.nn.WeightSource;
+import dev.darkroom.runtime.WeightSource;
 import dev.darkroom.runtime.safetensors.SafetensorsException.Kind;
 
 import java.io.IOException;

@@ -5,7 +5,7 @@ import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Warnings;
 import dev.darkroom.runtime.nn.Module;
-import dev.darkroom.runtime.nn.WeightSource;
+import dev.darkroom.runtime.WeightSource;
 import dev.darkroom.runtime.safetensors.LoadMode;
 import dev.darkroom.runtime.safetensors.Safetensors;
 import dev.darkroom.runtime.safetensors.WeightFiles;

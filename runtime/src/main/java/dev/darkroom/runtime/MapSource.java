@@ -1,8 +1,5 @@
-package dev.darkroom.runtime.nn;
+package dev.darkroom.runtime;
 
-import dev.darkroom.runtime.DType;
-import dev.darkroom.runtime.Shape;
-import dev.darkroom.runtime.Tensor;
 
 import java.util.Collections;
 import java.util.Map;
