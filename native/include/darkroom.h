@@ -175,7 +175,8 @@ DR_API int64_t dr_op_mutates(const dr_op *op);
    that tensor for itself: another reference to it (by a handle, a view or a recording) is
    DR_INVALID_ARGUMENT, and memory that other tensors share is not moved. A result or an argument that
    would reach outside its memory is DR_INVALID_ARGUMENT; then, and when the operator fails, such an
-   argument has the sizes and strides that it had before. */
+   argument has the sizes and strides that it had before.
+   A failure's message ends with types and shapes: "… (tensors: float32[2, 3], int64[])". */
 DR_API int32_t dr_call(const dr_op *op, const dr_mode *mode, const dr_value *args, int32_t nargs,
                        dr_value *results, int32_t capacity, int32_t *count, dr_error *error);
 

@@ -349,11 +349,27 @@ template <typename Body>
 void each_tensor(const dr_value& value, Body&& body) {
   if (value.tag == DR_TENSOR && value.as.tensor != nullptr) {
     body(value.as.tensor);
-  } else if (value.tag == DR_TENSOR_LIST || value.tag == DR_OPTIONAL_TENSOR_LIST) {
+  } else if ((value.tag == DR_TENSOR_LIST || value.tag == DR_OPTIONAL_TENSOR_LIST) &&
+             value.as.tensors != nullptr) {
     for (int32_t i = 0; i < value.size; ++i) {
       if (value.as.tensors[i] != nullptr) body(value.as.tensors[i]);
     }
   }
+}
+
+// Adds the types and shapes of a failed call's tensors to its message.
+void describe_tensors(const dr_value* args, int32_t nargs, dr_error& error) noexcept {
+  guarded(nullptr, [&] {
+    std::string text;
+    for (int32_t i = 0; args != nullptr && i < nargs; ++i) {
+      each_tensor(args[i], [&](const dr_tensor* tensor) {
+        const at::Tensor t = borrow(tensor);
+        text += text.empty() ? " (tensors: " : ", ";
+        text += c10::str(c10::getDtypeNames(t.scalar_type()).first, t.sizes());
+      });
+    }
+    if (!text.empty()) append(text + ')', error);
+  });
 }
 
 // The arguments whose sizes, strides or memory a call may change, and what these were.
@@ -599,7 +615,7 @@ int64_t dr_op_mutates(const dr_op* op) {
 
 int32_t dr_call(const dr_op* op, const dr_mode* mode, const dr_value* args, int32_t nargs,
                 dr_value* results, int32_t capacity, int32_t* count, dr_error* error) {
-  return guarded(error, [&] {
+  const int32_t status = guarded(error, [&] {
     require(op != nullptr && count != nullptr, "dr_call: the operator or the count is NULL.");
     const size_t given = static_cast<size_t>(std::max(nargs, 0));
     const size_t wanted = op->parameters.size();
@@ -662,6 +678,10 @@ int32_t dr_call(const dr_op* op, const dr_mode* mode, const dr_value* args, int3
     check_extents(static_cast<int32_t>(done));
     *count = static_cast<int32_t>(done);
   });
+  if (status != DR_OK && error != nullptr) {
+    describe_tensors(args, nargs, *error);
+  }
+  return status;
 }
 
 int32_t dr_call_keeping(const dr_op* op, const dr_mode* mode, const dr_value* args, int32_t nargs,

@@ -67,11 +67,19 @@ size_t whole_characters(std::string_view text, size_t length) {
   return length;
 }
 
+std::string_view strip(std::string_view text) {
+  constexpr std::string_view space = " \t\r\n";
+  const auto start = text.find_first_not_of(space);
+  return start == std::string_view::npos
+             ? std::string_view()
+             : text.substr(start, text.find_last_not_of(space) + 1 - start);
+}
+
 int32_t fill(dr_error* error, int32_t code, std::string_view message) noexcept {
   if (error != nullptr) {
     error->code = code;
-    copy_text(message, error->message, DR_ERROR_CAPACITY);
-    error->length = static_cast<int32_t>(whole_characters(message, DR_ERROR_CAPACITY - 1));
+    error->length = 0;
+    append(strip(message), *error);
   }
   return code;
 }
@@ -109,6 +117,12 @@ int32_t report(dr_error* error) noexcept {
   } catch (...) {
     return fill(error, DR_ERROR, "An exception of an unknown kind.");
   }
+}
+
+void append(std::string_view text, dr_error& error) noexcept {
+  const int32_t room = DR_ERROR_CAPACITY - error.length;
+  copy_text(text, error.message + error.length, room);
+  error.length += static_cast<int32_t>(whole_characters(text, static_cast<size_t>(room) - 1));
 }
 
 const char* adopt_thread() {

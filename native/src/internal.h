@@ -85,6 +85,9 @@ void require(bool condition, const Parts&... message) {
 // Fills `error` from the exception that is being handled; returns its code.
 int32_t report(dr_error* error) noexcept;
 
+// Says more in an error that is filled.
+void append(std::string_view text, dr_error& error) noexcept;
+
 // Makes a thread known to this library: libtorch keeps the handler of warnings per thread. Returns the
 // lowest address of the stack at which a call may begin.
 const char* adopt_thread();

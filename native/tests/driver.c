@@ -324,6 +324,7 @@ static void calls(void) {
   float three[3] = {0};
   dr_tensor* y = borrow(three, F32, 1, 3);
   FAILS(DR_ERROR, "must match the size", try_call(add, ARGS(tensor(x), tensor(y))));
+  FAILS(DR_ERROR, "(tensors: float32[2, 2], float32[1, 3])", try_call(add, ARGS(tensor(x), tensor(y))));
   FAILS(DR_INDEX_ERROR, "out of range",
         try_call(op("select", "int"), ARGS(tensor(x), integer(5), integer(0))));
   FAILS(DR_VALUE_ERROR, "non-empty list",

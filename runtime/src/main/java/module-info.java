@@ -7,6 +7,8 @@ module dev.darkroom.runtime {
     requires static transitive org.jspecify;
 
     exports dev.darkroom.runtime;
+    exports dev.darkroom.runtime.cache;
+    exports dev.darkroom.runtime.libtorch;
     exports dev.darkroom.runtime.nn;
     exports dev.darkroom.runtime.optim;
     exports dev.darkroom.runtime.safetensors;

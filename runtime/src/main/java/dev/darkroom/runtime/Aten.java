@@ -3,6 +3,7 @@ package dev.darkroom.runtime;
 import dev.darkroom.runtime.internal.ffi.CallFrame;
 import dev.darkroom.runtime.internal.ffi.Operator;
 import dev.darkroom.runtime.internal.ffi.TensorHandle;
+import dev.darkroom.runtime.libtorch.LibtorchException;
 
 import org.jspecify.annotations.Nullable;
 

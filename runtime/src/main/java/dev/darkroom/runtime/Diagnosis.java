@@ -1,9 +1,11 @@
 package dev.darkroom.runtime;
 
+import dev.darkroom.runtime.cache.Cache;
 import dev.darkroom.runtime.internal.ffi.Libtorch;
 import dev.darkroom.runtime.internal.ffi.LibtorchLocation;
 import dev.darkroom.runtime.internal.ffi.Native;
 import dev.darkroom.runtime.internal.ffi.Platform;
+import dev.darkroom.runtime.libtorch.LibtorchNotFoundException;
 
 import org.jspecify.annotations.Nullable;
 

@@ -2,6 +2,7 @@ package dev.darkroom.runtime;
 
 import dev.darkroom.runtime.internal.ffi.Native;
 import dev.darkroom.runtime.internal.ffi.ObjectHandle;
+import dev.darkroom.runtime.libtorch.LibtorchException;
 
 /** A mark in a {@link Stream}, to wait for or to measure time with. */
 public final class Event implements AutoCloseable {

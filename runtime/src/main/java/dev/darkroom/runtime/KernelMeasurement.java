@@ -3,6 +3,7 @@ package dev.darkroom.runtime;
 import dev.darkroom.common.Sha256;
 import dev.darkroom.runtime.Kernels.Way;
 import dev.darkroom.runtime.Kernels.Work;
+import dev.darkroom.runtime.cache.Cache;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;

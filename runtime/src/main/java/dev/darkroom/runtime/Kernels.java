@@ -1,5 +1,7 @@
 package dev.darkroom.runtime;
 
+import dev.darkroom.runtime.cache.Cache;
+
 import org.jspecify.annotations.Nullable;
 
 import java.util.ArrayList;

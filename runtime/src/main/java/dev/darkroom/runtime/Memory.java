@@ -2,6 +2,7 @@ package dev.darkroom.runtime;
 
 import dev.darkroom.runtime.internal.ffi.Native;
 import dev.darkroom.runtime.internal.ffi.TensorHandle;
+import dev.darkroom.runtime.libtorch.LibtorchException;
 
 /** How much memory tensors take. */
 public final class Memory {

@@ -28,6 +28,17 @@ public final class Shape {
         return new Shape(sizes.clone());
     }
 
+    /** A shape of sizes that are libtorch's, and that nobody changes. */
+    static Shape over(long[] sizes) {
+        return new Shape(sizes);
+    }
+
+    /** Whether this was made {@linkplain #over over} that very array. */
+    @SuppressWarnings("ReferenceEquality") // the same array, and not an equal one
+    boolean isOver(long[] other) {
+        return sizes == other;
+    }
+
     /** Number of dimensions. */
     public int rank() {
         return sizes.length;

@@ -2,6 +2,7 @@ package dev.darkroom.runtime;
 
 import dev.darkroom.runtime.internal.ffi.Native;
 import dev.darkroom.runtime.internal.ffi.ObjectHandle;
+import dev.darkroom.runtime.libtorch.LibtorchException;
 
 /** A queue of work on a device that has such queues. Used through {@link Mode#withStream}. */
 public final class Stream implements AutoCloseable {

@@ -6,6 +6,7 @@ import dev.darkroom.runtime.internal.ffi.CallFrame;
 import dev.darkroom.runtime.internal.ffi.Native;
 import dev.darkroom.runtime.internal.ffi.Operator;
 import dev.darkroom.runtime.internal.ffi.TensorHandle;
+import dev.darkroom.runtime.libtorch.LibtorchException;
 
 import org.jspecify.annotations.Nullable;
 
@@ -36,6 +37,9 @@ import java.util.Objects;
 public final class Tensor implements AutoCloseable {
     final TensorHandle handle;
     @Nullable TensorScope scope;
+
+    /** The last one that was asked for. */
+    private @Nullable Shape shape;
 
     private Tensor(TensorHandle handle) {
         this.handle = handle;
@@ -378,7 +382,8 @@ public final class Tensor implements AutoCloseable {
             throw new IllegalStateException(
                     "the memory's arena is confined to another thread; use a shared one");
         }
-        return adopt(Native.fromMemory(memory, shape, dtype, Device.CPU.code()));
+        return adopt(
+                Native.fromMemory(memory, shape.toArray(), dtype.code(), Device.CPU.code()));
     }
 
     /**
@@ -532,7 +537,7 @@ public final class Tensor implements AutoCloseable {
 
     /** The type of the elements. */
     public DType dtype() {
-        return handle.info().dtype();
+        return DType.ofCode(handle.info().dtype());
     }
 
     /** Where it lives. */
@@ -542,7 +547,13 @@ public final class Tensor implements AutoCloseable {
 
     /** The sizes of its dimensions. */
     public Shape shape() {
-        return handle.info().shape();
+        long[] sizes = handle.info().sizes();
+        Shape known = shape;
+        if (known == null || !known.isOver(sizes)) {
+            known = Shape.over(sizes);
+            shape = known;
+        }
+        return known;
     }
 
     /** The size of a dimension, from 0, or from −1 counted from the end. */
@@ -568,13 +579,13 @@ public final class Tensor implements AutoCloseable {
     /** Whether the elements lie in row-major order without gaps. */
     public boolean isContiguous() {
         var info = handle.info();
+        long[] sizes = info.sizes();
         long expected = 1;
-        for (int i = info.shape().rank() - 1; i >= 0; i--) {
-            long size = info.shape().size(i);
-            if (size != 1 && info.strides()[i] != expected && info.shape().elements() != 0) {
+        for (int i = sizes.length - 1; i >= 0; i--) {
+            if (sizes[i] != 1 && info.strides()[i] != expected && elements() != 0) {
                 return false;
             }
-            expected *= size;
+            expected *= sizes[i];
         }
         return true;
     }

@@ -1,5 +1,7 @@
 package dev.darkroom.runtime;
 
+import dev.darkroom.runtime.libtorch.LibtorchNotFoundException;
+
 import java.io.File;
 import java.lang.ref.WeakReference;
 import java.lang.reflect.InvocationTargetException;

@@ -8,6 +8,8 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.darkroom.runtime.libtorch.LibtorchException;
+
 import org.junit.jupiter.api.Test;
 
 import java.util.Arrays;

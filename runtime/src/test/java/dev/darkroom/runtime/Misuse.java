@@ -1,5 +1,6 @@
 package dev.darkroom.runtime;
 
+import dev.darkroom.runtime.libtorch.LibtorchException;
 import dev.darkroom.runtime.nn.Linear;
 import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.runtime.nn.Parameter;

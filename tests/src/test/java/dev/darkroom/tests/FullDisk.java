@@ -1,7 +1,7 @@
 package dev.darkroom.tests;
 
 import dev.darkroom.cli.Main;
-import dev.darkroom.runtime.Cache;
+import dev.darkroom.runtime.cache.Cache;
 import dev.darkroom.runtime.Diagnosis;
 import dev.darkroom.runtime.Threads;
 import dev.darkroom.training.run.RunListener;

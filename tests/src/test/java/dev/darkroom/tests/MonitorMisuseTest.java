@@ -11,7 +11,7 @@ import dev.darkroom.models.pipeline.SampleMonitor;
 import dev.darkroom.models.pipeline.SampleRequest;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
-import dev.darkroom.runtime.LibtorchException;
+import dev.darkroom.runtime.libtorch.LibtorchException;
 import dev.darkroom.runtime.Memory;
 import dev.darkroom.runtime.Mode;
 import dev.darkroom.runtime.Tensor;

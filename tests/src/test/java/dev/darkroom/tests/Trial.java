@@ -2,7 +2,7 @@ package dev.darkroom.tests;
 
 import dev.darkroom.models.pipeline.PipelineException;
 import dev.darkroom.runtime.InsufficientMemoryException;
-import dev.darkroom.runtime.LibtorchException;
+import dev.darkroom.runtime.libtorch.LibtorchException;
 import dev.darkroom.runtime.Memory;
 import dev.darkroom.training.run.TrainingException;
 

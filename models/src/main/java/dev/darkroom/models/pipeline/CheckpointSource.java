@@ -1,7 +1,7 @@
 package dev.darkroom.models.pipeline;
 
 import dev.darkroom.models.checkpoint.Checkpoint;
-import dev.darkroom.runtime.FileHashes;
+import dev.darkroom.runtime.cache.FileHashes;
 
 import java.io.IOException;
 import java.util.List;

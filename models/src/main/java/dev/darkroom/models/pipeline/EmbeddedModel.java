@@ -1,7 +1,7 @@
 package dev.darkroom.models.pipeline;
 
-import dev.darkroom.runtime.Cache;
-import dev.darkroom.runtime.FileHashes;
+import dev.darkroom.runtime.cache.Cache;
+import dev.darkroom.runtime.cache.FileHashes;
 
 import java.io.IOException;
 import java.io.InputStream;

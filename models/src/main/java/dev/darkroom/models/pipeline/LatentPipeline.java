@@ -22,7 +22,7 @@ import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.InsufficientMemoryException;
 import dev.darkroom.runtime.Kernels;
-import dev.darkroom.runtime.LibtorchException;
+import dev.darkroom.runtime.libtorch.LibtorchException;
 import dev.darkroom.runtime.MemoryBudget;
 import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;

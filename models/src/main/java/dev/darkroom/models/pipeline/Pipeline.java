@@ -112,7 +112,7 @@ public interface Pipeline extends AutoCloseable {
 
     /**
      * The SHA-256 of each weights file, by its path below the folder. A file is read only if the
-     * {@linkplain dev.darkroom.runtime.FileHashes cache} does not know the hash of the file with
+     * {@linkplain dev.darkroom.runtime.cache.FileHashes cache} does not know the hash of the file with
      * its path, size, times and inode.
      *
      * @throws PipelineException if a file can't be read

@@ -7,7 +7,7 @@ import dev.darkroom.models.family.Family;
 import dev.darkroom.models.family.Model;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.InsufficientMemoryException;
-import dev.darkroom.runtime.LibtorchException;
+import dev.darkroom.runtime.libtorch.LibtorchException;
 
 import java.io.IOException;
 import java.lang.System.Logger.Level;

@@ -1,8 +1,8 @@
 package dev.darkroom.runtime.internal.ffi;
 
 import dev.darkroom.common.Sha256;
-import dev.darkroom.runtime.Cache;
-import dev.darkroom.runtime.LibtorchNotFoundException;
+import dev.darkroom.runtime.cache.Cache;
+import dev.darkroom.runtime.libtorch.LibtorchNotFoundException;
 
 import org.jspecify.annotations.Nullable;
 

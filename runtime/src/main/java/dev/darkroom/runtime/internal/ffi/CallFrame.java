@@ -349,7 +349,7 @@ public final class CallFrame {
         int status = seizes == 0 ? held(schema, mode) : seized(called, schema, mode, seizes);
         LibtorchWarnings.log();
         if (status != 0) {
-            throw Errors.exception(error, called.toString(), describeTensors());
+            throw Errors.exception(error, called.toString());
         }
     }
 
@@ -467,25 +467,6 @@ public final class CallFrame {
 
     private static java.util.function.Predicate<MemorySegment> sameScope(MemorySegment memory) {
         return other -> other.scope().equals(memory.scope());
-    }
-
-    private String describeTensors() {
-        var text = new StringBuilder();
-        for (int i = 0; i < heldCount; i++) {
-            if (held[i] instanceof TensorHandle tensor) {
-                text.append(text.isEmpty() ? " (tensors: " : ", ").append(describe(tensor));
-            }
-        }
-        return text.isEmpty() ? "" : text.append(')').toString();
-    }
-
-    private static String describe(TensorHandle tensor) {
-        try {
-            TensorInfo info = tensor.info();
-            return info.dtype() + info.shape().toString();
-        } catch (RuntimeException e) {
-            return "closed"; // by another thread, since the call has returned
-        }
     }
 
     /** Finds out which results lie in borrowed memory. */

@@ -2,7 +2,7 @@ package dev.darkroom.runtime.internal.ffi;
 
 import dev.darkroom.bindings.DarkroomH;
 import dev.darkroom.bindings.dr_error;
-import dev.darkroom.runtime.LibtorchException;
+import dev.darkroom.runtime.libtorch.LibtorchException;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -25,7 +25,7 @@ final class Errors {
 
     static void check(int status, MemorySegment error, String what) {
         if (status != DarkroomH.DR_OK()) {
-            throw exception(error, what, "");
+            throw exception(error, what);
         }
     }
 
@@ -33,15 +33,14 @@ final class Errors {
      * The exception for a filled error struct.
      *
      * @param what the call that failed, such as an operator's name
-     * @param detail more to say, such as the arguments, or empty
      * @throws StackOverflowError if the thread has too little stack left for libtorch
      */
-    static RuntimeException exception(MemorySegment error, String what, String detail) {
+    static RuntimeException exception(MemorySegment error, String what) {
         byte[] text =
                 dr_error.message(error)
                         .asSlice(0, dr_error.length(error))
                         .toArray(ValueLayout.JAVA_BYTE);
-        String message = what + ": " + new String(text, StandardCharsets.UTF_8).strip() + detail;
+        String message = what + ": " + new String(text, StandardCharsets.UTF_8);
         int code = dr_error.code(error);
         if (code == DarkroomH.DR_INVALID_ARGUMENT()) {
             return new IllegalArgumentException(message);

@@ -1,7 +1,7 @@
 package dev.darkroom.runtime.internal.ffi;
 
 import dev.darkroom.bindings.DarkroomH;
-import dev.darkroom.runtime.LibtorchNotFoundException;
+import dev.darkroom.runtime.libtorch.LibtorchNotFoundException;
 
 import org.jspecify.annotations.Nullable;
 

@@ -1,6 +1,6 @@
 package dev.darkroom.runtime.internal.ffi;
 
-import dev.darkroom.runtime.LibtorchNotFoundException;
+import dev.darkroom.runtime.libtorch.LibtorchNotFoundException;
 
 import org.jspecify.annotations.Nullable;
 

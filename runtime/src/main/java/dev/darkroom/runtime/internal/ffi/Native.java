@@ -4,8 +4,6 @@ import dev.darkroom.bindings.DarkroomH;
 import dev.darkroom.bindings.dr_error;
 import dev.darkroom.bindings.dr_memory;
 import dev.darkroom.bindings.dr_tensor_info;
-import dev.darkroom.runtime.DType;
-import dev.darkroom.runtime.Shape;
 
 import org.jspecify.annotations.Nullable;
 
@@ -94,11 +92,11 @@ public final class Native {
 
     /** A tensor over memory of the caller's, in row-major order. */
     public static TensorHandle fromMemory(
-            MemorySegment memory, Shape shape, DType dtype, int device) {
+            MemorySegment memory, long[] shape, int dtype, int device) {
         Libtorch.load();
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment result = arena.allocate(ValueLayout.JAVA_LONG);
-            MemorySegment sizes = longs(arena, shape.toArray());
+            MemorySegment sizes = longs(arena, shape);
             check(
                     arena,
                     "tensor from memory",
@@ -107,8 +105,8 @@ public final class Native {
                                     memory,
                                     sizes,
                                     MemorySegment.NULL,
-                                    shape.rank(),
-                                    dtype.code(),
+                                    shape.length,
+                                    dtype,
                                     device,
                                     result,
                                     error));
@@ -121,11 +119,10 @@ public final class Native {
                 tensor,
                 info -> {
                     int rank = dr_tensor_info.dim(info);
-                    long[] sizes = copy(dr_tensor_info.sizes(info), rank);
                     return new TensorInfo(
-                            DType.ofCode(dr_tensor_info.dtype(info)),
+                            dr_tensor_info.dtype(info),
                             dr_tensor_info.device(info),
-                            Shape.of(sizes),
+                            copy(dr_tensor_info.sizes(info), rank),
                             copy(dr_tensor_info.strides(info), rank),
                             epoch);
                 });

@@ -1,13 +1,12 @@
 package dev.darkroom.runtime.internal.ffi;
 
-import dev.darkroom.runtime.DType;
-import dev.darkroom.runtime.Shape;
-
 /**
  * What does not change while a tensor is only computed with.
  *
- * @param strides steps between neighbours of each dimension, in elements
+ * @param dtype libtorch's number of the type
  * @param device packed type and index
+ * @param sizes of the dimensions; not to be changed
+ * @param strides steps between neighbours of each dimension, in elements; not to be changed
  * @param epoch the value of {@link TensorHandle}'s epoch when this was read
  */
-public record TensorInfo(DType dtype, int device, Shape shape, long[] strides, int epoch) {}
+public record TensorInfo(int dtype, int device, long[] sizes, long[] strides, int epoch) {}

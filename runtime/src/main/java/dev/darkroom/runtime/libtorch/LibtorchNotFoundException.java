@@ -1,4 +1,4 @@
-package dev.darkroom.runtime;
+package dev.darkroom.runtime.libtorch;
 
 /** No libtorch that Darkroom can use was found or loaded; the message says why and what to do. */
 public final class LibtorchNotFoundException extends RuntimeException {

@@ -1,4 +1,4 @@
-package dev.darkroom.runtime.internal.cache;
+package dev.darkroom.runtime.cache;
 
 import org.jspecify.annotations.Nullable;
 
@@ -14,7 +14,7 @@ import java.nio.file.attribute.PosixFilePermissions;
  * belongs to the user or to root and nobody else may write to it. On file systems without owners,
  * every folder counts.
  */
-public final class Ownership {
+final class Ownership {
     private static final int ROOT = 0;
     private static final int OTHERS_WRITE = 022;
     private static final Path SELF = Path.of("/proc/self");
@@ -30,7 +30,7 @@ public final class Ownership {
      *
      * @throws IOException if it can't be made, or is not to be trusted
      */
-    public static void make(Path folder) throws IOException {
+    static void make(Path folder) throws IOException {
         Files.createDirectories(folder, forOwner(folder));
         require(folder);
     }
@@ -49,7 +49,7 @@ public final class Ownership {
      *
      * @throws IOException if it belongs to somebody else, or others may write to it
      */
-    public static void require(Path folder) throws IOException {
+    static void require(Path folder) throws IOException {
         Facts facts = facts(folder);
         if (facts == null) {
             return;
@@ -87,7 +87,7 @@ public final class Ownership {
     }
 
     /** Whether the file system has owners. */
-    public static boolean exists(Path file) {
+    static boolean exists(Path file) {
         return file.getFileSystem().supportedFileAttributeViews().contains("unix");
     }
 

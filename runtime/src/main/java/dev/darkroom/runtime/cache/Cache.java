@@ -1,8 +1,5 @@
-package dev.darkroom.runtime;
+package dev.darkroom.runtime.cache;
 
-import dev.darkroom.runtime.internal.cache.Manifest;
-import dev.darkroom.runtime.internal.cache.Ownership;
-import dev.darkroom.runtime.internal.cache.Unpacking;
 
 import org.jspecify.annotations.Nullable;
 

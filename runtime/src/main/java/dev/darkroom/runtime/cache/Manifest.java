@@ -1,4 +1,4 @@
-package dev.darkroom.runtime.internal.cache;
+package dev.darkroom.runtime.cache;
 
 import dev.darkroom.common.Sha256;
 import dev.darkroom.common.WholeFile;
@@ -24,9 +24,9 @@ import java.util.stream.Stream;
  * Its first line counts the others, of which each has a SHA-256, a size, a time in seconds and a
  * path.
  */
-public final class Manifest {
+final class Manifest {
     /** The manifest's name in the folder that it describes. */
-    public static final String NAME = ".manifest";
+    static final String NAME = ".manifest";
 
     private static final String FORMAT = "darkroom 1 ";
 
@@ -74,7 +74,7 @@ public final class Manifest {
      * Describes a folder that is complete, and hands it with all its files to the disk. Files get
      * times of whole seconds, which any copy of them keeps.
      */
-    public static void write(Path folder) throws IOException {
+    static void write(Path folder) throws IOException {
         List<Path> all;
         try (Stream<Path> walk = Files.walk(folder)) {
             all = walk.sorted().toList();
@@ -138,12 +138,12 @@ public final class Manifest {
      * Whether a folder holds what was written: by sizes and times, and by contents where a file's
      * time or owner is another.
      */
-    public static boolean isAsWritten(Path folder) throws IOException {
+    static boolean isAsWritten(Path folder) throws IOException {
         return holds(folder, false);
     }
 
     /** Whether a folder holds what was written, by the contents of all its files. */
-    public static boolean isIntact(Path folder) throws IOException {
+    static boolean isIntact(Path folder) throws IOException {
         return holds(folder, true);
     }
 

@@ -1,4 +1,4 @@
-package dev.darkroom.runtime;
+package dev.darkroom.runtime.libtorch;
 
 /**
  * libtorch refused or failed a call. The message names the operator, says what libtorch said, and

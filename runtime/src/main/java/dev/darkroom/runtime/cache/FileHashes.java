@@ -1,8 +1,7 @@
-package dev.darkroom.runtime;
+package dev.darkroom.runtime.cache;
 
 import dev.darkroom.common.Sha256;
 import dev.darkroom.common.WholeFile;
-import dev.darkroom.runtime.internal.cache.Ownership;
 
 import org.jspecify.annotations.Nullable;
 

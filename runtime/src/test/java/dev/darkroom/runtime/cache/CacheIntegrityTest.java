@@ -1,4 +1,4 @@
-package dev.darkroom.runtime;
+package dev.darkroom.runtime.cache;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;

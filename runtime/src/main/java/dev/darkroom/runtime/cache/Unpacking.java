@@ -1,4 +1,4 @@
-package dev.darkroom.runtime.internal.cache;
+package dev.darkroom.runtime.cache;
 
 import org.jspecify.annotations.Nullable;
 
@@ -23,7 +23,7 @@ import java.util.stream.Stream;
  * The one process that unpacks into a cache at a time. Whatever lies half unpacked while somebody
  * holds this belongs to a process that died, and is swept.
  */
-public final class Unpacking implements Closeable {
+final class Unpacking implements Closeable {
     private static final String PARTIAL = ".unpacking-";
     private static final String LOCK = ".lock";
     private static final Duration PATIENCE = Duration.ofMinutes(10);
@@ -44,7 +44,7 @@ public final class Unpacking implements Closeable {
      *
      * @param root the cache
      */
-    public static Unpacking begin(Path root) throws IOException {
+    static Unpacking begin(Path root) throws IOException {
         var channel =
                 FileChannel.open(
                         root.resolve(LOCK), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
@@ -92,7 +92,7 @@ public final class Unpacking implements Closeable {
     }
 
     /** A new empty folder beside one that will take its files. */
-    public Path partial(Path folder) throws IOException {
+    Path partial(Path folder) throws IOException {
         return Files.createTempDirectory(Objects.requireNonNull(folder.getParent()), PARTIAL);
     }
 
@@ -100,7 +100,7 @@ public final class Unpacking implements Closeable {
      * Puts a finished folder in its place. Files that are there are replaced one by one: whoever
      * has mapped or opened one keeps it, whoever opens it finds the old or the new one.
      */
-    public void publish(Path partial, Path folder) throws IOException {
+    void publish(Path partial, Path folder) throws IOException {
         List<Path> files;
         try (Stream<Path> walk = Files.walk(partial)) {
             // The manifest last, when what it describes is there.
@@ -168,7 +168,7 @@ public final class Unpacking implements Closeable {
     }
 
     /** Deletes a folder and all that is in it; nothing if it is not there. */
-    public static void delete(Path folder) throws IOException {
+    static void delete(Path folder) throws IOException {
         if (!Files.exists(folder, LinkOption.NOFOLLOW_LINKS)) {
             return;
         }
