@@ -124,7 +124,7 @@ final class MisuseArguments {
 
     /** The object that a method is called on; null if there is none of its type. */
     @Nullable Object receiver(Executable called) {
-        Class<?> type = called.getDeclaringClass();
+        Class<?> type = PublicMethods.owner(called);
         if (type == Tensor.class) {
             // Integers may be others' indices, which are not changed while they are read.
             boolean changes = called.getName().endsWith("InPlace");
@@ -273,8 +273,8 @@ final class MisuseArguments {
             return ((Generator) pool.any(Generator.class, random)).state();
         } else if (source == 0
                 && !Mode.current().recordsGradients()
-                && (called.getDeclaringClass() == Tensor.class
-                        || called.getDeclaringClass() == Ops.class)
+                && (PublicMethods.owner(called) == Tensor.class
+                        || PublicMethods.owner(called) == Ops.class)
                 && !called.getName().matches("setGrad|backward|requiresGrad|alias|toDlpack")) {
             try {
                 var memory = pool.segments.get(random.nextInt(pool.arenas.length()));

@@ -281,10 +281,9 @@ class OperatorGradientsTest {
 
     private static Stream<String> operators() {
         return Stream.of(Tensor.class, Ops.class)
-                .flatMap(type -> Arrays.stream(type.getDeclaredMethods()))
-                .filter(method -> Modifier.isPublic(method.getModifiers()) && !method.isSynthetic())
+                .flatMap(PublicMethods::of)
                 .filter(OperatorGradientsTest::makesTensorsOfTensors)
-                .map(OperatorGradientsTest::signature);
+                .map(PublicMethods::name);
     }
 
     private static boolean makesTensorsOfTensors(Method method) {
@@ -299,13 +298,6 @@ class OperatorGradientsTest {
                                                         || type == Tensor[].class
                                                         || type == List.class);
         return makes && takes;
-    }
-
-    private static String signature(Method method) {
-        return method.getDeclaringClass().getSimpleName()
-                + "."
-                + method.getName()
-                + Arrays.stream(method.getParameterTypes()).map(Class::getSimpleName).toList();
     }
 
     @Test

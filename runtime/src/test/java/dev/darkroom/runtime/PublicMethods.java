@@ -86,16 +86,35 @@ final class PublicMethods {
                 .forEach(all::add);
     }
 
-    /** The public methods that a class declares. */
+    /** The public methods that a class declares, itself or in layers that only it extends. */
     static Stream<Method> of(Class<?> type) {
-        return Arrays.stream(type.getDeclaredMethods())
+        List<Method> methods = new ArrayList<>();
+        for (Class<?> layer = type;
+                layer != null && owner(layer) == type;
+                layer = layer.getSuperclass()) {
+            methods.addAll(Arrays.asList(layer.getDeclaredMethods()));
+        }
+        return methods.stream()
                 .filter(each -> Modifier.isPublic(each.getModifiers()) && !each.isSynthetic());
+    }
+
+    /** The class that users call a method on: {@link Tensor} for its layers. */
+    static Class<?> owner(Executable each) {
+        return owner(each.getDeclaringClass());
+    }
+
+    private static Class<?> owner(Class<?> type) {
+        Class<?> owner = type;
+        while (owner.isSealed() && !Modifier.isPublic(owner.getModifiers())) {
+            owner = owner.getPermittedSubclasses()[0];
+        }
+        return owner;
     }
 
     /** Class, name and parameters: {@code Tensor.narrow[int, long, long]}. */
     static String name(Executable each) {
         String method = each instanceof Method ? each.getName() : "new";
-        return each.getDeclaringClass().getName().replaceFirst(".*\\.", "").replace('$', '.')
+        return owner(each).getName().replaceFirst(".*\\.", "").replace('$', '.')
                 + "."
                 + method
                 + Arrays.stream(each.getParameterTypes()).map(Class::getSimpleName).toList();
