@@ -47,114 +47,114 @@ abstract sealed class ElementwiseOperators extends ReductionOperators permits Te
         return operator.call().arg(handle).arg(other.handle);
     }
 
-    /** this + other, broadcast. */
+    /** Computes this + other, broadcast. */
     public Tensor plus(Tensor other) {
         return run(binary(ADD, "plus", other));
     }
 
-    /** this + alpha · other, broadcast. */
+    /** Computes this + alpha · other, broadcast. */
     public Tensor plus(Tensor other, double alpha) {
         return run(binary(ADD, "plus", other).arg(alpha));
     }
 
-    /** this + other. */
+    /** Computes this + other. */
     public Tensor plus(double other) {
         return run(ADD_SCALAR.call().arg(handle).arg(other));
     }
 
-    /** this − other, broadcast. */
+    /** Computes this − other, broadcast. */
     public Tensor minus(Tensor other) {
         return run(binary(SUB, "minus", other));
     }
 
-    /** this − other. */
+    /** Computes this − other. */
     public Tensor minus(double other) {
         return run(SUB_SCALAR.call().arg(handle).arg(other));
     }
 
-    /** other − this. */
+    /** Computes other − this. */
     public Tensor subtractedFrom(double other) {
         return run(RSUB.call().arg(handle).arg(other));
     }
 
-    /** this · other, element by element, broadcast. */
+    /** Computes this · other, element by element, broadcast. */
     public Tensor times(Tensor other) {
         return run(binary(MUL, "times", other));
     }
 
-    /** this · other. */
+    /** Computes this · other. */
     public Tensor times(double other) {
         return run(MUL_SCALAR.call().arg(handle).arg(other));
     }
 
-    /** this / other, element by element, broadcast. */
+    /** Computes this / other, element by element, broadcast. */
     public Tensor dividedBy(Tensor other) {
         return run(binary(DIV, "dividedBy", other));
     }
 
-    /** this / other. */
+    /** Computes this / other. */
     public Tensor dividedBy(double other) {
         return run(DIV_SCALAR.call().arg(handle).arg(other));
     }
 
-    /** this to the power of an exponent. */
+    /** Computes this to the power of an exponent. */
     public Tensor pow(double exponent) {
         return run(POW.call().arg(handle).arg(exponent));
     }
 
-    /** this + scale · a · b, broadcast. */
+    /** Computes this + scale · a · b, broadcast. */
     public Tensor plusProduct(Tensor a, Tensor b, double scale) {
         requireBroadcast("plusProduct", shape(), a.shape());
         requireBroadcast("plusProduct", shape(), b.shape());
         return run(ADDCMUL.call().arg(handle).arg(a.handle).arg(b.handle).arg(scale));
     }
 
-    /** this + weight · (end − this). */
+    /** Computes this + weight · (end − this). */
     public Tensor lerp(Tensor end, double weight) {
         return run(binary(LERP, "lerp", end).arg(weight));
     }
 
-    /** The smaller of each pair, broadcast. */
+    /** Returns the smaller of each pair, broadcast. */
     public Tensor minimum(Tensor other) {
         return run(binary(MINIMUM, "minimum", other));
     }
 
-    /** The larger of each pair, broadcast. */
+    /** Returns the larger of each pair, broadcast. */
     public Tensor maximum(Tensor other) {
         return run(binary(MAXIMUM, "maximum", other));
     }
 
-    /** Adds alpha · other here. */
+    /** Adds alpha · other to this tensor. */
     public Tensor plusInPlace(Tensor other, double alpha) {
         return inPlace(binaryInto(ADD_, "plusInPlace", other).arg(alpha));
     }
 
-    /** Adds other here. */
+    /** Adds other to this tensor. */
     public Tensor plusInPlace(Tensor other) {
         return inPlace(binaryInto(ADD_, "plusInPlace", other));
     }
 
-    /** Subtracts other here. */
+    /** Subtracts other from this tensor. */
     public Tensor minusInPlace(Tensor other) {
         return inPlace(binaryInto(SUB_, "minusInPlace", other));
     }
 
-    /** Multiplies by other here. */
+    /** Multiplies this tensor by other. */
     public Tensor timesInPlace(Tensor other) {
         return inPlace(binaryInto(MUL_, "timesInPlace", other));
     }
 
-    /** Multiplies by a number here. */
+    /** Multiplies this tensor by a number. */
     public Tensor timesInPlace(double other) {
         return inPlace(MUL_SCALAR_.call().arg(handle).arg(other));
     }
 
-    /** Divides by other here. */
+    /** Divides this tensor by other. */
     public Tensor dividedByInPlace(Tensor other) {
         return inPlace(binaryInto(DIV_, "dividedByInPlace", other));
     }
 
-    /** Moves towards {@code end} by a weight, here. */
+    /** Interpolates this tensor towards {@code end} by a weight. */
     public Tensor lerpInPlace(Tensor end, double weight) {
         return inPlace(binaryInto(LERP_, "lerpInPlace", end).arg(weight));
     }
@@ -164,7 +164,7 @@ abstract sealed class ElementwiseOperators extends ReductionOperators permits Te
         return inPlace(FILL_.call().arg(handle).arg(value));
     }
 
-    /** Copies a tensor's values here, from any type and device, broadcast. */
+    /** Copies a tensor's values to this one, from any type and device, broadcast. */
     public Tensor copyInPlace(Tensor source) {
         return inPlace(binaryInto(COPY_, "copyInPlace", source));
     }
@@ -194,102 +194,102 @@ abstract sealed class ElementwiseOperators extends ReductionOperators permits Te
     private static final Operator ISFINITE = Operator.of("isfinite", "");
     private static final Operator LOGICAL_NOT = Operator.of("logical_not", "");
 
-    /** −this. */
+    /** Computes −this. */
     public Tensor negated() {
         return unary(NEG);
     }
 
-    /** |this|. */
+    /** Computes |this|. */
     public Tensor abs() {
         return unary(ABS);
     }
 
-    /** −1, 0 or 1. */
+    /** Computes the sign: −1, 0 or 1. */
     public Tensor sign() {
         return unary(SIGN);
     }
 
-    /** e to the power of this. */
+    /** Computes e to the power of this. */
     public Tensor exp() {
         return unary(EXP);
     }
 
-    /** Natural logarithm. */
+    /** Computes the natural logarithm. */
     public Tensor log() {
         return unary(LOG);
     }
 
-    /** Square root. */
+    /** Computes the square root. */
     public Tensor sqrt() {
         return unary(SQRT);
     }
 
-    /** 1 / square root. */
+    /** Computes 1 / square root. */
     public Tensor rsqrt() {
         return unary(RSQRT);
     }
 
-    /** 1 / this. */
+    /** Computes 1 / this. */
     public Tensor reciprocal() {
         return unary(RECIPROCAL);
     }
 
-    /** this². */
+    /** Computes this². */
     public Tensor square() {
         return unary(SQUARE);
     }
 
-    /** Sine. */
+    /** Computes the sine. */
     public Tensor sin() {
         return unary(SIN);
     }
 
-    /** Cosine. */
+    /** Computes the cosine. */
     public Tensor cos() {
         return unary(COS);
     }
 
-    /** Hyperbolic tangent. */
+    /** Computes the hyperbolic tangent. */
     public Tensor tanh() {
         return unary(TANH);
     }
 
-    /** The error function. */
+    /** Computes the error function. */
     public Tensor erf() {
         return unary(ERF);
     }
 
-    /** The largest integer not above. */
+    /** Rounds down to an integer. */
     public Tensor floor() {
         return unary(FLOOR);
     }
 
-    /** The nearest integer, halves to even. */
+    /** Rounds to the nearest integer, halves to even. */
     public Tensor round() {
         return unary(ROUND);
     }
 
-    /** 1 / (1 + e^−x). */
+    /** Computes 1 / (1 + e^−x). */
     public Tensor sigmoid() {
         return unary(SIGMOID);
     }
 
-    /** x · sigmoid(x), also called swish. */
+    /** Computes x · sigmoid(x), also called swish. */
     public Tensor silu() {
         return unary(SILU);
     }
 
-    /** max(x, 0). */
+    /** Computes max(x, 0). */
     public Tensor relu() {
         return unary(RELU);
     }
 
-    /** x · Φ(x), with Φ exact. */
+    /** Computes x · Φ(x), with Φ exact. */
     public Tensor gelu() {
         return unary(GELU);
     }
 
-    /** x · Φ(x), with the tanh approximation of Φ. */
+    /** Computes x · Φ(x), with the tanh approximation of Φ. */
     public Tensor geluTanh() {
         return run(GELU.call().arg(handle).arg("tanh"));
     }
@@ -300,7 +300,7 @@ abstract sealed class ElementwiseOperators extends ReductionOperators permits Te
     }
 
     /**
-     * Whether each element is neither infinite nor NaN.
+     * Returns whether each element is neither infinite nor NaN.
      *
      * @return bool
      */
@@ -309,7 +309,7 @@ abstract sealed class ElementwiseOperators extends ReductionOperators permits Te
     }
 
     /**
-     * Whether each element is zero.
+     * Returns whether each element is zero.
      *
      * @return bool
      */
@@ -332,7 +332,7 @@ abstract sealed class ElementwiseOperators extends ReductionOperators permits Te
     private static final Operator EQUAL = Operator.of("equal", "");
 
     /**
-     * Where this equals other.
+     * Returns where this equals other.
      *
      * @return bool, broadcast
      */
@@ -341,7 +341,7 @@ abstract sealed class ElementwiseOperators extends ReductionOperators permits Te
     }
 
     /**
-     * Where this equals a number.
+     * Returns where this equals a number.
      *
      * @return bool
      */
@@ -350,7 +350,7 @@ abstract sealed class ElementwiseOperators extends ReductionOperators permits Te
     }
 
     /**
-     * Where this is less.
+     * Returns where this is less.
      *
      * @return bool, broadcast
      */
@@ -359,7 +359,7 @@ abstract sealed class ElementwiseOperators extends ReductionOperators permits Te
     }
 
     /**
-     * Where this is less.
+     * Returns where this is less.
      *
      * @return bool
      */
@@ -368,7 +368,7 @@ abstract sealed class ElementwiseOperators extends ReductionOperators permits Te
     }
 
     /**
-     * Where this is greater.
+     * Returns where this is greater.
      *
      * @return bool, broadcast
      */
@@ -377,7 +377,7 @@ abstract sealed class ElementwiseOperators extends ReductionOperators permits Te
     }
 
     /**
-     * Where this is greater.
+     * Returns where this is greater.
      *
      * @return bool
      */
@@ -386,7 +386,7 @@ abstract sealed class ElementwiseOperators extends ReductionOperators permits Te
     }
 
     /**
-     * Where this is at most a number.
+     * Returns where this is at most a number.
      *
      * @return bool
      */
@@ -395,7 +395,7 @@ abstract sealed class ElementwiseOperators extends ReductionOperators permits Te
     }
 
     /**
-     * Where this is at least a number.
+     * Returns where this is at least a number.
      *
      * @return bool
      */
@@ -403,19 +403,19 @@ abstract sealed class ElementwiseOperators extends ReductionOperators permits Te
         return run(GE_SCALAR.call().arg(handle).arg(other));
     }
 
-    /** {@code yes} where this bool tensor is true, {@code no} elsewhere, broadcast. */
+    /** Chooses {@code yes} where this bool tensor is true and {@code no} elsewhere, broadcast. */
     public Tensor where(Tensor yes, Tensor no) {
         requireBroadcast("where", shape(), yes.shape());
         requireBroadcast("where", shape(), no.shape());
         return run(WHERE.call().arg(handle).arg(yes.handle).arg(no.handle));
     }
 
-    /** A number where a bool mask is true, this elsewhere. */
+    /** Puts a number where a bool mask is true, and keeps this elsewhere. */
     public Tensor maskedFill(Tensor mask, double value) {
         return run(binary(MASKED_FILL, "maskedFill", mask).arg(value));
     }
 
-    /** Whether shapes and all elements are equal. */
+    /** Returns whether shapes and all elements are equal. */
     public boolean contentEquals(Tensor other) {
         return shape().equals(other.shape())
                 && EQUAL.call()

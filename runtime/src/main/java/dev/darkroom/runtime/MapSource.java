@@ -1,6 +1,5 @@
 package dev.darkroom.runtime;
 
-
 import java.util.Collections;
 import java.util.Map;
 import java.util.NoSuchElementException;

@@ -31,7 +31,7 @@ abstract sealed class ReductionOperators extends ShapeOperators permits Elementw
     private static final Operator SORT = Operator.of("sort", "");
 
     /**
-     * The sum of all elements.
+     * Sums all elements.
      *
      * @return {@code []}
      */
@@ -49,7 +49,7 @@ abstract sealed class ReductionOperators extends ShapeOperators permits Elementw
     }
 
     /**
-     * The mean of all elements.
+     * Averages all elements.
      *
      * @return {@code []}
      */
@@ -58,7 +58,7 @@ abstract sealed class ReductionOperators extends ShapeOperators permits Elementw
     }
 
     /**
-     * Means over dimensions.
+     * Averages over dimensions.
      *
      * @param keep leaves them with size 1
      */
@@ -67,7 +67,7 @@ abstract sealed class ReductionOperators extends ShapeOperators permits Elementw
     }
 
     /**
-     * Variances over dimensions.
+     * Computes variances over dimensions.
      *
      * @param correction 1 for the sample's variance, 0 for the population's
      * @param keep leaves the dimensions with size 1
@@ -77,7 +77,7 @@ abstract sealed class ReductionOperators extends ShapeOperators permits Elementw
     }
 
     /**
-     * The largest of all elements.
+     * Returns the largest of all elements.
      *
      * @return {@code []}
      */
@@ -86,7 +86,7 @@ abstract sealed class ReductionOperators extends ShapeOperators permits Elementw
     }
 
     /**
-     * The largest over dimensions.
+     * Returns the largest elements over dimensions.
      *
      * @param keep leaves them with size 1
      */
@@ -95,7 +95,7 @@ abstract sealed class ReductionOperators extends ShapeOperators permits Elementw
     }
 
     /**
-     * The smallest of all elements.
+     * Returns the smallest of all elements.
      *
      * @return {@code []}
      */
@@ -104,7 +104,7 @@ abstract sealed class ReductionOperators extends ShapeOperators permits Elementw
     }
 
     /**
-     * The smallest over dimensions.
+     * Returns the smallest elements over dimensions.
      *
      * @param keep leaves them with size 1
      */
@@ -113,7 +113,7 @@ abstract sealed class ReductionOperators extends ShapeOperators permits Elementw
     }
 
     /**
-     * The index of the largest element along a dimension.
+     * Returns the index of the largest element along a dimension.
      *
      * @return int64
      */
@@ -121,18 +121,18 @@ abstract sealed class ReductionOperators extends ShapeOperators permits Elementw
         return run(ARGMAX.call().arg(handle).arg((long) shape().dim(dim)));
     }
 
-    /** Running sums along a dimension. */
+    /** Computes cumulative sums along a dimension. */
     public Tensor cumsum(int dim) {
         return run(CUMSUM.call().arg(handle).arg((long) shape().dim(dim)));
     }
 
-    /** Running products along a dimension. */
+    /** Computes cumulative products along a dimension. */
     public Tensor cumprod(int dim) {
         return run(CUMPROD.call().arg(handle).arg((long) shape().dim(dim)));
     }
 
     /**
-     * Whether all elements are true or not zero.
+     * Returns whether all elements are true or not zero.
      *
      * @return bool {@code []}
      */
@@ -141,7 +141,7 @@ abstract sealed class ReductionOperators extends ShapeOperators permits Elementw
     }
 
     /**
-     * Whether any element is true or not zero.
+     * Returns whether any element is true or not zero.
      *
      * @return bool {@code []}
      */
@@ -149,28 +149,28 @@ abstract sealed class ReductionOperators extends ShapeOperators permits Elementw
         return unary(ANY);
     }
 
-    /** The Euclidean norm over dimensions; over all if none is given. */
+    /** Computes the Euclidean norm over dimensions; over all if none is given. */
     public Tensor norm(boolean keep, int... dims) {
         CallFrame call = NORM.call().arg(handle).arg(2.0);
         return run((dims.length == 0 ? call.none() : call.ints(dims(dims))).arg(keep));
     }
 
-    /** log Σ exp over dimensions. */
+    /** Computes log Σ exp(x) over dimensions. */
     public Tensor logSumExp(boolean keep, int... dims) {
         return run(LOGSUMEXP.call().arg(handle).ints(dims(dims)).arg(keep));
     }
 
-    /** exp(x) / Σ exp(x) along a dimension. */
+    /** Computes exp(x) / Σ exp(x) along a dimension. */
     public Tensor softmax(int dim) {
         return run(SOFTMAX.call().arg(handle).arg((long) shape().dim(dim)));
     }
 
-    /** The logarithm of {@link #softmax}. */
+    /** Computes the logarithm of {@link #softmax}. */
     public Tensor logSoftmax(int dim) {
         return run(LOG_SOFTMAX.call().arg(handle).arg((long) shape().dim(dim)));
     }
 
-    /** Sorted values and their former indices along a dimension. */
+    /** Sorts along a dimension, and returns the sorted values and their former indices. */
     public List<Tensor> sort(int dim, boolean descending) {
         return runAll(SORT.call().arg(handle).arg((long) shape().dim(dim)).arg(descending));
     }

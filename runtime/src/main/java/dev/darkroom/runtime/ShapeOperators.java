@@ -6,7 +6,10 @@ import dev.darkroom.runtime.internal.ffi.TensorHandle;
 import java.util.Arrays;
 import java.util.List;
 
-/** The operators of a {@link Tensor} that arrange its elements: another shape, order, type or device. */
+/**
+ * The operators of a {@link Tensor} that arrange its elements: another shape, order, type or
+ * device.
+ */
 abstract sealed class ShapeOperators extends TensorState permits ReductionOperators {
     ShapeOperators(TensorHandle handle) {
         super(handle);
@@ -37,7 +40,7 @@ abstract sealed class ShapeOperators extends TensorState permits ReductionOperat
     private static final Operator TRIU = Operator.of("triu", "");
 
     /**
-     * The same elements in another shape; shares memory where it can.
+     * Returns the same elements in another shape; shares memory where it can.
      *
      * @param shape one size may be −1, to be worked out
      */
@@ -46,7 +49,7 @@ abstract sealed class ShapeOperators extends TensorState permits ReductionOperat
         return run(RESHAPE.call().arg(handle).ints(shape));
     }
 
-    /** The dimensions in another order; shares memory. */
+    /** Permutes the dimensions; shares memory. */
     public Tensor permute(int... dims) {
         if (dims.length != rank()) {
             throw new IllegalArgumentException(
@@ -60,13 +63,13 @@ abstract sealed class ShapeOperators extends TensorState permits ReductionOperat
         return run(PERMUTE.call().arg(handle).ints(dims(dims)));
     }
 
-    /** Two dimensions exchanged; shares memory. */
+    /** Exchanges two dimensions; shares memory. */
     public Tensor transpose(int a, int b) {
         return run(
                 TRANSPOSE.call().arg(handle).arg((long) shape().dim(a)).arg((long) shape().dim(b)));
     }
 
-    /** A new dimension of size 1 at a position; shares memory. */
+    /** Inserts a dimension of size 1 at a position; shares memory. */
     public Tensor unsqueeze(int dim) {
         int position = dim < 0 ? dim + rank() + 1 : dim;
         if (position < 0 || position > rank()) {
@@ -76,7 +79,7 @@ abstract sealed class ShapeOperators extends TensorState permits ReductionOperat
         return run(UNSQUEEZE.call().arg(handle).arg((long) position));
     }
 
-    /** Without a dimension of size 1; shares memory. */
+    /** Removes a dimension of size 1; shares memory. */
     public Tensor squeeze(int dim) {
         if (size(dim) != 1) {
             throw new IllegalArgumentException(
@@ -85,7 +88,10 @@ abstract sealed class ShapeOperators extends TensorState permits ReductionOperat
         return run(SQUEEZE.call().arg(handle).arg((long) shape().dim(dim)));
     }
 
-    /** Dimensions {@code from} to {@code to}, both included, as one. */
+    /**
+     * Flattens dimensions {@code from} to {@code to}, both included, to one; shares memory where it
+     * can.
+     */
     public Tensor flatten(int from, int to) {
         return run(
                 FLATTEN.call()
@@ -103,22 +109,22 @@ abstract sealed class ShapeOperators extends TensorState permits ReductionOperat
         return run(EXPAND.call().arg(handle).ints(shape));
     }
 
-    /** The elements in row-major order; this tensor's own memory if they are already. */
+    /** Returns the elements in row-major order; in this tensor's own memory if they are already. */
     public Tensor contiguous() {
         return unary(CONTIGUOUS);
     }
 
-    /** A copy with memory of its own. */
+    /** Copies the tensor to memory of its own. */
     public Tensor copy() {
         return unary(CLONE);
     }
 
-    /** Equal parts along a dimension (the last may be smaller); they share memory. */
+    /** Splits a dimension into equal parts (the last may be smaller), which share memory. */
     public List<Tensor> chunk(long parts, int dim) {
         return runAll(CHUNK.call().arg(handle).arg(parts).arg((long) shape().dim(dim)));
     }
 
-    /** Parts of given sizes along a dimension; they share memory. */
+    /** Splits a dimension into parts of given sizes, which share memory. */
     public List<Tensor> split(int dim, long... sizes) {
         if (Arrays.stream(sizes).sum() != size(dim)) {
             throw new IllegalArgumentException(
@@ -132,12 +138,12 @@ abstract sealed class ShapeOperators extends TensorState permits ReductionOperat
         return runAll(SPLIT.call().arg(handle).ints(sizes).arg((long) shape().dim(dim)));
     }
 
-    /** The slices along a dimension, without it; they share memory. */
+    /** Returns the slices along a dimension, without it; they share memory. */
     public List<Tensor> unbind(int dim) {
         return runAll(UNBIND.call().arg(handle).arg((long) shape().dim(dim)));
     }
 
-    /** {@code length} slices from {@code start} along a dimension; shares memory. */
+    /** Returns {@code length} slices from {@code start} along a dimension; shares memory. */
     public Tensor narrow(int dim, long start, long length) {
         if (start < 0 || length < 0 || start > size(dim) - length) {
             throw new IndexOutOfBoundsException(
@@ -154,7 +160,7 @@ abstract sealed class ShapeOperators extends TensorState permits ReductionOperat
     }
 
     /**
-     * One slice along a dimension, without it; shares memory.
+     * Returns one slice along a dimension, without it; shares memory.
      *
      * @param index from 0, or −1 for last
      */
@@ -168,7 +174,7 @@ abstract sealed class ShapeOperators extends TensorState permits ReductionOperat
     }
 
     /**
-     * Slices by number along a dimension.
+     * Selects slices along a dimension by their indices.
      *
      * @param indices integers {@code [n]}
      */
@@ -178,7 +184,7 @@ abstract sealed class ShapeOperators extends TensorState permits ReductionOperat
     }
 
     /**
-     * Elements by index along a dimension.
+     * Gathers elements along a dimension by their indices.
      *
      * @param indices int64, of this tensor's rank
      */
@@ -186,7 +192,7 @@ abstract sealed class ShapeOperators extends TensorState permits ReductionOperat
         return run(GATHER.call().arg(handle).arg((long) shape().dim(dim)).arg(indices.handle));
     }
 
-    /** Copies side by side, so many in each dimension. */
+    /** Tiles the tensor, so many times in each dimension. */
     public Tensor repeat(long... times) {
         if (times.length < rank()) {
             throw new IllegalArgumentException(
@@ -198,37 +204,37 @@ abstract sealed class ShapeOperators extends TensorState permits ReductionOperat
         return run(REPEAT.call().arg(handle).ints(times));
     }
 
-    /** Each slice along a dimension, so many times in a row. */
+    /** Repeats each slice along a dimension, so many times in a row. */
     public Tensor repeatInterleave(long times, int dim) {
         return run(REPEAT_INTERLEAVE.call().arg(handle).arg(times).arg((long) shape().dim(dim)));
     }
 
-    /** The order along dimensions reversed. */
+    /** Reverses the order along dimensions. */
     public Tensor flip(int... dims) {
         return run(FLIP.call().arg(handle).ints(dims(dims)));
     }
 
-    /** The same bytes read as another type; shares memory. */
+    /** Returns the same bytes read as another type; shares memory. */
     public Tensor viewAs(DType dtype) {
         return run(VIEW_DTYPE.call().arg(handle).arg(dtype.code()));
     }
 
-    /** The elements on and below a diagonal of the last two dimensions, zeros elsewhere. */
+    /** Keeps the elements on and below a diagonal of the last two dimensions; zeros elsewhere. */
     public Tensor lowerTriangle(long diagonal) {
         return run(TRIL.call().arg(handle).arg(diagonal));
     }
 
-    /** The elements on and above a diagonal of the last two dimensions, zeros elsewhere. */
+    /** Keeps the elements on and above a diagonal of the last two dimensions; zeros elsewhere. */
     public Tensor upperTriangle(long diagonal) {
         return run(TRIU.call().arg(handle).arg(diagonal));
     }
 
-    /** The elements as another type; this tensor's own memory if they have it already. */
+    /** Casts the elements to another type; in this tensor's own memory if they have it already. */
     public Tensor to(DType dtype) {
         return run(TO.call().arg(handle).arg(dtype.code()));
     }
 
-    /** On another device; this tensor's own memory if it is there already. */
+    /** Moves the tensor to another device; in its own memory if it is there already. */
     public Tensor to(Device device) {
         return run(TO.call().arg(handle).none().none().device(device.code()));
     }

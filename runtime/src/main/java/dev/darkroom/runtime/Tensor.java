@@ -51,43 +51,43 @@ public final class Tensor extends ElementwiseOperators implements AutoCloseable 
         return call.arg(dtype.code()).none().device(device.code()).none();
     }
 
-    /** A tensor whose elements are whatever was in memory. */
+    /** Makes a tensor whose elements are not initialised: they are whatever was in memory. */
     public static Tensor empty(Shape shape, DType dtype, Device device) {
         return run(options(EMPTY.call().ints(shape.toArray()), dtype, device));
     }
 
-    /** A tensor of zeros. */
+    /** Makes a tensor of zeros. */
     public static Tensor zeros(Shape shape, DType dtype, Device device) {
         return full(shape, 0, dtype, device);
     }
 
-    /** A tensor of zeros on the CPU. */
+    /** Makes a tensor of zeros on the CPU. */
     public static Tensor zeros(DType dtype, long... shape) {
         return zeros(Shape.of(shape), dtype, Device.CPU);
     }
 
-    /** A tensor of ones. */
+    /** Makes a tensor of ones. */
     public static Tensor ones(Shape shape, DType dtype, Device device) {
         return full(shape, 1, dtype, device);
     }
 
-    /** A tensor of ones on the CPU. */
+    /** Makes a tensor of ones on the CPU. */
     public static Tensor ones(DType dtype, long... shape) {
         return ones(Shape.of(shape), dtype, Device.CPU);
     }
 
-    /** A tensor with all elements equal. */
+    /** Makes a tensor with all elements equal. */
     public static Tensor full(Shape shape, double value, DType dtype, Device device) {
         return run(options(FULL.call().ints(shape.toArray()).arg(value), dtype, device));
     }
 
-    /** A tensor without dimensions on the CPU. */
+    /** Makes a tensor without dimensions on the CPU. */
     public static Tensor scalar(double value, DType dtype) {
         return full(Shape.SCALAR, value, dtype, Device.CPU);
     }
 
     /**
-     * The numbers from {@code start} up to, not including, {@code end}.
+     * Makes a tensor of the numbers from {@code start} up to, not including, {@code end}.
      *
      * @return {@code [ceil((end − start) / step)]}
      * @throws IllegalArgumentException if the step is not finite, or 0 in this type
@@ -102,7 +102,7 @@ public final class Tensor extends ElementwiseOperators implements AutoCloseable 
     }
 
     /**
-     * The integers 0 … end − 1 on the CPU.
+     * Makes a tensor of the integers 0 … end − 1 on the CPU.
      *
      * @return int64 {@code [end]}
      */
@@ -110,13 +110,13 @@ public final class Tensor extends ElementwiseOperators implements AutoCloseable 
         return run(options(ARANGE.call().arg(0L).arg(end).arg(1L), DType.INT64, Device.CPU));
     }
 
-    /** {@code steps} equally spaced numbers, both ends included. */
+    /** Makes a tensor of {@code steps} equally spaced numbers on the CPU, both ends included. */
     public static Tensor linspace(double start, double end, long steps, DType dtype) {
         return run(options(LINSPACE.call().arg(start).arg(end).arg(steps), dtype, Device.CPU));
     }
 
     /**
-     * The identity matrix.
+     * Makes the identity matrix.
      *
      * @return {@code [n,n]}
      */
@@ -125,27 +125,27 @@ public final class Tensor extends ElementwiseOperators implements AutoCloseable 
     }
 
     /**
-     * Draws from the standard normal distribution, as PyTorch's {@code randn} does.
+     * Samples from the standard normal distribution, as PyTorch's {@code randn} does.
      *
      * @param generator null for libtorch's default generator of the device
      */
     public static Tensor randn(
             Shape shape, @Nullable Generator generator, DType dtype, Device device) {
-        return run(options(drawing(RANDN, shape, generator), dtype, device));
+        return run(options(random(RANDN, shape, generator), dtype, device));
     }
 
-    /** Draws float32 from the standard normal distribution on the CPU. */
+    /** Samples float32 from the standard normal distribution on the CPU. */
     public static Tensor randn(Generator generator, long... shape) {
         return randn(Shape.of(shape), generator, DType.FLOAT32, Device.CPU);
     }
 
-    /** Draws uniformly from [0, 1). */
+    /** Samples uniformly from [0, 1). */
     public static Tensor rand(
             Shape shape, @Nullable Generator generator, DType dtype, Device device) {
-        return run(options(drawing(RAND, shape, generator), dtype, device));
+        return run(options(random(RAND, shape, generator), dtype, device));
     }
 
-    /** Draws integers uniformly from {@code low} to {@code high} − 1. */
+    /** Samples integers uniformly from {@code low} to {@code high} − 1. */
     public static Tensor randint(
             long low, long high, Shape shape, @Nullable Generator generator, DType dtype) {
         CallFrame call = RANDINT.call().arg(low).arg(high).ints(shape.toArray());
@@ -153,7 +153,7 @@ public final class Tensor extends ElementwiseOperators implements AutoCloseable 
     }
 
     /**
-     * A random order of 0 … n − 1.
+     * Samples a random permutation of 0 … n − 1.
      *
      * @return int64 {@code [n]}
      */
@@ -162,8 +162,7 @@ public final class Tensor extends ElementwiseOperators implements AutoCloseable 
         return run(options(call, DType.INT64, Device.CPU));
     }
 
-    private static CallFrame drawing(
-            Operator operator, Shape shape, @Nullable Generator generator) {
+    private static CallFrame random(Operator operator, Shape shape, @Nullable Generator generator) {
         return operator.call().ints(shape.toArray()).generator(handle(generator));
     }
 
@@ -175,7 +174,7 @@ public final class Tensor extends ElementwiseOperators implements AutoCloseable 
     // ---- Tensors from Java's memory ----
 
     /**
-     * A float32 copy of an array on the CPU.
+     * Copies an array to a float32 tensor on the CPU.
      *
      * @throws IllegalArgumentException if sizes differ
      */
@@ -184,7 +183,7 @@ public final class Tensor extends ElementwiseOperators implements AutoCloseable 
     }
 
     /**
-     * A float64 copy of an array on the CPU.
+     * Copies an array to a float64 tensor on the CPU.
      *
      * @throws IllegalArgumentException if sizes differ
      */
@@ -193,7 +192,7 @@ public final class Tensor extends ElementwiseOperators implements AutoCloseable 
     }
 
     /**
-     * An int64 copy of an array on the CPU.
+     * Copies an array to an int64 tensor on the CPU.
      *
      * @throws IllegalArgumentException if sizes differ
      */
@@ -202,7 +201,7 @@ public final class Tensor extends ElementwiseOperators implements AutoCloseable 
     }
 
     /**
-     * An int32 copy of an array on the CPU.
+     * Copies an array to an int32 tensor on the CPU.
      *
      * @throws IllegalArgumentException if sizes differ
      */
@@ -211,7 +210,7 @@ public final class Tensor extends ElementwiseOperators implements AutoCloseable 
     }
 
     /**
-     * A uint8 copy of an array on the CPU.
+     * Copies an array to a uint8 tensor on the CPU.
      *
      * @throws IllegalArgumentException if sizes differ
      */
@@ -220,7 +219,7 @@ public final class Tensor extends ElementwiseOperators implements AutoCloseable 
     }
 
     /**
-     * A bool copy of an array on the CPU.
+     * Copies an array to a bool tensor on the CPU.
      *
      * @throws IllegalArgumentException if sizes differ
      */
@@ -233,7 +232,7 @@ public final class Tensor extends ElementwiseOperators implements AutoCloseable 
     }
 
     /**
-     * A copy of memory on the CPU.
+     * Copies memory to a tensor on the CPU.
      *
      * @param memory elements in row-major order, on the heap or not
      * @throws IllegalArgumentException if the memory has not exactly the size of the shape
@@ -250,8 +249,8 @@ public final class Tensor extends ElementwiseOperators implements AutoCloseable 
     }
 
     /**
-     * A tensor over memory that Java owns: nothing is copied, a write on one side is seen on the
-     * other. This tensor and its views keep the segment reachable; using one when the arena is
+     * Makes a tensor over memory that Java owns: nothing is copied, a write on one side is seen on
+     * the other. This tensor and its views keep the segment reachable; using one when the arena is
      * closed is an {@link IllegalStateException}, and so is closing the arena during an operator
      * call. What nothing checks, so that the caller must keep the arena open for it: a backward
      * pass through operators that were recorded on this tensor, a gradient that {@link #setGrad}
@@ -279,15 +278,14 @@ public final class Tensor extends ElementwiseOperators implements AutoCloseable 
             throw new IllegalStateException(
                     "the memory's arena is confined to another thread; use a shared one");
         }
-        return adopt(
-                Native.fromMemory(memory, shape.toArray(), dtype.code(), Device.CPU.code()));
+        return adopt(Native.fromMemory(memory, shape.toArray(), dtype.code(), Device.CPU.code()));
     }
 
     /**
-     * The tensor's memory, shared: a write on one side is seen on the other. Valid, for any thread,
-     * until this tensor is closed or an operator called through {@link Aten} gives it another
-     * shape: an access after that is an {@link IllegalStateException}. The segment of a {@linkplain
-     * #borrow borrowed} tensor is valid as long as the memory that was borrowed.
+     * Returns the tensor's memory, shared: a write on one side is seen on the other. It is valid,
+     * for any thread, until this tensor is closed or an operator called through {@link Aten} gives
+     * it another shape: an access after that is an {@link IllegalStateException}. The segment of a
+     * {@linkplain #borrow borrowed} tensor is valid as long as the memory that was borrowed.
      *
      * @return the elements in row-major order
      * @throws IllegalStateException if the tensor is not contiguous or not on the CPU
@@ -297,7 +295,8 @@ public final class Tensor extends ElementwiseOperators implements AutoCloseable 
     }
 
     /**
-     * A part of the tensor's memory for reading and writing files, shared like {@link #segment}.
+     * Returns a part of the tensor's memory for reading and writing files, shared like {@link
+     * #segment}.
      *
      * @param offset of the part, in bytes
      * @param size of the part, in bytes
@@ -309,32 +308,32 @@ public final class Tensor extends ElementwiseOperators implements AutoCloseable 
         return segment().asSlice(offset, size).asByteBuffer().order(ByteOrder.nativeOrder());
     }
 
-    /** The elements as float32, row-major, from any type and device. */
+    /** Copies the elements as float32, row-major, from any type and device. */
     public float[] toFloatArray() {
         return values(DType.FLOAT32, segment -> segment.toArray(ValueLayout.JAVA_FLOAT));
     }
 
-    /** The elements as float64, row-major, from any type and device. */
+    /** Copies the elements as float64, row-major, from any type and device. */
     public double[] toDoubleArray() {
         return values(DType.FLOAT64, segment -> segment.toArray(ValueLayout.JAVA_DOUBLE));
     }
 
-    /** The elements as int64, row-major, from any type and device. */
+    /** Copies the elements as int64, row-major, from any type and device. */
     public long[] toLongArray() {
         return values(DType.INT64, segment -> segment.toArray(ValueLayout.JAVA_LONG));
     }
 
-    /** The elements as int32, row-major, from any type and device. */
+    /** Copies the elements as int32, row-major, from any type and device. */
     public int[] toIntArray() {
         return values(DType.INT32, segment -> segment.toArray(ValueLayout.JAVA_INT));
     }
 
-    /** The elements as uint8, row-major, from any type and device. */
+    /** Copies the elements as uint8, row-major, from any type and device. */
     public byte[] toByteArray() {
         return values(DType.UINT8, segment -> segment.toArray(ValueLayout.JAVA_BYTE));
     }
 
-    /** The elements as booleans (not zero), row-major, from any type and device. */
+    /** Copies the elements as booleans (not zero), row-major, from any type and device. */
     public boolean[] toBooleanArray() {
         byte[] bytes = values(DType.BOOL, segment -> segment.toArray(ValueLayout.JAVA_BYTE));
         var values = new boolean[bytes.length];
@@ -355,7 +354,7 @@ public final class Tensor extends ElementwiseOperators implements AutoCloseable 
     private static final Operator ITEM = Operator.of("item", "");
 
     /**
-     * The value of a tensor with one element.
+     * Returns the value of a tensor with one element.
      *
      * @throws IllegalStateException if it has none or several
      */
@@ -364,7 +363,7 @@ public final class Tensor extends ElementwiseOperators implements AutoCloseable 
     }
 
     /**
-     * The value of an integral tensor with one element.
+     * Returns the value of an integral tensor with one element.
      *
      * @throws IllegalStateException if it has none or several
      */
@@ -381,7 +380,7 @@ public final class Tensor extends ElementwiseOperators implements AutoCloseable 
     }
 
     /**
-     * This tensor in DLPack's form, sharing its memory.
+     * Returns this tensor in DLPack's form, sharing its memory.
      *
      * @return the address of a {@code DLManagedTensor}; pass it to a library that takes it over, or
      *     to {@link #fromDlpack}
@@ -408,18 +407,20 @@ public final class Tensor extends ElementwiseOperators implements AutoCloseable 
 
     private static final Operator DETACH = Operator.of("detach", "");
 
-    /** Whether operators on this tensor are recorded under {@link Mode#GRAD}. */
+    /** Returns whether operators on this tensor are recorded under {@link Mode#GRAD}. */
     public boolean requiresGrad() {
         return Native.storage(handle).requiresGrad();
     }
 
-    /** Whether this tensor was made by the user rather than by a recorded operator. */
+    /**
+     * Returns whether this tensor is a leaf: made by the user rather than by a recorded operator.
+     */
     public boolean isLeaf() {
         return Native.storage(handle).leaf();
     }
 
     /**
-     * Sets whether gradients are collected here.
+     * Sets whether gradients are accumulated in this tensor.
      *
      * @throws LibtorchException if it is no leaf
      */
@@ -428,18 +429,18 @@ public final class Tensor extends ElementwiseOperators implements AutoCloseable 
         return this;
     }
 
-    /** The collected gradient, or null if there is none. */
+    /** Returns the accumulated gradient, or null if there is none. */
     public @Nullable Tensor grad() {
         TensorHandle grad = Native.grad(handle);
         return grad == null ? null : adopt(grad);
     }
 
-    /** Replaces the collected gradient; null clears it. */
+    /** Replaces the accumulated gradient; null clears it. */
     public void setGrad(@Nullable Tensor grad) {
         Native.setGrad(handle, handle(grad));
     }
 
-    /** Collects the gradients of this scalar in the leaves that it was computed from. */
+    /** Accumulates the gradients of this scalar in the leaves that it was computed from. */
     public void backward() {
         if (elements() != 1) {
             throw new IllegalStateException(
@@ -450,12 +451,12 @@ public final class Tensor extends ElementwiseOperators implements AutoCloseable 
         backward(null);
     }
 
-    /** Collects gradients, given the gradient of this tensor (null for 1). */
+    /** Accumulates gradients, given the gradient of this tensor (null for 1). */
     public void backward(@Nullable Tensor gradient) {
         Gradients.backward(List.of(this), Arrays.asList(gradient), false);
     }
 
-    /** The same values without their history; shares memory. */
+    /** Returns the same values without their history; shares memory. */
     public Tensor detach() {
         return run(DETACH.call().arg(handle));
     }
@@ -465,14 +466,14 @@ public final class Tensor extends ElementwiseOperators implements AutoCloseable 
     private static final Operator MATMUL = Operator.of("matmul", "");
     private static final Operator BMM = Operator.of("bmm", "");
 
-    /** Matrix product over the last two dimensions, the others broadcast. */
+    /** Multiplies matrices over the last two dimensions; the others are broadcast. */
     public Tensor matmul(Tensor other) {
         Checks.requireMatmul(shape(), other.shape());
         return product(MATMUL, other);
     }
 
     /**
-     * Matrix products of batches.
+     * Multiplies batches of matrices.
      *
      * @param other {@code [N,K,M]}
      * @return {@code [N,T,M]}

@@ -13,14 +13,17 @@ import java.util.List;
 import java.util.Objects;
 
 /**
- * What a {@link Tensor} is and how long it lives, and how operators are called with it. The lowest
- * of the layers that {@link Tensor} is put together from.
+ * What a {@link Tensor} is and how long it lives, and how operators are called.
+ *
+ * <p>{@link Tensor} is put together from layers by what their operators do, as Java's {@code
+ * StringBuilder} is: this one, {@link ShapeOperators}, {@link ReductionOperators}, {@link
+ * ElementwiseOperators}. Each is sealed for the next, so that users see the methods of one class.
  */
 abstract sealed class TensorState permits ShapeOperators {
     final TensorHandle handle;
     @Nullable TensorScope scope;
 
-    /** The last one that was asked for. */
+    /** The shape that was last asked for. */
     private @Nullable Shape shape;
 
     TensorState(TensorHandle handle) {
@@ -29,17 +32,17 @@ abstract sealed class TensorState permits ShapeOperators {
 
     // ---- What it is ----
 
-    /** The type of the elements. */
+    /** Returns the type of the elements. */
     public DType dtype() {
         return DType.ofCode(handle.info().dtype());
     }
 
-    /** Where it lives. */
+    /** Returns the device that the elements are on. */
     public Device device() {
         return Device.ofCode(handle.info().device());
     }
 
-    /** The sizes of its dimensions. */
+    /** Returns the sizes of the dimensions. */
     public Shape shape() {
         long[] sizes = handle.info().sizes();
         Shape known = shape;
@@ -50,27 +53,27 @@ abstract sealed class TensorState permits ShapeOperators {
         return known;
     }
 
-    /** The size of a dimension, from 0, or from −1 counted from the end. */
+    /** Returns the size of a dimension, from 0, or from −1 counted from the end. */
     public long size(int dim) {
         return shape().size(dim);
     }
 
-    /** Number of dimensions. */
+    /** Returns the number of dimensions. */
     public int rank() {
         return shape().rank();
     }
 
-    /** Number of elements. */
+    /** Returns the number of elements. */
     public long elements() {
         return shape().elements();
     }
 
-    /** The steps between neighbours in each dimension, in elements. */
+    /** Returns the strides: the steps between neighbours in each dimension, in elements. */
     public long[] strides() {
         return handle.info().strides().clone();
     }
 
-    /** Whether the elements lie in row-major order without gaps. */
+    /** Returns whether the elements lie in row-major order without gaps. */
     public boolean isContiguous() {
         var info = handle.info();
         long[] sizes = info.sizes();
@@ -84,17 +87,17 @@ abstract sealed class TensorState permits ShapeOperators {
         return true;
     }
 
-    /** The address of the first element. */
+    /** Returns the address of the first element. */
     public long dataPointer() {
         return Native.storage(handle).data();
     }
 
-    /** The address of the memory that this tensor may share with others. */
+    /** Returns the address of the memory that this tensor may share with others. */
     public long storagePointer() {
         return Native.storage(handle).storage();
     }
 
-    /** Type and shape, such as {@code float32[2, 3]}. */
+    /** Returns type and shape, such as {@code float32[2, 3]}. */
     @Override
     public String toString() {
         return isClosed() ? "closed tensor" : dtype() + shape().toString();
@@ -102,7 +105,7 @@ abstract sealed class TensorState permits ShapeOperators {
 
     // ---- Life ----
 
-    /** Whether {@link #close} was called, or the scope that owned this tensor is closed. */
+    /** Returns whether {@link #close} was called, or the scope that owned this tensor is closed. */
     public boolean isClosed() {
         return handle.isClosed();
     }
@@ -120,7 +123,7 @@ abstract sealed class TensorState permits ShapeOperators {
         handle.close();
     }
 
-    /** Another reference to the same tensor, with a life of its own. */
+    /** Makes another reference to the same tensor, which is closed by itself. */
     public Tensor alias() {
         return adopt(Native.retain(handle));
     }
@@ -137,7 +140,7 @@ abstract sealed class TensorState permits ShapeOperators {
         return run(operator.call().arg(handle));
     }
 
-    /** The dimensions counted from the front. */
+    /** Counts dimensions from the front. */
     final long[] dims(int... dims) {
         var checked = new long[dims.length];
         for (int i = 0; i < dims.length; i++) {
@@ -146,7 +149,7 @@ abstract sealed class TensorState permits ShapeOperators {
         return checked;
     }
 
-    /** A new tensor in the scope that is open. If that fails, the handle is closed. */
+    /** Makes a tensor in the scope that is open. If that fails, the handle is closed. */
     static Tensor adopt(TensorHandle handle) {
         try {
             return adopt(handle, ThreadState.current());
@@ -165,7 +168,7 @@ abstract sealed class TensorState permits ShapeOperators {
         return tensor;
     }
 
-    /** New tensors in the scope that is open, all or none; null for a missing one. */
+    /** Makes tensors in the scope that is open, all or none; null for a missing one. */
     static List<@Nullable Tensor> adoptAll(@Nullable TensorHandle[] handles) {
         try {
             List<@Nullable Tensor> tensors = new ArrayList<>(handles.length);

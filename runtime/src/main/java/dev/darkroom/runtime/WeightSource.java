@@ -1,6 +1,5 @@
 package dev.darkroom.runtime;
 
-
 import java.io.IOException;
 import java.util.LinkedHashMap;
 import java.util.Map;

@@ -1,7 +1,5 @@
 package dev.darkroom.runtime;
 
-import dev.darkroom.runtime.libtorch.LibtorchNotFoundException;
-
 import java.io.File;
 import java.lang.ref.WeakReference;
 import java.lang.reflect.InvocationTargetException;

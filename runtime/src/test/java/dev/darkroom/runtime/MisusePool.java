@@ -11,7 +11,6 @@ import dev.darkroom.runtime.nn.Linear;
 import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.runtime.nn.Parameter;
 import dev.darkroom.runtime.nn.RmsNorm;
-import dev.darkroom.runtime.WeightSource;
 import dev.darkroom.runtime.nn.Weights;
 import dev.darkroom.runtime.optim.AdamW;
 import dev.darkroom.runtime.optim.Ema;

@@ -117,8 +117,7 @@ class ArchitectureTest {
 
     /** A module's root package is one of its packages, as those below it are. */
     @ParameterizedTest
-    @ValueSource(
-            strings = {COMMON, BINDINGS, RUNTIME, TOKENIZERS, MODELS, TRAINING, CLI, RECIPE})
+    @ValueSource(strings = {COMMON, BINDINGS, RUNTIME, TOKENIZERS, MODELS, TRAINING, CLI, RECIPE})
     void packagesOfAModuleHaveNoCycles(String module) {
         slices().assignedFrom(new PackagesOf(module)).should().beFreeOfCycles().check(darkroom);
     }

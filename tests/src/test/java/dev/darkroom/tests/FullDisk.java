@@ -1,9 +1,9 @@
 package dev.darkroom.tests;
 
 import dev.darkroom.cli.Main;
-import dev.darkroom.runtime.cache.Cache;
 import dev.darkroom.runtime.Diagnosis;
 import dev.darkroom.runtime.Threads;
+import dev.darkroom.runtime.cache.Cache;
 import dev.darkroom.training.run.RunListener;
 import dev.darkroom.training.stage.Stage;
 

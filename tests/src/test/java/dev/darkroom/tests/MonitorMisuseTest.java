@@ -11,11 +11,11 @@ import dev.darkroom.models.pipeline.SampleMonitor;
 import dev.darkroom.models.pipeline.SampleRequest;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
-import dev.darkroom.runtime.libtorch.LibtorchException;
 import dev.darkroom.runtime.Memory;
 import dev.darkroom.runtime.Mode;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
+import dev.darkroom.runtime.libtorch.LibtorchException;
 
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.params.ParameterizedTest;

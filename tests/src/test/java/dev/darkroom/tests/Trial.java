@@ -2,8 +2,8 @@ package dev.darkroom.tests;
 
 import dev.darkroom.models.pipeline.PipelineException;
 import dev.darkroom.runtime.InsufficientMemoryException;
-import dev.darkroom.runtime.libtorch.LibtorchException;
 import dev.darkroom.runtime.Memory;
+import dev.darkroom.runtime.libtorch.LibtorchException;
 import dev.darkroom.training.run.TrainingException;
 
 import org.jspecify.annotations.Nullable;

@@ -22,12 +22,12 @@ import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.InsufficientMemoryException;
 import dev.darkroom.runtime.Kernels;
-import dev.darkroom.runtime.libtorch.LibtorchException;
 import dev.darkroom.runtime.MemoryBudget;
 import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
 import dev.darkroom.runtime.Threads;
+import dev.darkroom.runtime.libtorch.LibtorchException;
 
 import org.jspecify.annotations.Nullable;
 

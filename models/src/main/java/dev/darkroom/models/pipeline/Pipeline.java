@@ -112,8 +112,8 @@ public interface Pipeline extends AutoCloseable {
 
     /**
      * The SHA-256 of each weights file, by its path below the folder. A file is read only if the
-     * {@linkplain dev.darkroom.runtime.cache.FileHashes cache} does not know the hash of the file with
-     * its path, size, times and inode.
+     * {@linkplain dev.darkroom.runtime.cache.FileHashes cache} does not know the hash of the file
+     * with its path, size, times and inode.
      *
      * @throws PipelineException if a file can't be read
      */

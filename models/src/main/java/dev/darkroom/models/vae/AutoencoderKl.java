@@ -5,9 +5,9 @@ import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
 import dev.darkroom.runtime.Warnings;
+import dev.darkroom.runtime.WeightSource;
 import dev.darkroom.runtime.nn.Conv2d;
 import dev.darkroom.runtime.nn.Module;
-import dev.darkroom.runtime.WeightSource;
 import dev.darkroom.runtime.nn.Weights;
 
 import org.jspecify.annotations.Nullable;

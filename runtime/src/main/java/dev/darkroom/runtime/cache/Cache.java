@@ -1,6 +1,5 @@
 package dev.darkroom.runtime.cache;
 
-
 import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;

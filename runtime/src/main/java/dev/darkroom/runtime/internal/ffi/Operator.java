@@ -45,7 +45,8 @@ public final class Operator {
     /**
      * Any operator, which may change the shape of its arguments.
      *
-     * @throws dev.darkroom.runtime.libtorch.LibtorchException.NoSuchOperator if this libtorch has none
+     * @throws dev.darkroom.runtime.libtorch.LibtorchException.NoSuchOperator if this libtorch has
+     *     none
      */
     public static Operator find(String name, String overload) {
         return BY_NAME.computeIfAbsent(

@@ -35,7 +35,8 @@ class HeldHandlesTest {
             var plain = new NativeMode(false, false, -1, 0, null);
             var streaming = new NativeMode(true, false, -1, 0, closed("stream"));
             TensorHandle open =
-                    Native.fromMemory(arena.allocate(4, 4), new long[] {1}, DType.FLOAT32.code(), 0xff);
+                    Native.fromMemory(
+                            arena.allocate(4, 4), new long[] {1}, DType.FLOAT32.code(), 0xff);
             TensorHandle gone = Native.retain(open);
             gone.close();
             List<TensorHandle> outputs = List.of(open);
@@ -90,7 +91,8 @@ class HeldHandlesTest {
         Operator any = Operator.find("mul_", "Tensor");
         try (Arena arena = Arena.ofShared()) {
             TensorHandle x =
-                    Native.fromMemory(arena.allocate(4, 4), new long[] {1}, DType.FLOAT32.code(), 0xff);
+                    Native.fromMemory(
+                            arena.allocate(4, 4), new long[] {1}, DType.FLOAT32.code(), 0xff);
             own.call().arg(x).arg(x).invoke(recording);
             any.call().arg(x).arg(x).invoke(plain);
             x.hold();
