@@ -9,11 +9,18 @@ import java.util.zip.GZIPInputStream;
 
 /** The reference cases: the copies in the project, or another folder named by a property. */
 public final class Cases {
+    private static final String PROPERTY = "darkroom.cases";
+
     private Cases() {}
 
     /** {@code -Ddarkroom.cases}, or {@code cases} beside this module's POM. */
     static Path folder() {
-        return Path.of(System.getProperty("darkroom.cases", "cases"));
+        return Path.of(System.getProperty(PROPERTY, "cases"));
+    }
+
+    /** Whether they are those of the project. */
+    static boolean areOurs() {
+        return System.getProperty(PROPERTY) == null;
     }
 
     public static Path named(String name) {

@@ -10,6 +10,10 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 
 import dev.darkroom.models.family.dit.DitConfig;
 import dev.darkroom.models.family.dit.DitTransformer;
+import dev.darkroom.models.family.pixart.PixArtConfig;
+import dev.darkroom.models.family.pixart.PixArtText;
+import dev.darkroom.models.family.pixart.PixArtTransformer;
+import dev.darkroom.models.lora.Lora;
 import dev.darkroom.models.pipeline.Pipeline;
 import dev.darkroom.models.pipeline.PipelineOptions;
 import dev.darkroom.models.pipeline.SampleMonitor;
@@ -19,6 +23,7 @@ import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Memory;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
+import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.runtime.nn.Weights;
 import dev.darkroom.runtime.safetensors.LoadMode;
 import dev.darkroom.runtime.safetensors.Safetensors;
@@ -37,6 +42,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
 import java.util.stream.Stream;
 
 /**
@@ -73,10 +79,13 @@ class ConformanceTest {
                 continue;
             }
             JsonNode call = JSON.readTree(folder.resolve("case.json").toFile());
-            Check check = PIPELINES.get(call.path("pipeline").asText());
+            Check check =
+                    name.equals("lora")
+                            ? ConformanceTest::adapter
+                            : PIPELINES.get(call.path("pipeline").asText());
             if (check != null) {
                 tests.add(DynamicTest.dynamicTest(name, () -> run(folder, call, check)));
-            } else if (!name.equals("schedulers")) { // has a test class of its own
+            } else if (!name.startsWith("schedulers")) { // SchedulerConformanceTest's
                 unknown.add(name);
             }
         }
@@ -147,22 +156,46 @@ class ConformanceTest {
         pipeline(folder, call, comparison);
         Path part = folder.resolve("model/transformer");
         var config = DitConfig.read(part.resolve("config.json"));
-        try (var weights =
-                        Safetensors.open(
-                                WeightFiles.find(part, WeightFiles.DIFFUSERS, null).path(),
-                                LoadMode.MAPPED);
-                var network =
-                        Weights.load(
-                                weights.weights(),
-                                DType.FLOAT32,
-                                Device.CPU,
-                                w -> new DitTransformer(w, config))) {
+        try (var network = load(part, w -> new DitTransformer(w, config))) {
             comparison.compare(
                     "one_output",
                     network.forward(
                             comparison.input("one_input"),
                             comparison.input("one_timesteps"),
                             comparison.input("one_labels")));
+        }
+    }
+
+    /** A network with PEFT's adapter and without; the case has one of another family too. */
+    private static void adapter(Path folder, JsonNode call, Comparison comparison)
+            throws IOException {
+        comparison.leaveOut("flux.");
+        Path part = folder.resolve("pixart_transformer");
+        var config = PixArtConfig.read(part.resolve("config.json"));
+        try (var network = load(part, w -> new PixArtTransformer(w, config));
+                var lora = Lora.load(network, folder.resolve("pixart_peft"))) {
+            comparison.compare("pixart.output_lora", output(network, comparison));
+            lora.enable(false);
+            comparison.compare("pixart.output_base", output(network, comparison));
+        }
+    }
+
+    private static Tensor output(PixArtTransformer network, Comparison comparison)
+            throws IOException {
+        Tensor embeds = comparison.input("pixart.text");
+        PixArtText text = network.prepare(embeds, comparison.input("pixart.mask"));
+        return network.forward(
+                comparison.input("pixart.latents"),
+                comparison.input("pixart.timesteps"),
+                text,
+                null);
+    }
+
+    private static <M extends Module> M load(Path part, Function<Weights, M> network)
+            throws IOException {
+        Path file = WeightFiles.find(part, WeightFiles.DIFFUSERS, null).path();
+        try (var weights = Safetensors.open(file, LoadMode.MAPPED)) {
+            return Weights.load(weights.weights(), DType.FLOAT32, Device.CPU, network);
         }
     }
 

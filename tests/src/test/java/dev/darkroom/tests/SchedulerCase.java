@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
+import dev.darkroom.models.config.ConfigException;
 import dev.darkroom.models.diffusion.Network;
 import dev.darkroom.models.diffusion.NetworkDenoiser;
 import dev.darkroom.models.diffusion.NoiseLevel;
@@ -22,12 +23,16 @@ import dev.darkroom.runtime.TensorScope;
 import dev.darkroom.runtime.safetensors.LoadMode;
 import dev.darkroom.runtime.safetensors.Safetensors;
 
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.DoubleStream;
 
 /**
  * One sampler configuration of a case folder of kind {@code schedulers}, run on that case's
@@ -43,6 +48,12 @@ final class SchedulerCase {
      */
     record Comparison(String key, double difference) {}
 
+    /** The arguments of diffusers' {@code set_timesteps} and {@code step} that Darkroom has. */
+    private static final Set<String> ARGUMENTS =
+            Set.of("mu", "eta", "use_clipped_model_output", "sigmas");
+
+    private static final String LOG_LINEAR = "log_linear";
+
     private final JsonNode description;
     private final Safetensors expected;
     private final List<Comparison> comparisons = new ArrayList<>();
@@ -54,15 +65,12 @@ final class SchedulerCase {
         this.expected = expected;
     }
 
-    /** The configurations of a folder whose class is supported or not, in order. */
-    static List<SchedulerCase> all(Path folder, Safetensors expected, boolean supported)
-            throws IOException {
+    /** The configurations of a folder, in order. */
+    static List<SchedulerCase> all(Path folder, Safetensors expected) throws IOException {
         List<SchedulerCase> cases = new ArrayList<>();
         for (JsonNode each :
                 new ObjectMapper().readTree(folder.resolve("case.json").toFile()).get("cases")) {
-            if (Scheduler.schedulers().contains(each.get("scheduler").textValue()) == supported) {
-                cases.add(new SchedulerCase(each, expected));
-            }
+            cases.add(new SchedulerCase(each, expected));
         }
         return cases;
     }
@@ -81,29 +89,75 @@ final class SchedulerCase {
                         description.get("steps").intValue());
     }
 
-    private String key() {
+    /** What the names of its tensors begin with. */
+    String key() {
         return description.get("key").textValue();
+    }
+
+    /** Whether Darkroom has the scheduler's class. */
+    boolean isOfKnownClass() {
+        return Scheduler.schedulers().contains(description.get("scheduler").textValue());
+    }
+
+    /**
+     * Why Darkroom refuses a configuration of a class that it has, or an argument that it lacks;
+     * null if it does neither.
+     */
+    @Nullable String refusal() throws IOException {
+        for (String call : List.of("call", "step")) {
+            for (var names = description.path(call).fieldNames(); names.hasNext(); ) {
+                String name = names.next();
+                if (!ARGUMENTS.contains(name)) {
+                    return "no argument " + name;
+                }
+            }
+        }
+        try {
+            plan(scheduler());
+            return null;
+        } catch (ConfigException | IllegalArgumentException e) {
+            return e.getMessage();
+        }
     }
 
     /** Runs it and compares every tensor that is recorded. */
     List<Comparison> run() throws IOException {
-        Path config = Files.createTempFile("scheduler_config", ".json");
         try (var scope = TensorScope.open()) {
-            ObjectNode options = description.get("config").deepCopy();
-            options.set("_class_name", description.get("scheduler"));
-            Files.writeString(config, options.toString());
-            Scheduler spec = Scheduler.read(config);
-            SamplingPlan plan = spec.plan(description.get("steps").intValue(), call());
-            compareLevels(spec, plan);
-            sample(spec, plan);
-        } finally {
-            Files.delete(config);
+            Scheduler scheduler = scheduler();
+            SamplingPlan plan = plan(scheduler);
+            compareLevels(scheduler, plan);
+            sample(scheduler, plan);
         }
         return comparisons;
     }
 
-    private SchedulerArguments call() {
-        JsonNode call = description.get("call");
+    /**
+     * What the rounding of the start to float32 may add up to, relative to data of magnitude 1
+     * under noise of the first level's. Machines differ by as much ({@code docs/conformance.md}).
+     */
+    double roundingOfTheStart() throws IOException {
+        return plan(scheduler()).initialScale() * 0x1p-24;
+    }
+
+    private Scheduler scheduler() throws IOException {
+        Path config = Files.createTempFile("scheduler_config", ".json");
+        try {
+            ObjectNode options = description.get("config").deepCopy();
+            options.set("_class_name", description.get("scheduler"));
+            Files.writeString(config, options.toString());
+            return Scheduler.read(config);
+        } finally {
+            Files.delete(config);
+        }
+    }
+
+    private SamplingPlan plan(Scheduler scheduler) {
+        return scheduler.plan(description.get("steps").intValue(), arguments());
+    }
+
+    private SchedulerArguments arguments() {
+        ObjectNode call = description.get("call").deepCopy();
+        description.path("step").fields().forEachRemaining(e -> call.set(e.getKey(), e.getValue()));
         SchedulerArguments options = SchedulerArguments.NONE;
         if (call.has("mu")) {
             options = options.withMu(call.get("mu").doubleValue());
@@ -122,25 +176,25 @@ final class SchedulerCase {
         return options;
     }
 
-    private void compareLevels(Scheduler spec, SamplingPlan plan) throws IOException {
+    private void compareLevels(Scheduler scheduler, SamplingPlan plan) throws IOException {
         List<NoiseLevel> levels = new ArrayList<>(plan.evaluations());
         compare("timesteps", column(levels.stream().mapToDouble(NoiseLevel::timestep).toArray()));
         if (recorded("sigmas")) {
             levels.add(plan.end());
-            boolean flow = spec.process().prediction() == Prediction.FLOW;
-            compare(
-                    "sigmas",
-                    column(
-                            levels.stream()
-                                    .mapToDouble(at -> flow ? at.sigma() : at.noiseToSignal())
-                                    .toArray()));
+            boolean flow = scheduler.process().prediction() == Prediction.FLOW;
+            var sigmas =
+                    levels.stream().mapToDouble(at -> flow ? at.sigma() : at.noiseToSignal());
+            if (description.get("config").path("interpolation_type").asText().equals(LOG_LINEAR)) {
+                sigmas = DoubleStream.concat(sigmas, DoubleStream.of(0)); // diffusers ends before
+            }
+            compare("sigmas", column(sigmas.toArray()));
         }
         if (recorded("init_noise_sigma")) {
             compare("init_noise_sigma", column(new double[] {plan.initialScale()}));
         }
     }
 
-    private void sample(Scheduler spec, SamplingPlan plan) throws IOException {
+    private void sample(Scheduler scheduler, SamplingPlan plan) throws IOException {
         Tensor start = read("init");
         comparisons.add(new Comparison(key() + ".init", 0));
         comparisons.add(new Comparison(key() + ".c", 0));
@@ -155,9 +209,13 @@ final class SchedulerCase {
         StepListener on =
                 step -> {
                     compare("x%02d".formatted(steps), step.latents());
+                    String denoised = "denoised%02d".formatted(steps);
+                    if (recorded(denoised)) {
+                        compare(denoised, step.denoised());
+                    }
                     steps++;
                 };
-        plan.sample(new NetworkDenoiser(network(), spec.process().prediction()), start, noise, on);
+        plan.sample(new NetworkDenoiser(network(), scheduler.process().prediction()), start, noise, on);
         requireEqual("steps", plan.evaluations().size(), steps);
         requireEqual("draws", description.get("draws").intValue(), draws);
     }
