@@ -1,7 +1,6 @@
 package dev.darkroom.models.layers;
 
 import dev.darkroom.models.config.ConfigReader;
-import dev.darkroom.runtime.nn.Activation;
 
 import org.jspecify.annotations.Nullable;
 
@@ -29,20 +28,6 @@ public final class TransformerOptions {
         json.only("only_cross_attention", false);
         json.only("use_linear_projection", false);
         json.only("num_vector_embeds", (Object) null);
-    }
-
-    /** Reads the activation of the feed-forward networks. */
-    public static Activation activation(ConfigReader json) {
-        json.only("activation_fn", "gelu-approximate", "gelu");
-        return Activation.parse(json.text("activation_fn", "gelu-approximate"));
-    }
-
-    /**
-     * Returns the number of sinusoids of the distilled guidance, or null for a network that is not
-     * conditioned on one; diffusers' U-Nets call it {@code time_cond_proj_dim}.
-     */
-    public static @Nullable Integer guidanceChannels(ConfigReader json) {
-        return json.integerOrNull("time_cond_proj_dim");
     }
 
     /** Requires an even number of sinusoids of the distilled guidance, if there are any. */

@@ -1,6 +1,7 @@
 package dev.darkroom.models.family.dit;
 
 import dev.darkroom.models.config.ConfigReader;
+import dev.darkroom.models.layers.TransformerBuilder;
 import dev.darkroom.models.layers.TransformerOptions;
 import dev.darkroom.runtime.Warnings;
 import dev.darkroom.runtime.nn.Activation;
@@ -95,18 +96,8 @@ public record DitConfig(
         }
         var missing = builder();
         return builder()
-                .numAttentionHeads(json.integer("num_attention_heads", missing.numAttentionHeads))
-                .attentionHeadDim(json.integer("attention_head_dim", missing.attentionHeadDim))
-                .inChannels(json.integer("in_channels", missing.inChannels))
-                .outChannels(json.integerOrNull("out_channels"))
-                .numLayers(json.integer("num_layers", missing.numLayers))
-                .attentionBias(json.flag("attention_bias", missing.attentionBias))
-                .sampleSize(json.integer("sample_size", missing.sampleSize))
-                .patchSize(json.integer("patch_size", missing.patchSize))
-                .activation(TransformerOptions.activation(json))
-                .normEps(json.number("norm_eps", missing.normEps))
+                .read(json)
                 .numEmbedsAdaNorm(json.integer("num_embeds_ada_norm", missing.numEmbedsAdaNorm))
-                .timeCondProjDim(TransformerOptions.guidanceChannels(json))
                 .build();
     }
 
@@ -138,79 +129,20 @@ public record DitConfig(
      * diffusers' {@code DiTTransformer2DModel}: a null {@code outChannels} stands for as many as
      * {@code inChannels}.
      */
-    public static final class Builder {
-        private int numAttentionHeads = 16;
-        private int attentionHeadDim = 72;
-        private int inChannels = 4;
-        private @Nullable Integer outChannels;
-        private int numLayers = 28;
-        private boolean attentionBias = true;
-        private int sampleSize = 32;
-        private int patchSize = 2;
-        private Activation activation = Activation.GELU_TANH;
-        private double normEps = 1e-5;
+    public static final class Builder extends TransformerBuilder<Builder> {
         private int numEmbedsAdaNorm = 1000;
-        private @Nullable Integer timeCondProjDim;
 
-        private Builder() {}
-
-        public Builder numAttentionHeads(int numAttentionHeads) {
-            this.numAttentionHeads = numAttentionHeads;
-            return this;
+        private Builder() {
+            super(null, 32, 1e-5);
         }
 
-        public Builder attentionHeadDim(int attentionHeadDim) {
-            this.attentionHeadDim = attentionHeadDim;
-            return this;
-        }
-
-        public Builder inChannels(int inChannels) {
-            this.inChannels = inChannels;
-            return this;
-        }
-
-        public Builder outChannels(@Nullable Integer outChannels) {
-            this.outChannels = outChannels;
-            return this;
-        }
-
-        public Builder numLayers(int numLayers) {
-            this.numLayers = numLayers;
-            return this;
-        }
-
-        public Builder attentionBias(boolean attentionBias) {
-            this.attentionBias = attentionBias;
-            return this;
-        }
-
-        public Builder sampleSize(int sampleSize) {
-            this.sampleSize = sampleSize;
-            return this;
-        }
-
-        public Builder patchSize(int patchSize) {
-            this.patchSize = patchSize;
-            return this;
-        }
-
-        public Builder activation(Activation activation) {
-            this.activation = activation;
-            return this;
-        }
-
-        public Builder normEps(double normEps) {
-            this.normEps = normEps;
+        @Override
+        protected Builder self() {
             return this;
         }
 
         public Builder numEmbedsAdaNorm(int numEmbedsAdaNorm) {
             this.numEmbedsAdaNorm = numEmbedsAdaNorm;
-            return this;
-        }
-
-        public Builder timeCondProjDim(@Nullable Integer timeCondProjDim) {
-            this.timeCondProjDim = timeCondProjDim;
             return this;
         }
 
@@ -224,7 +156,7 @@ public record DitConfig(
                     numAttentionHeads,
                     attentionHeadDim,
                     inChannels,
-                    outChannels == null ? inChannels : outChannels,
+                    outputs(),
                     numLayers,
                     attentionBias,
                     sampleSize,

@@ -1,6 +1,7 @@
 package dev.darkroom.models.family.pixart;
 
 import dev.darkroom.models.config.ConfigReader;
+import dev.darkroom.models.layers.TransformerBuilder;
 import dev.darkroom.models.layers.TransformerOptions;
 import dev.darkroom.runtime.Warnings;
 import dev.darkroom.runtime.nn.Activation;
@@ -147,24 +148,11 @@ public record PixArtConfig(
         json.ignore("num_embeds_ada_norm"); // of the kinds that embed classes
         var missing = builder();
         return builder()
-                .numAttentionHeads(json.integer("num_attention_heads", missing.numAttentionHeads))
-                .attentionHeadDim(json.integer("attention_head_dim", missing.attentionHeadDim))
-                .inChannels(json.integer("in_channels", missing.inChannels))
-                .outChannels(
-                        json.has("out_channels")
-                                ? json.integerOrNull("out_channels")
-                                : missing.outChannels)
-                .numLayers(json.integer("num_layers", missing.numLayers))
+                .read(json)
                 .crossAttentionDim(json.integer("cross_attention_dim", missing.crossAttentionDim))
-                .attentionBias(json.flag("attention_bias", missing.attentionBias))
-                .sampleSize(json.integer("sample_size", missing.sampleSize))
-                .patchSize(json.integer("patch_size", missing.patchSize))
-                .activation(TransformerOptions.activation(json))
-                .normEps(json.number("norm_eps", missing.normEps))
                 .interpolationScale(json.numberOrNull("interpolation_scale"))
                 .useAdditionalConditions(json.flagOrNull("use_additional_conditions"))
                 .captionChannels(json.integerOrNull("caption_channels"))
-                .timeCondProjDim(TransformerOptions.guidanceChannels(json))
                 .build();
     }
 
@@ -197,77 +185,23 @@ public record PixArtConfig(
      * {@code inChannels}, and a null {@code interpolationScale} or {@code useAdditionalConditions}
      * follows from {@code sampleSize}.
      */
-    public static final class Builder {
-        private int numAttentionHeads = 16;
-        private int attentionHeadDim = 72;
-        private int inChannels = 4;
-        private @Nullable Integer outChannels = 8;
-        private int numLayers = 28;
+    public static final class Builder extends TransformerBuilder<Builder> {
         private int crossAttentionDim = 1152;
-        private boolean attentionBias = true;
-        private int sampleSize = 128;
-        private int patchSize = 2;
-        private Activation activation = Activation.GELU_TANH;
-        private double normEps = 1e-6;
         private @Nullable Double interpolationScale;
         private @Nullable Boolean useAdditionalConditions;
         private @Nullable Integer captionChannels;
-        private @Nullable Integer timeCondProjDim;
 
-        private Builder() {}
-
-        public Builder numAttentionHeads(int numAttentionHeads) {
-            this.numAttentionHeads = numAttentionHeads;
-            return this;
+        private Builder() {
+            super(8, 128, 1e-6);
         }
 
-        public Builder attentionHeadDim(int attentionHeadDim) {
-            this.attentionHeadDim = attentionHeadDim;
-            return this;
-        }
-
-        public Builder inChannels(int inChannels) {
-            this.inChannels = inChannels;
-            return this;
-        }
-
-        public Builder outChannels(@Nullable Integer outChannels) {
-            this.outChannels = outChannels;
-            return this;
-        }
-
-        public Builder numLayers(int numLayers) {
-            this.numLayers = numLayers;
+        @Override
+        protected Builder self() {
             return this;
         }
 
         public Builder crossAttentionDim(int crossAttentionDim) {
             this.crossAttentionDim = crossAttentionDim;
-            return this;
-        }
-
-        public Builder attentionBias(boolean attentionBias) {
-            this.attentionBias = attentionBias;
-            return this;
-        }
-
-        public Builder sampleSize(int sampleSize) {
-            this.sampleSize = sampleSize;
-            return this;
-        }
-
-        public Builder patchSize(int patchSize) {
-            this.patchSize = patchSize;
-            return this;
-        }
-
-        public Builder activation(Activation activation) {
-            this.activation = activation;
-            return this;
-        }
-
-        public Builder normEps(double normEps) {
-            this.normEps = normEps;
             return this;
         }
 
@@ -286,11 +220,6 @@ public record PixArtConfig(
             return this;
         }
 
-        public Builder timeCondProjDim(@Nullable Integer timeCondProjDim) {
-            this.timeCondProjDim = timeCondProjDim;
-            return this;
-        }
-
         /**
          * Makes the config.
          *
@@ -301,7 +230,7 @@ public record PixArtConfig(
                     numAttentionHeads,
                     attentionHeadDim,
                     inChannels,
-                    outChannels == null ? inChannels : outChannels,
+                    outputs(),
                     numLayers,
                     crossAttentionDim,
                     attentionBias,
