@@ -5,7 +5,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
-import java.util.zip.GZIPInputStream;
 
 /** The reference cases: the copies in the project, or another folder named by a property. */
 public final class Cases {
@@ -25,21 +24,6 @@ public final class Cases {
 
     public static Path named(String name) {
         return folder().resolve(name);
-    }
-
-    /** The files of a case, with those gunzipped that are gzipped in the project. */
-    public static void unpack(Path packed, Path to) throws IOException {
-        try (Stream<Path> files = Files.walk(packed)) {
-            for (Path file : files.filter(Files::isRegularFile).toList()) {
-                String name = packed.relativize(file).toString();
-                Path copy = to.resolve(name.replaceFirst("\\.gz$", ""));
-                Files.createDirectories(copy.getParent());
-                try (var in = Files.newInputStream(file);
-                        var whole = name.endsWith(".gz") ? new GZIPInputStream(in) : in) {
-                    Files.copy(whole, copy);
-                }
-            }
-        }
     }
 
     /** Copies a case's model, to be changed. */

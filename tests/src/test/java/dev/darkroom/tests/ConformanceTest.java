@@ -28,6 +28,7 @@ import dev.darkroom.runtime.nn.Weights;
 import dev.darkroom.runtime.safetensors.LoadMode;
 import dev.darkroom.runtime.safetensors.Safetensors;
 import dev.darkroom.runtime.safetensors.WeightFiles;
+import dev.darkroom.testing.PackedFiles;
 import dev.darkroom.tokenizers.Tokenizer;
 import dev.darkroom.tokenizers.Tokenizers;
 
@@ -215,7 +216,7 @@ class ConformanceTest {
     }
 
     private static void tokenizers(Path packed, Path folder) throws IOException {
-        Cases.unpack(packed, folder);
+        PackedFiles.unpack(packed, folder);
         Tokenizer clip = Tokenizers.load(folder.resolve("clip"), null);
         Tokenizer t5 = Tokenizers.load(folder.resolve("t5"), null);
         JsonNode rows = JSON.readTree(folder.resolve("expected.json").toFile());

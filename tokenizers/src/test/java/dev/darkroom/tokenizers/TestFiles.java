@@ -6,6 +6,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
+import dev.darkroom.testing.PackedFiles;
+
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
@@ -13,11 +15,9 @@ import java.io.InputStreamReader;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
-import java.util.stream.Stream;
 import java.util.zip.GZIPInputStream;
 
 /** The files that the tokenizers' tests share. */
@@ -36,16 +36,8 @@ final class TestFiles {
     private static Path unpacked() {
         Path packed = Path.of(System.getProperty("darkroom.cases", "../tests/cases"), "tokenizers");
         Path to = Path.of("target", "tokenizers");
-        try (Stream<Path> files = Files.walk(packed)) {
-            for (Path file : files.filter(Files::isRegularFile).toList()) {
-                String name = packed.relativize(file).toString();
-                Path copy = to.resolve(name.replaceFirst("\\.gz$", ""));
-                Files.createDirectories(copy.getParent());
-                try (var in = Files.newInputStream(file);
-                        var whole = name.endsWith(".gz") ? new GZIPInputStream(in) : in) {
-                    Files.copy(whole, copy, StandardCopyOption.REPLACE_EXISTING);
-                }
-            }
+        try {
+            PackedFiles.unpack(packed, to);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.darkroom.cli.PngTarget;
+import dev.darkroom.testing.PackedFiles;
 import dev.darkroom.tests.Cases;
 
 import org.junit.jupiter.api.condition.EnabledOnOs;
@@ -122,7 +123,7 @@ class FuzzTest {
     /** The reference cases' tokenizers, unpacked. */
     private Path tokenizers() throws IOException {
         Path folder = temporary.resolve("tokenizers");
-        Cases.unpack(Cases.named("tokenizers"), folder);
+        PackedFiles.unpack(Cases.named("tokenizers"), folder);
         return folder;
     }
 
