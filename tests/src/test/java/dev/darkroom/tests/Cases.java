@@ -26,6 +26,11 @@ public final class Cases {
         return folder().resolve(name);
     }
 
+    /** A case's model, for processes that run elsewhere. */
+    static String model(String name) throws IOException {
+        return named(name).resolve("model").toRealPath().toString();
+    }
+
     /** Copies a case's model, to be changed. */
     public static Path copyModel(String name, Path folder) throws IOException {
         Path model = named(name).resolve("model");

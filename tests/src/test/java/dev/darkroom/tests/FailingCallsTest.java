@@ -3,6 +3,7 @@ package dev.darkroom.tests;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.darkroom.runtime.Diagnosis;
+import dev.darkroom.testing.Child;
 
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -27,14 +28,15 @@ class FailingCallsTest {
     void anyCallMayFail(String use, @TempDir Path folder) throws Exception {
         Path library = library();
         assertTrue(Files.exists(library), library + ": made by the native module's tests");
-        Child.start(
-                        folder,
-                        List.of("-Xmx512m", "-Ddarkroom.shim=" + library.toAbsolutePath()),
-                        FailingCalls.class,
-                        Child.model("pixart_alpha"),
-                        EVERY ? "0" : "3",
-                        use)
-                .requireSuccess(EVERY ? 36_000 : 180);
+        System.out.print(
+                Child.start(
+                                folder,
+                                List.of("-Xmx512m", "-Ddarkroom.shim=" + library.toAbsolutePath()),
+                                FailingCalls.class,
+                                Cases.model("pixart_alpha"),
+                                EVERY ? "0" : "3",
+                                use)
+                        .requireSuccess(EVERY ? 36_000 : 180));
     }
 
     /** Beside the shim that was made for the libtorch in use. */

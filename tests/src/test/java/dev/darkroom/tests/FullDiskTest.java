@@ -1,5 +1,7 @@
 package dev.darkroom.tests;
 
+import dev.darkroom.testing.Child;
+
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -19,15 +21,16 @@ class FullDiskTest {
     void nothingIsLeftOfWhatDidNotFit(@TempDir Path folder) throws Exception {
         String disk = System.getProperty("darkroom.attack.disk");
         int times = Integer.getInteger("darkroom.attack.times", 8);
-        Child.start(
-                        folder,
-                        List.of("-Xmx256m"),
-                        FullDisk.class,
-                        Child.model("pixart_alpha"),
-                        disk == null ? folder.toRealPath().toString() : disk,
-                        Integer.toString(times),
-                        "1",
-                        Boolean.toString(disk != null))
-                .requireSuccess(60 + 10L * times);
+        System.out.print(
+                Child.start(
+                                folder,
+                                List.of("-Xmx256m"),
+                                FullDisk.class,
+                                Cases.model("pixart_alpha"),
+                                disk == null ? folder.toRealPath().toString() : disk,
+                                Integer.toString(times),
+                                "1",
+                                Boolean.toString(disk != null))
+                        .requireSuccess(60 + 10L * times));
     }
 }

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.darkroom.cli.Main;
 import dev.darkroom.runtime.cache.Cache;
+import dev.darkroom.testing.Child;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -14,7 +15,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
@@ -52,19 +52,8 @@ class KilledTest {
 
     private static Process start(String option, Class<?> main, String... arguments)
             throws IOException {
-        var command =
-                new ArrayList<>(
-                        List.of(
-                                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                                "--enable-native-access=ALL-UNNAMED",
-                                "-XX:TieredStopAtLevel=1",
-                                "-XX:+UseSerialGC",
-                                option,
-                                "-cp",
-                                System.getProperty("java.class.path"),
-                                main.getName()));
-        command.addAll(Arrays.asList(arguments));
-        return new ProcessBuilder(command).redirectErrorStream(true).start();
+        List<String> options = List.of("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", option);
+        return Child.jvm(options, main.getName(), List.of(arguments)).start();
     }
 
     // ---- Unpacking ----
@@ -183,7 +172,7 @@ class KilledTest {
                         "sample",
                         "a dog",
                         "--model",
-                        Child.model("pixart_alpha"),
+                        Cases.model("pixart_alpha"),
                         "--seed",
                         "3",
                         "--batch",

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.darkroom.cli.Main;
+import dev.darkroom.testing.Child;
 
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -110,22 +111,14 @@ class LocaleTest {
         Path out = Files.createDirectory(folder.resolve(locale));
         Path said = folder.resolve(locale + ".said");
         Process java =
-                new ProcessBuilder(
-                                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                                "--enable-native-access=ALL-UNNAMED",
-                                "-Djava.awt.headless=true",
-                                "-Duser.language=" + locale.substring(0, 2),
-                                "-Duser.country=" + locale.substring(3),
-                                "-cp",
-                                System.getProperty("java.class.path"),
+                Child.jvm(
+                                List.of(
+                                        "-Djava.awt.headless=true",
+                                        "-Duser.language=" + locale.substring(0, 2),
+                                        "-Duser.country=" + locale.substring(3)),
                                 LocaleTest.class.getName(),
-                                folder.toString(),
-                                Cases.named("pixart_alpha")
-                                        .resolve("model")
-                                        .toAbsolutePath()
-                                        .toString())
+                                List.of(folder.toString(), Cases.model("pixart_alpha")))
                         .directory(out.toFile())
-                        .redirectErrorStream(true)
                         .redirectOutput(said.toFile())
                         .start();
         java.getOutputStream().close();

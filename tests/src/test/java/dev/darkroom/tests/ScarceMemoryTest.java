@@ -3,6 +3,7 @@ package dev.darkroom.tests;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.darkroom.runtime.Diagnosis;
+import dev.darkroom.testing.Child;
 
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -33,16 +34,17 @@ class ScarceMemoryTest {
         int failures = Integer.getInteger("darkroom.attack.failures", 5);
         Path library = library();
         assertTrue(Files.exists(library), library + ": made by the native module's tests");
-        Child.start(
-                        folder,
-                        options(what, library),
-                        ScarceMemory.class,
-                        what,
-                        Child.model("pixart_alpha"),
-                        Integer.toString(failures),
-                        System.getProperty("darkroom.attack.seed", "1"),
-                        use)
-                .requireSuccess(120 + 20L * failures);
+        System.out.print(
+                Child.start(
+                                folder,
+                                options(what, library),
+                                ScarceMemory.class,
+                                what,
+                                Cases.model("pixart_alpha"),
+                                Integer.toString(failures),
+                                System.getProperty("darkroom.attack.seed", "1"),
+                                use)
+                        .requireSuccess(120 + 20L * failures));
     }
 
     private static List<String> options(String what, Path library) {

@@ -157,7 +157,9 @@ final class SchedulerCase {
 
     private SchedulerArguments arguments() {
         ObjectNode call = description.get("call").deepCopy();
-        description.path("step").fields().forEachRemaining(e -> call.set(e.getKey(), e.getValue()));
+        if (description.path("step") instanceof ObjectNode step) {
+            call.setAll(step);
+        }
         SchedulerArguments options = SchedulerArguments.NONE;
         if (call.has("mu")) {
             options = options.withMu(call.get("mu").doubleValue());
@@ -182,8 +184,7 @@ final class SchedulerCase {
         if (recorded("sigmas")) {
             levels.add(plan.end());
             boolean flow = scheduler.process().prediction() == Prediction.FLOW;
-            var sigmas =
-                    levels.stream().mapToDouble(at -> flow ? at.sigma() : at.noiseToSignal());
+            var sigmas = levels.stream().mapToDouble(at -> flow ? at.sigma() : at.noiseToSignal());
             if (description.get("config").path("interpolation_type").asText().equals(LOG_LINEAR)) {
                 sigmas = DoubleStream.concat(sigmas, DoubleStream.of(0)); // diffusers ends before
             }
@@ -215,7 +216,8 @@ final class SchedulerCase {
                     }
                     steps++;
                 };
-        plan.sample(new NetworkDenoiser(network(), scheduler.process().prediction()), start, noise, on);
+        plan.sample(
+                new NetworkDenoiser(network(), scheduler.process().prediction()), start, noise, on);
         requireEqual("steps", plan.evaluations().size(), steps);
         requireEqual("draws", description.get("draws").intValue(), draws);
     }

@@ -78,9 +78,7 @@ class SchedulerConformanceTest {
                     folder.getFileName(), compared, largest);
             assertTrue(compared > 0, "no configuration is of a supported class");
             assertEquals(Set.of(), missed, "not compared");
-            assertTrue(
-                    failures.isEmpty(),
-                    () -> String.join("\n", failures));
+            assertTrue(failures.isEmpty(), () -> String.join("\n", failures));
         }
     }
 }

@@ -1,5 +1,7 @@
 package dev.darkroom.tests;
 
+import dev.darkroom.testing.Child;
+
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -18,13 +20,14 @@ class SoakTest {
     void whatAProcessHoldsStaysTheSame(@TempDir Path folder) throws Exception {
         int pictures = Integer.getInteger("darkroom.attack.pictures", 300);
         int loads = Integer.getInteger("darkroom.attack.loads", 60);
-        Child.start(
-                        folder,
-                        Soak.OPTIONS,
-                        Soak.class,
-                        Child.model("pixart_alpha"),
-                        Integer.toString(pictures),
-                        Integer.toString(loads))
-                .requireSuccess(pictures + loads + 60L);
+        System.out.print(
+                Child.start(
+                                folder,
+                                Soak.OPTIONS,
+                                Soak.class,
+                                Cases.model("pixart_alpha"),
+                                Integer.toString(pictures),
+                                Integer.toString(loads))
+                        .requireSuccess(pictures + loads + 60L));
     }
 }

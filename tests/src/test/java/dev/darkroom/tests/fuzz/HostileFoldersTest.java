@@ -1,7 +1,6 @@
 package dev.darkroom.tests.fuzz;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
+import dev.darkroom.testing.Child;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
@@ -10,7 +9,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.concurrent.TimeUnit;
+import java.util.List;
 
 /**
  * Checkpoints of those who mean harm are refused with a line, or give a picture: nothing outside
@@ -24,29 +23,19 @@ class HostileFoldersTest {
 
     @Test
     void areRefusedOrGivePictures(@TempDir Path folder) throws Exception {
-        Path output = folder.resolve("output.txt");
-        Process child =
-                new ProcessBuilder(
-                                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                                "--enable-native-access=ALL-UNNAMED",
+        ProcessBuilder hostile =
+                Child.jvm(
+                        List.of(
                                 "-Xmx512m",
                                 "-XX:+ExitOnOutOfMemoryError",
-                                "-XX:-CreateCoredumpOnCrash",
-                                "-XX:ErrorFile=" + folder.resolve("crash.txt"),
-                                "-cp",
-                                System.getProperty("java.class.path"),
-                                HostileFolders.class.getName(),
+                                "-XX:ErrorFile=" + folder.resolve("crash.txt")),
+                        HostileFolders.class.getName(),
+                        List.of(
                                 Files.createDirectory(folder.resolve("work")).toString(),
                                 Integer.toString(FOLDERS),
-                                System.getProperty("darkroom.attack.named", ""))
-                        .redirectErrorStream(true)
-                        .redirectOutput(output.toFile())
-                        .start();
-        boolean ended = child.waitFor(FOLDERS == 0 ? 36_000 : 300, TimeUnit.SECONDS);
-        child.destroyForcibly().waitFor();
-        String said = Files.readString(output);
-        System.out.print(said);
-        assertTrue(ended, () -> "hangs: " + said);
-        assertEquals(0, child.exitValue(), said);
+                                System.getProperty("darkroom.attack.named", "")));
+        System.out.print(
+                Child.start(hostile, folder.resolve("output.txt"))
+                        .requireSuccess(FOLDERS == 0 ? 36_000 : 300));
     }
 }
