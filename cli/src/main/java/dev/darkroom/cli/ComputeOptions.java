@@ -1,0 +1,84 @@
+package dev.darkroom.cli;
+
+import dev.darkroom.models.checkpoint.Tiling;
+import dev.darkroom.models.pipeline.PipelineOptions;
+import dev.darkroom.runtime.DType;
+import dev.darkroom.runtime.Device;
+
+import org.jspecify.annotations.Nullable;
+
+import picocli.CommandLine.Option;
+
+/** How a checkpoint is loaded, and where and in what types it computes. */
+final class ComputeOptions {
+    @Option(
+            names = "--dtype",
+            paramLabel = "TYPE",
+            converter = Names.DTypes.class,
+            completionCandidates = Names.DTypes.class,
+            description = "What the networks compute in: ${COMPLETION-CANDIDATES}.")
+    private DType dtype = DType.FLOAT32;
+
+    @Option(
+            names = "--vae-dtype",
+            paramLabel = "TYPE",
+            converter = Names.DTypes.class,
+            completionCandidates = Names.DTypes.class,
+            description =
+                    "What the autoencoder computes in; without it, the same, or float32 where its"
+                            + " config says that float16 overflows.")
+    private @Nullable DType vaeDtype;
+
+    @Option(
+            names = "--vae-tiling",
+            paramLabel = "auto|on|off",
+            converter = Names.Tilings.class,
+            completionCandidates = Names.Tilings.class,
+            description =
+                    "Whether large pictures are decoded in tiles, which takes less memory and"
+                            + " differs a little: auto (the default) where the whole does not"
+                            + " fit, on, or off.")
+    private Tiling vaeTiling = Tiling.AUTO;
+
+    @Option(
+            names = "--variant",
+            paramLabel = "NAME",
+            description =
+                    "Variant of the weights, such as fp16 for model.fp16.safetensors; parts without"
+                            + " it are loaded from their plain weights.")
+    private @Nullable String variant;
+
+    @Option(
+            names = "--strict",
+            description =
+                    "Refuse a checkpoint with tensors or options that are not known, instead of"
+                            + " warning of them.")
+    private boolean strict;
+
+    @Option(
+            names = "--device",
+            paramLabel = "cpu|cuda[:N]",
+            converter = Names.Devices.class,
+            completionCandidates = Names.Devices.class,
+            description = "Where they compute.")
+    private Device device = Device.CPU;
+
+    @Option(
+            names = "--threads",
+            paramLabel = "N",
+            description = "Native threads; without it, libtorch's choice.")
+    private int threads;
+
+    /** Returns the options of a pipeline. */
+    PipelineOptions pipeline() {
+        return PipelineOptions.defaults()
+                .withDtype(dtype)
+                .withVaeDtype(vaeDtype)
+                .withDevice(device)
+                .withThreads(threads)
+                .withVariant(variant)
+                .withTiling(vaeTiling)
+                .withStrict(strict)
+                .withLogging(false); // printed instead
+    }
+}

@@ -1,0 +1,106 @@
+package dev.darkroom.cli;
+
+import dev.darkroom.models.pipeline.SampleRequest;
+
+import org.jspecify.annotations.Nullable;
+
+import picocli.CommandLine.Option;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ThreadLocalRandom;
+
+/** What is asked of a checkpoint: what to draw, how to sample it, and how large. */
+final class RequestOptions {
+    /** Random seeds have no more than these bits, so that people can copy them. */
+    private static final long RANDOM_SEEDS = 1L << 32;
+
+    @Option(
+            names = "--negative",
+            paramLabel = "TEXT",
+            description = "What guidance shall lead away from.")
+    private String negative = "";
+
+    @Option(
+            names = "--class",
+            paramLabel = "LABEL",
+            description =
+                    "What to draw, for a checkpoint of classes: a number or a label. Given several"
+                            + " times, a class for each picture.")
+    private List<String> classes = new ArrayList<>();
+
+    @Option(names = "--steps", paramLabel = "N", description = "Sampling steps, 1 to 1000.")
+    private @Nullable Integer steps;
+
+    @Option(
+            names = "--guidance",
+            paramLabel = "W",
+            description = "Weight of classifier-free guidance; 1 for none.")
+    private @Nullable Double guidance;
+
+    @Option(
+            names = "--sampler",
+            paramLabel = "NAME",
+            converter = Names.Samplers.class,
+            completionCandidates = Names.Samplers.class,
+            description = "One of ${COMPLETION-CANDIDATES}.")
+    private @Nullable String sampler;
+
+    @Option(
+            names = "--seed",
+            paramLabel = "N",
+            converter = Names.Seeds.class,
+            description =
+                    "Seed of the first picture, -2^63 to 2^64 - 1 as in PyTorch; without it, a"
+                            + " random one.")
+    private @Nullable Long seed;
+
+    @Option(names = "--width", paramLabel = "W", description = "In pixels.")
+    private @Nullable Integer width;
+
+    @Option(names = "--height", paramLabel = "H", description = "In pixels.")
+    private @Nullable Integer height;
+
+    @Option(names = "--batch", paramLabel = "N", description = "Number of pictures.")
+    private @Nullable Integer batch;
+
+    /**
+     * Builds a request of the options.
+     *
+     * @param prompt null for classes
+     * @throws IllegalArgumentException if the options do not go together
+     */
+    SampleRequest request(@Nullable String prompt, FittingOptions fitting) {
+        if (!classes.isEmpty() && prompt != null) {
+            throw new IllegalArgumentException("name a prompt or a class, not both");
+        }
+        if (classes.isEmpty() && prompt == null) {
+            throw new IllegalArgumentException(
+                    "say what to draw: a prompt in quotes, or --class for a checkpoint of classes");
+        }
+        int pictures = batch == null ? Math.max(1, classes.size()) : batch;
+        if (classes.size() > 1 && classes.size() != pictures) {
+            throw new IllegalArgumentException(
+                    "there are "
+                            + classes.size()
+                            + " classes for a batch of "
+                            + pictures
+                            + "; name one for all pictures or one for each");
+        }
+        long first = seed == null ? ThreadLocalRandom.current().nextLong(RANDOM_SEEDS) : seed;
+        return SampleRequest.builder()
+                .prompt(prompt)
+                .negativePrompt(negative)
+                .classes(classes)
+                .steps(steps)
+                .guidanceScale(guidance)
+                .sampler(sampler)
+                .seed(first)
+                .width(width)
+                .height(height)
+                .batch(pictures)
+                .maxTokens(fitting.maxTokens())
+                .binning(fitting.binning())
+                .build();
+    }
+}
