@@ -3,6 +3,7 @@ package dev.darkroom.runtime;
 import dev.darkroom.runtime.internal.ffi.Native;
 
 import java.util.Locale;
+import java.util.Objects;
 
 /**
  * Where a tensor lives and computes.
@@ -50,6 +51,7 @@ public record Device(Type type, int index) {
 
     /** Checks the index. */
     public Device {
+        Objects.requireNonNull(type, "type");
         if (index < -1 || index > 127) {
             throw new IllegalArgumentException("no device index " + index + "; use 0 to 127");
         }

@@ -168,11 +168,13 @@ public final class Kernels {
 
     /** Whether there is a choice: for types of 16 bits on the CPU. */
     public static boolean matter(DType type, Device device) {
+        Objects.requireNonNull(device, "device");
         return type.bytes() == 2 && device.type() == Device.Type.CPU;
     }
 
     /** The type that results have while they are computed: float32 where the way is that. */
     public static DType computed(DType type, Work work, Device device) {
+        Objects.requireNonNull(work, "work");
         boolean cast = matter(type, device) && current().way(type, work) == Way.FLOAT32;
         return cast ? DType.FLOAT32 : type;
     }

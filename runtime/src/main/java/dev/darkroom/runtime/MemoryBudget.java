@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalLong;
 
@@ -25,6 +26,10 @@ import java.util.OptionalLong;
 public record MemoryBudget(long available, String source) {
     /** The system property that sets the budget by hand. */
     public static final String PROPERTY = "darkroom.memory.limit";
+
+    public MemoryBudget {
+        Objects.requireNonNull(source, "source");
+    }
 
     /**
      * The budget at this moment.
@@ -51,6 +56,7 @@ public record MemoryBudget(long available, String source) {
      * @throws InsufficientMemoryException if {@code bytes} is more than {@link #available}
      */
     public void require(long bytes, String what) {
+        Objects.requireNonNull(what, "what");
         if (bytes > available) {
             throw new InsufficientMemoryException(
                     String.format(

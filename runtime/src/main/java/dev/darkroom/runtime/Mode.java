@@ -4,6 +4,8 @@ import dev.darkroom.runtime.internal.ffi.NativeMode;
 
 import org.jspecify.annotations.Nullable;
 
+import java.util.Objects;
+
 /**
  * How operators run: whether they are recorded for backward, in which precision, on which stream. A
  * thread starts with {@link #NO_GRAD}. The mode belongs to the Java thread, virtual or not, and
@@ -68,11 +70,13 @@ public final class Mode {
      * @param dtype {@link DType#BFLOAT16} or {@link DType#FLOAT16}
      */
     public Mode withAutocast(Device.Type device, DType dtype) {
-        return new Mode(grad, inference, dtype, device, stream);
+        return new Mode(
+                grad, inference, Objects.requireNonNull(dtype, "dtype"), device, stream);
     }
 
     /** This mode with the work of the stream's device queued on it. */
     public Mode withStream(Stream stream) {
+        Objects.requireNonNull(stream, "stream");
         return new Mode(grad, inference, autocast, autocastDevice, stream);
     }
 

@@ -134,8 +134,12 @@ public final class Tensor extends ElementwiseOperators implements AutoCloseable 
         return run(options(random(RANDN, shape, generator), dtype, device));
     }
 
-    /** Samples float32 from the standard normal distribution on the CPU. */
-    public static Tensor randn(Generator generator, long... shape) {
+    /**
+     * Samples float32 from the standard normal distribution on the CPU.
+     *
+     * @param generator null for libtorch's default generator
+     */
+    public static Tensor randn(@Nullable Generator generator, long... shape) {
         return randn(Shape.of(shape), generator, DType.FLOAT32, Device.CPU);
     }
 

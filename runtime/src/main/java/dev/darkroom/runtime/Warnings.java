@@ -29,7 +29,7 @@ public final class Warnings {
 
     /** As {@link #collected}, and passes each warning on as it comes. */
     public static Warnings passedTo(Consumer<String> listener) {
-        return new Warnings(false, listener);
+        return new Warnings(false, Objects.requireNonNull(listener, "listener"));
     }
 
     /** Collects too; but what is extra is an error of what finds it. */

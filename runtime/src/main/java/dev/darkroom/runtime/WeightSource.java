@@ -3,6 +3,7 @@ package dev.darkroom.runtime;
 import java.io.IOException;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.UnaryOperator;
@@ -42,7 +43,8 @@ public interface WeightSource {
 
     /** Tensors that stay the caller's. */
     static WeightSource of(String name, Map<String, Tensor> tensors) {
-        return new MapSource(name, new LinkedHashMap<>(tensors));
+        tensors.forEach((key, tensor) -> Objects.requireNonNull(tensor, key));
+        return new MapSource(Objects.requireNonNull(name, "name"), new LinkedHashMap<>(tensors));
     }
 
     /**
@@ -53,6 +55,7 @@ public interface WeightSource {
      * @throws IllegalArgumentException if two tensors get one new name
      */
     default WeightSource renamed(UnaryOperator<String> rename) {
+        Objects.requireNonNull(rename, "rename");
         var originals = new LinkedHashMap<String, String>();
         for (String key : keys()) {
             String name = rename.apply(key);

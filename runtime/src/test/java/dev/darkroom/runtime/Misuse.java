@@ -204,25 +204,7 @@ final class Misuse {
         var arguments = new MisuseArguments(pool, random);
         String outcome;
         try {
-            boolean isStatic =
-                    Modifier.isStatic(method.getModifiers()) || method instanceof Constructor;
-            Object result;
-            if (usesWeights(method)) {
-                result = declaring(method, arguments);
-            } else {
-                Object self = isStatic ? pool : arguments.receiver(method);
-                if (self == null) {
-                    return; // none can be made here: streams need a GPU
-                }
-                @Nullable Object[] given = arguments.of(method);
-                result = call(method, self, given);
-                if (self instanceof Linear layer
-                        && given.length == 1
-                        && given[0] instanceof Linear.Adapter adapter
-                        && random.nextInt(8) != 0) {
-                    layer.detach(adapter); // or no call would get through the layer
-                }
-            }
+            Object result = call(pool, method, arguments, random);
             succeeded[index].incrementAndGet();
             outcome = "returned";
             take(pool, method, result, arguments.borrows(), random);
@@ -236,6 +218,34 @@ final class Misuse {
         }
         count(outcome);
         disturb(pool, random);
+    }
+
+    /**
+     * Calls a method with arguments that are made for it.
+     *
+     * @throws NoSuchElementException if there is nothing to call it on: streams need a GPU
+     */
+    static @Nullable Object call(
+            MisusePool pool, Executable method, MisuseArguments arguments, Random random)
+            throws Throwable {
+        if (usesWeights(method)) {
+            return declaring(method, arguments);
+        }
+        boolean isStatic =
+                Modifier.isStatic(method.getModifiers()) || method instanceof Constructor;
+        Object self = isStatic ? pool : arguments.receiver(method);
+        if (self == null) {
+            throw new NoSuchElementException("no receiver");
+        }
+        @Nullable Object[] given = arguments.of(method);
+        Object result = call(method, self, given);
+        if (self instanceof Linear layer
+                && given.length == 1
+                && given[0] instanceof Linear.Adapter adapter
+                && random.nextInt(8) != 0) {
+            layer.detach(adapter); // or no call would get through the layer
+        }
+        return result;
     }
 
     private static boolean usesWeights(Executable method) {

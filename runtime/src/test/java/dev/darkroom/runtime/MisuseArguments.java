@@ -96,6 +96,11 @@ final class MisuseArguments {
     /** Whether null is among the arguments, where it need not be allowed. */
     private boolean hasNull;
 
+    /** What is given null as the argument at {@link #nullAt}. */
+    private @Nullable Executable nullTo;
+
+    private int nullAt;
+
     /** Where the call may declare parameters, if it is one for constructors of modules. */
     private @Nullable Weights weights;
 
@@ -147,7 +152,21 @@ final class MisuseArguments {
         }
     }
 
+    /** Has a call get null as one of its arguments. */
+    void giveNull(Executable called, int index) {
+        nullTo = called;
+        nullAt = index;
+    }
+
     @Nullable Object[] of(Executable called) {
+        @Nullable Object[] values = any(called);
+        if (called.equals(nullTo)) {
+            values[nullAt] = null;
+        }
+        return values;
+    }
+
+    private @Nullable Object[] any(Executable called) {
         if (called.getDeclaringClass() == Aten.class && called.getName().matches("call|tensor")) {
             return hatch();
         } else if (called.getDeclaringClass() == Gradients.class && random.nextBoolean()) {

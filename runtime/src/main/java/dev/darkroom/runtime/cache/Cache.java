@@ -86,6 +86,7 @@ public final class Cache {
      *     is left then
      */
     public static Path folder(Path name, Content content) throws IOException {
+        Objects.requireNonNull(content, "content");
         if (name.isAbsolute() || !name.normalize().equals(name) || name.startsWith("..")) {
             throw new IllegalArgumentException("not a name of a folder in the cache: " + name);
         }

@@ -9,6 +9,7 @@ import org.jspecify.annotations.Nullable;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
 
@@ -76,6 +77,14 @@ public final class Attention extends Module {
      */
     public record Keys(
             String q, String k, String v, @Nullable String out, String normQ, String normK) {
+        public Keys {
+            Objects.requireNonNull(q, "q");
+            Objects.requireNonNull(k, "k");
+            Objects.requireNonNull(v, "v");
+            Objects.requireNonNull(normQ, "normQ");
+            Objects.requireNonNull(normK, "normK");
+        }
+
         /** The names of a layer whose result is not projected. */
         public Keys withoutOutput() {
             return new Keys(q, k, v, null, normQ, normK);
@@ -154,7 +163,12 @@ public final class Attention extends Module {
      * @param key {@code [N,L,heads·d]}
      * @param value {@code [N,L,heads·d]}
      */
-    public record KeyValue(Tensor key, Tensor value) {}
+    public record KeyValue(Tensor key, Tensor value) {
+        public KeyValue {
+            Objects.requireNonNull(key, "key");
+            Objects.requireNonNull(value, "value");
+        }
+    }
 
     /**
      * Projects a context to keys and values, which {@link #forward(Tensor, KeyValue, Tensor)} can

@@ -93,6 +93,7 @@ public final class Checkpointing implements Segments, AutoCloseable {
      */
     @Override
     public Tensor boundary(Tensor original) {
+        Objects.requireNonNull(original, "original");
         if (!Mode.current().recordsGradients() || !original.requiresGrad()) {
             return original;
         }

@@ -7,6 +7,8 @@ import dev.darkroom.runtime.Generator;
 import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
 
+import java.util.Objects;
+
 /**
  * How a parameter begins in a network that is not read from a file.
  *
@@ -33,6 +35,7 @@ public record Init(double mean, double std, Distribution distribution) {
     public static final Init ONES = new Init(1, 0);
 
     public Init {
+        Objects.requireNonNull(distribution, "distribution");
         if (!(std >= 0) || !Double.isFinite(mean) || Double.isInfinite(std)) {
             throw new IllegalArgumentException(
                     "an initialisation has a finite mean and a finite std from 0, not "

@@ -14,6 +14,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.Function;
 
 /**
@@ -88,6 +89,7 @@ public abstract class Module implements AutoCloseable {
 
     /** The modules inside of a kind, by their names as seen from this one, in order. */
     public final <M extends Module> Map<String, M> modules(Class<M> kind) {
+        Objects.requireNonNull(kind, "kind");
         var all = new LinkedHashMap<String, M>();
         collect(path.isEmpty() ? 0 : path.length() + 1, kind, all);
         return Collections.unmodifiableMap(all);
@@ -187,7 +189,7 @@ public abstract class Module implements AutoCloseable {
      * then takes the place of the loss's.
      */
     public final void segments(Segments segments) {
-        this.segments = segments;
+        this.segments = Objects.requireNonNull(segments, "segments");
         children.forEach(child -> child.segments(segments));
     }
 
@@ -246,11 +248,13 @@ public abstract class Module implements AutoCloseable {
 
     /** Casts the floating-point parameters. */
     public final void to(DType dtype) {
+        Objects.requireNonNull(dtype, "dtype");
         replace(parameter -> parameter.cast(parameter.value(), dtype));
     }
 
     /** Moves the parameters. */
     public final void to(Device device) {
+        Objects.requireNonNull(device, "device");
         replace(parameter -> parameter.value().to(device));
     }
 

@@ -7,6 +7,7 @@ import dev.darkroom.runtime.TensorScope;
 
 import org.jspecify.annotations.Nullable;
 
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicReference;
 
 /**
@@ -41,7 +42,8 @@ public final class Parameter implements AutoCloseable {
      * @param value taken over; closed with {@link #close}
      */
     public static Parameter of(String key, Tensor value) {
-        var parameter = new Parameter(key, value.shape(), false, null);
+        var parameter =
+                new Parameter(Objects.requireNonNull(key, "key"), value.shape(), false, null);
         parameter.set(value);
         return parameter;
     }

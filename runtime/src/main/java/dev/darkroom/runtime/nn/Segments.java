@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.Objects;
 import java.util.function.BinaryOperator;
 import java.util.function.Function;
 
@@ -38,7 +39,7 @@ public interface Segments {
 
                 @Override
                 public Tensor boundary(Tensor original) {
-                    return original;
+                    return Objects.requireNonNull(original, "original");
                 }
             };
 

@@ -13,6 +13,7 @@ import org.jspecify.annotations.Nullable;
 import java.io.IOException;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.stream.IntStream;
@@ -103,6 +104,7 @@ public final class Weights {
      */
     public static <M extends Module> M random(
             long seed, DType dtype, Device device, Function<Weights, M> network) {
+        Objects.requireNonNull(dtype, "dtype");
         try (var generator = new Generator(seed)) {
             return new Declarations(null, dtype, device)
                     .build(network, name -> {}, declaration -> declaration.draw(generator));
@@ -134,11 +136,14 @@ public final class Weights {
 
     /** The place of a numbered element of a list below this one, such as {@code blocks.3}. */
     public Weights sub(String name, int index) {
+        Objects.requireNonNull(name, "name");
         return sub(name + "." + index);
     }
 
     /** Modules numbered from 0 below a name, such as {@code blocks.0}, {@code blocks.1} … */
     public <T> List<T> list(String name, int count, Function<Weights, T> each) {
+        Objects.requireNonNull(name, "name");
+        Objects.requireNonNull(each, "each");
         return IntStream.range(0, count).mapToObj(i -> each.apply(sub(name, i))).toList();
     }
 
@@ -149,7 +154,8 @@ public final class Weights {
      * @param avoided that type
      */
     public Weights inFloat32InsteadOf(DType avoided) {
-        return new Weights(declarations, this, path, avoided);
+        return new Weights(
+                declarations, this, path, Objects.requireNonNull(avoided, "avoided"));
     }
 
     /** This place's name from the root of the network; empty at the root. */
@@ -182,6 +188,8 @@ public final class Weights {
     }
 
     private Parameter declare(String name, Shape shape, Init init, boolean buffer) {
+        Objects.requireNonNull(shape, "shape");
+        Objects.requireNonNull(init, "init");
         var parameter = new Parameter(key(name), shape, buffer, avoided);
         nearestOwner("declare " + name).add(parameter);
         declarations.add(parameter, init);
@@ -195,6 +203,8 @@ public final class Weights {
      * @param value computes it, once the network fits its checkpoint; taken over
      */
     public Parameter constant(String name, Shape shape, Supplier<Tensor> value) {
+        Objects.requireNonNull(shape, "shape");
+        Objects.requireNonNull(value, "value");
         var parameter = new Parameter(key(name), shape, true, avoided);
         parameter.constant();
         nearestOwner("declare " + name).add(parameter);

@@ -11,6 +11,7 @@ import dev.darkroom.runtime.TensorScope;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 
 /**
  * Adam with decoupled weight decay (Loshchilov and Hutter, arXiv 1711.05101, algorithm 2), on
@@ -52,7 +53,7 @@ public final class AdamW implements Optimizer {
     /** An optimizer whose moments are zero. */
     public AdamW(List<ParameterGroup> groups, Options options) {
         this.groups = List.copyOf(groups);
-        this.options = options;
+        this.options = Objects.requireNonNull(options, "options");
         state =
                 State.of(
                         all ->

@@ -9,6 +9,7 @@ import dev.darkroom.runtime.nn.Parameter;
 
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Objects;
 
 /**
  * The exponential moving average of parameters, in float32 (Polyak and Juditsky 1992; in diffusion
@@ -61,7 +62,7 @@ public final class Ema implements AutoCloseable {
      */
     public Ema(Map<String, Parameter> parameters, Options options) {
         this.parameters = new LinkedHashMap<>(parameters);
-        this.options = options;
+        this.options = Objects.requireNonNull(options, "options");
         state =
                 State.of(
                         all ->

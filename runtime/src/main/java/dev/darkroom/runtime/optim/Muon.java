@@ -9,6 +9,7 @@ import dev.darkroom.runtime.TensorScope;
 
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 
 /**
  * Momentum, orthogonalised by Newton and Schulz's iteration (Jordan et al. 2024, "Muon: An
@@ -66,6 +67,7 @@ public final class Muon implements Optimizer {
                 new Options(0.95, true, 5, Scale.MATCH_RMS_ADAMW, DType.BFLOAT16);
 
         public Options {
+            Objects.requireNonNull(scale, "scale");
             if (!(momentum >= 0 && momentum < 1) || steps < 1 || !iteration.isFloatingPoint()) {
                 throw new IllegalArgumentException(
                         "Muon: the momentum lies in [0, 1), there are 1 or more steps, in a"
@@ -86,7 +88,7 @@ public final class Muon implements Optimizer {
      */
     public Muon(List<ParameterGroup> groups, Options options) {
         this.groups = List.copyOf(groups);
-        this.options = options;
+        this.options = Objects.requireNonNull(options, "options");
         Gradient.forEach(
                 groups,
                 (key, value) -> {

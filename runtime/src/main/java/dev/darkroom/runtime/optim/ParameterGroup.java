@@ -6,6 +6,7 @@ import dev.darkroom.runtime.nn.Parameter;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Objects;
 
 /**
  * Parameters that are optimised alike.
@@ -19,6 +20,7 @@ import java.util.Map;
 public record ParameterGroup(
         String name, Map<String, Parameter> parameters, double learningRate, double weightDecay) {
     public ParameterGroup {
+        Objects.requireNonNull(name, "name");
         parameters = Collections.unmodifiableMap(new LinkedHashMap<>(parameters));
         if (!(learningRate >= 0 && learningRate < Double.POSITIVE_INFINITY)
                 || !(weightDecay >= 0 && weightDecay < Double.POSITIVE_INFINITY)) {

@@ -3,6 +3,7 @@ package dev.darkroom.runtime.optim;
 import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.runtime.nn.Parameter;
 
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -16,6 +17,11 @@ import java.util.Map;
  * @param others the second kind, by name
  */
 public record ParameterGroups(Map<String, Parameter> matrices, Map<String, Parameter> others) {
+    public ParameterGroups {
+        matrices = Collections.unmodifiableMap(new LinkedHashMap<>(matrices));
+        others = Collections.unmodifiableMap(new LinkedHashMap<>(others));
+    }
+
     /** Splits what is not frozen. */
     public static ParameterGroups of(Module module) {
         var others = new LinkedHashMap<>(module.trainable());

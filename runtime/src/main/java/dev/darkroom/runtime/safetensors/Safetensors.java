@@ -14,6 +14,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 
@@ -71,6 +72,7 @@ public final class Safetensors implements AutoCloseable {
      * @throws IOException if a file can't be read
      */
     public static Safetensors open(Path fileOrIndex, LoadMode mode) throws IOException {
+        Objects.requireNonNull(mode, "mode");
         boolean isIndex = fileOrIndex.toString().endsWith(".json");
         return isIndex
                 ? openIndex(fileOrIndex, mode)

@@ -5,6 +5,7 @@ import dev.darkroom.runtime.DType;
 import org.jspecify.annotations.Nullable;
 
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Function;
 import java.util.stream.Collectors;
@@ -66,6 +67,7 @@ public enum SafetensorsDType {
 
     /** The type in a file for tensors of that type; empty if the format has none. */
     public static Optional<SafetensorsDType> of(DType tensorType) {
+        Objects.requireNonNull(tensorType, "tensorType"); // F4 has none
         return Stream.of(values()).filter(dtype -> dtype.tensorType == tensorType).findFirst();
     }
 }

@@ -9,6 +9,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Objects;
 import java.util.SortedSet;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
@@ -22,6 +23,10 @@ import java.util.regex.Pattern;
  */
 public record WeightFiles(Path path, boolean isVariant) {
     private static final Pattern SHARD = Pattern.compile("-\\d{5}-of-\\d{5}\\..*safetensors$");
+
+    public WeightFiles {
+        Objects.requireNonNull(path, "path");
+    }
 
     /** How diffusers names the weights of its models. */
     public static final String DIFFUSERS = "diffusion_pytorch_model";
