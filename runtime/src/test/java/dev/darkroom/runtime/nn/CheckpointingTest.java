@@ -10,17 +10,15 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Generator;
-import dev.darkroom.runtime.Memory;
+import dev.darkroom.runtime.InScope;
 import dev.darkroom.runtime.Mode;
 import dev.darkroom.runtime.Ops;
 import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
-import dev.darkroom.runtime.TensorScope;
 
 import org.jspecify.annotations.Nullable;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -29,22 +27,10 @@ import java.util.List;
 import java.util.Map;
 
 /** Segments of several results, and with inputs that may be absent. */
+@ExtendWith(InScope.class)
 class CheckpointingTest {
     private static final int WIDTH = 8;
 
-    private final long before = Memory.liveTensors();
-    private TensorScope scope;
-
-    @BeforeEach
-    void open() {
-        scope = TensorScope.open();
-    }
-
-    @AfterEach
-    void close() {
-        scope.close();
-        assertEquals(before, Memory.liveTensors());
-    }
 
     /** The tokens of a picture and of its text, which pass through the blocks side by side. */
     private record Streams(Tensor image, Tensor text) {}

@@ -6,15 +6,15 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Generator;
-import dev.darkroom.runtime.Memory;
+import dev.darkroom.runtime.InScope;
 import dev.darkroom.runtime.Ops;
 import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
-import dev.darkroom.runtime.TensorScope;
 
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -24,6 +24,7 @@ import java.util.function.Function;
 import java.util.stream.Collectors;
 
 /** Joint attention and norms of queries and keys against the formulas, in float64. */
+@ExtendWith(InScope.class)
 class JointAttentionTest {
     private static final Attention.Keys IMAGE =
             new Attention.Keys("q", "k", "v", "out", "norm_q", "norm_k");
@@ -35,8 +36,6 @@ class JointAttentionTest {
     private static final int TEXT_WIDTH = 5;
     private static final double EPS = 1e-6;
 
-    private final long before = Memory.liveTensors();
-    private TensorScope scope;
     private Generator generator;
 
     /** Norms of queries and keys, as layers and as formulas. */
@@ -112,15 +111,12 @@ class JointAttentionTest {
 
     @BeforeEach
     void open() {
-        scope = TensorScope.open();
         generator = new Generator(5);
     }
 
     @AfterEach
     void close() {
         generator.close();
-        scope.close();
-        assertEquals(before, Memory.liveTensors());
     }
 
     private Tensor noise(long... shape) {

@@ -8,7 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Generator;
-import dev.darkroom.runtime.Memory;
+import dev.darkroom.runtime.InScope;
 import dev.darkroom.runtime.Mode;
 import dev.darkroom.runtime.Ops;
 import dev.darkroom.runtime.Shape;
@@ -16,9 +16,8 @@ import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
 import dev.darkroom.runtime.WeightSource;
 
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -29,20 +28,8 @@ import java.util.function.Consumer;
 import java.util.function.Function;
 
 /** Layers against PyTorch 2.13's functions of the same inputs, in float32 on the CPU. */
+@ExtendWith(InScope.class)
 class LayersTest {
-    private final long before = Memory.liveTensors();
-    private TensorScope scope;
-
-    @BeforeEach
-    void open() {
-        scope = TensorScope.open();
-    }
-
-    @AfterEach
-    void close() {
-        scope.close();
-        assertEquals(before, Memory.liveTensors());
-    }
 
     /** The numbers that inputs and weights are made of: {@code (7 i mod 11) / 4 − 1}. */
     private static Tensor ramp(long... shape) {

@@ -9,17 +9,16 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
+import dev.darkroom.runtime.InScope;
 import dev.darkroom.runtime.InsufficientMemoryException;
 import dev.darkroom.runtime.Memory;
 import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
-import dev.darkroom.runtime.TensorScope;
 import dev.darkroom.runtime.Warnings;
 import dev.darkroom.runtime.WeightSource;
 
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 
 import java.io.IOException;
 import java.util.HashMap;
@@ -28,20 +27,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 
+@ExtendWith(InScope.class)
 class WeightsTest {
-    private final long before = Memory.liveTensors();
-    private TensorScope scope;
-
-    @BeforeEach
-    void open() {
-        scope = TensorScope.open();
-    }
-
-    @AfterEach
-    void close() {
-        scope.close();
-        assertEquals(before, Memory.liveTensors());
-    }
 
     /** A network with a list, a two-level name, an optional parameter and a computed table. */
     private static final class Net extends Module {

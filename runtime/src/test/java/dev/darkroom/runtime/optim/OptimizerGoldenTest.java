@@ -5,9 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.darkroom.runtime.DType;
-import dev.darkroom.runtime.Memory;
+import dev.darkroom.runtime.InScope;
 import dev.darkroom.runtime.Tensor;
-import dev.darkroom.runtime.TensorScope;
 import dev.darkroom.runtime.nn.Parameter;
 import dev.darkroom.runtime.safetensors.LoadMode;
 import dev.darkroom.runtime.safetensors.Safetensors;
@@ -15,6 +14,7 @@ import dev.darkroom.runtime.safetensors.Safetensors;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 
 import java.io.IOException;
 import java.nio.file.Path;
@@ -24,18 +24,16 @@ import java.util.List;
 import java.util.Map;
 
 /** Optimizers against PyTorch 2.13's, by the values that {@code tests/oracle/optim.py} made. */
+@ExtendWith(InScope.class)
 class OptimizerGoldenTest {
     private static final List<String> ALL = List.of("tall", "wide", "vector", "kernel");
     private static final int STEPS = 5;
 
-    private final long before = Memory.liveTensors();
     private final Map<String, Parameter> parameters = new LinkedHashMap<>();
-    private TensorScope scope;
     private Safetensors golden;
 
     @BeforeEach
     void open() throws IOException {
-        scope = TensorScope.open();
         golden =
                 Safetensors.open(
                         Path.of(System.getProperty("basedir", "."))
@@ -47,8 +45,6 @@ class OptimizerGoldenTest {
     void close() throws IOException {
         parameters.values().forEach(Parameter::close);
         golden.close();
-        scope.close();
-        assertEquals(before, Memory.liveTensors());
     }
 
     private Map<String, Parameter> start(Collection<String> keys) throws IOException {

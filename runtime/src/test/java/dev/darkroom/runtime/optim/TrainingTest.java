@@ -10,7 +10,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Generator;
-import dev.darkroom.runtime.Memory;
+import dev.darkroom.runtime.InScope;
 import dev.darkroom.runtime.Mode;
 import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
@@ -25,9 +25,8 @@ import dev.darkroom.runtime.nn.Weights;
 import dev.darkroom.runtime.safetensors.LoadMode;
 import dev.darkroom.runtime.safetensors.Safetensors;
 
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 
 import java.nio.file.Files;
@@ -38,20 +37,8 @@ import java.util.Map;
 import java.util.Set;
 
 /** What training needs beside the optimizers' numbers. */
+@ExtendWith(InScope.class)
 class TrainingTest {
-    private final long before = Memory.liveTensors();
-    private TensorScope scope;
-
-    @BeforeEach
-    void open() {
-        scope = TensorScope.open();
-    }
-
-    @AfterEach
-    void close() {
-        scope.close();
-        assertEquals(before, Memory.liveTensors());
-    }
 
     private static final class Net extends Module {
         private final Embedding classes;

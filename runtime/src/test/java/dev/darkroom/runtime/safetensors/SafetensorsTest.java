@@ -10,7 +10,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
-import dev.darkroom.runtime.Memory;
+import dev.darkroom.runtime.InScope;
 import dev.darkroom.runtime.MemoryBudget;
 import dev.darkroom.runtime.Mode;
 import dev.darkroom.runtime.Shape;
@@ -20,11 +20,10 @@ import dev.darkroom.runtime.nn.Linear;
 import dev.darkroom.runtime.nn.Weights;
 import dev.darkroom.runtime.safetensors.SafetensorsException.Kind;
 
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -43,23 +42,10 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.stream.IntStream;
 
+@ExtendWith(InScope.class)
 class SafetensorsTest {
     @TempDir Path folder;
 
-    private TensorScope scope;
-    private long live;
-
-    @BeforeEach
-    void open() {
-        live = Memory.liveTensors();
-        scope = TensorScope.open();
-    }
-
-    @AfterEach
-    void everythingIsFreed() {
-        scope.close();
-        assertEquals(live, Memory.liveTensors());
-    }
 
     private Path save(Map<String, Tensor> tensors) throws IOException {
         var file = folder.resolve("model.safetensors");
@@ -88,15 +74,15 @@ class SafetensorsTest {
     @EnabledOnOs(OS.LINUX)
     void mappedTensorsLieInsideTheFilesMapping() throws IOException {
         var file = save(Map.of("a", Tensor.ones(DType.FLOAT32, 100, 100)));
-        try (var checkpoint = Safetensors.open(file, LoadMode.MAPPED)) {
-            var tensor = checkpoint.tensor("a");
-            assertTrue(isInMapping(tensor, file));
-            assertTrue(isInMapping(checkpoint.tensor("a"), file));
+        try (var scope = TensorScope.open()) {
+            try (var checkpoint = Safetensors.open(file, LoadMode.MAPPED)) {
+                var tensor = checkpoint.tensor("a");
+                assertTrue(isInMapping(tensor, file));
+                assertTrue(isInMapping(checkpoint.tensor("a"), file));
+            }
+            assertTrue(isMapped(file), "the tensors outlive the checkpoint");
         }
-        assertTrue(isMapped(file), "the tensors outlive the checkpoint");
-        scope.close();
         assertFalse(isMapped(file), "the mapping goes with its last tensor");
-        scope = TensorScope.open();
     }
 
     @Test

@@ -7,14 +7,12 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.darkroom.runtime.DType;
-import dev.darkroom.runtime.Memory;
+import dev.darkroom.runtime.InScope;
 import dev.darkroom.runtime.Mode;
 import dev.darkroom.runtime.Tensor;
-import dev.darkroom.runtime.TensorScope;
 
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -28,23 +26,10 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
+@ExtendWith(InScope.class)
 class SafetensorsWriterTest {
     @TempDir Path folder;
 
-    private TensorScope scope;
-    private long live;
-
-    @BeforeEach
-    void open() {
-        live = Memory.liveTensors();
-        scope = TensorScope.open();
-    }
-
-    @AfterEach
-    void everythingIsFreed() {
-        scope.close();
-        assertEquals(live, Memory.liveTensors());
-    }
 
     /** The tensors of tests/oracle/make_safetensors.py. */
     private static Tensor tensor(String dtype, long... shape) {
