@@ -76,7 +76,7 @@ public final class Aten {
     }
 
     /**
-     * An operator's schema in PyTorch's notation.
+     * Returns an operator's schema in PyTorch's notation.
      *
      * @throws LibtorchException.NoSuchOperator if there is no such operator
      */
@@ -84,7 +84,9 @@ public final class Aten {
         return operator(name).describe();
     }
 
-    /** The names of all operators that this libtorch has, such as {@code aten::add.Tensor}. */
+    /**
+     * Returns the names of all operators that this libtorch has, such as {@code aten::add.Tensor}.
+     */
     public static List<String> names() {
         return Operator.names();
     }

@@ -51,28 +51,28 @@ public enum DType {
         this.kind = kind;
     }
 
-    /** libtorch's number of this type. */
+    /** Returns libtorch's number of this type. */
     public int code() {
         return code;
     }
 
-    /** Size of an element in bytes. */
+    /** Returns the size of an element in bytes. */
     public int bytes() {
         return bytes;
     }
 
-    /** Whether this is a real floating-point type. */
+    /** Returns whether this is a real floating-point type. */
     public boolean isFloatingPoint() {
         return kind == Kind.FLOAT;
     }
 
-    /** Whether this is a signed or unsigned integer type; {@link #BOOL} is not. */
+    /** Returns whether this is a signed or unsigned integer type; {@link #BOOL} is not. */
     public boolean isInteger() {
         return kind == Kind.INTEGER;
     }
 
     /**
-     * The type with libtorch's number.
+     * Returns the type with libtorch's number.
      *
      * @throws IllegalArgumentException if Darkroom has no name for it
      */
@@ -85,7 +85,7 @@ public enum DType {
         return dtype;
     }
 
-    /** PyTorch's name, such as {@code float32}. */
+    /** Returns PyTorch's name, such as {@code float32}. */
     @Override
     public String toString() {
         return name().toLowerCase(java.util.Locale.ROOT);

@@ -6,7 +6,7 @@ import java.util.Locale;
 import java.util.Objects;
 
 /**
- * Where a tensor lives and computes.
+ * A device: where a tensor's memory is and where operators on it compute.
  *
  * @param type kind of device
  * @param index which one, from 0; −1 for the current one (always −1 for the CPU)
@@ -29,17 +29,17 @@ public record Device(Type type, int index) {
             this.code = code;
         }
 
-        /** libtorch's number of this type. */
+        /** Returns libtorch's number of this type. */
         public int code() {
             return code;
         }
 
-        /** Devices of this type that the loaded libtorch can use. */
+        /** Returns how many devices of this type the loaded libtorch can use. */
         public int count() {
             return Native.deviceCount(code);
         }
 
-        /** PyTorch's name, such as {@code cuda}. */
+        /** Returns PyTorch's name, such as {@code cuda}. */
         @Override
         public String toString() {
             return name().toLowerCase(Locale.ROOT);
@@ -63,7 +63,7 @@ public record Device(Type type, int index) {
         }
     }
 
-    /** The GPU with an index from 0. */
+    /** Returns the GPU with an index from 0. */
     public static Device cuda(int index) {
         return new Device(Type.CUDA, index);
     }
@@ -98,7 +98,7 @@ public record Device(Type type, int index) {
         Native.synchronize(code());
     }
 
-    /** The shim's packed form: type and index in one number. */
+    /** Returns the shim's packed form: type and index in one number. */
     int code() {
         return (type.code << 8) | (index & 0xff);
     }
@@ -113,7 +113,7 @@ public record Device(Type type, int index) {
         throw new IllegalArgumentException("libtorch's device type " + type + " is not supported");
     }
 
-    /** PyTorch's name, such as {@code cuda:0}. */
+    /** Returns PyTorch's name, such as {@code cuda:0}. */
     @Override
     public String toString() {
         return index < 0 ? type.toString() : type + ":" + index;

@@ -9,7 +9,7 @@ public final class Event implements AutoCloseable {
     private final ObjectHandle handle;
 
     /**
-     * An event that is not recorded yet.
+     * Makes an event that is not recorded yet.
      *
      * @param timed whether {@link #millisecondsTo} will be asked
      * @throws LibtorchException.Unsupported if the device has no events, as the CPU
@@ -33,7 +33,7 @@ public final class Event implements AutoCloseable {
         Native.synchronizeEvent(handle);
     }
 
-    /** Milliseconds from this event to a later one; both timed and done. */
+    /** Returns the milliseconds from this event to a later one; both are timed and done. */
     public double millisecondsTo(Event end) {
         return Native.elapsedMillis(handle, end.handle);
     }

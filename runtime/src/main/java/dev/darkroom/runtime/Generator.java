@@ -5,18 +5,18 @@ import dev.darkroom.runtime.internal.ffi.ObjectHandle;
 
 /**
  * A source of random numbers: PyTorch's own for the device. On the CPU that is mt19937, so the same
- * seed and the same order of draws give the numbers that PyTorch gives, bit for bit. Not for use by
- * several threads at once.
+ * seed and the same order of samples give the numbers that PyTorch gives, bit for bit. Not for use
+ * by several threads at once.
  */
 public final class Generator implements AutoCloseable {
     final ObjectHandle handle;
 
-    /** A generator on the CPU. */
+    /** Makes a generator on the CPU. */
     public Generator(long seed) {
         this(Device.CPU, seed);
     }
 
-    /** A generator on a device. */
+    /** Makes a generator on a device. */
     public Generator(Device device, long seed) {
         handle = Native.newGenerator(device.code(), seed);
     }
@@ -26,7 +26,7 @@ public final class Generator implements AutoCloseable {
         Native.seed(handle, seed);
     }
 
-    /** The state, a uint8 tensor on the CPU. */
+    /** Returns the state, a uint8 tensor on the CPU. */
     public Tensor state() {
         return Tensor.adopt(Native.generatorState(handle));
     }

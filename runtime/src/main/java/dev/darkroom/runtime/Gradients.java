@@ -13,7 +13,7 @@ public final class Gradients {
     private Gradients() {}
 
     /**
-     * Collects the gradients of {@code outputs} in the leaves that they were computed from.
+     * Accumulates the gradients of {@code outputs} in the leaves that they were computed from.
      *
      * @param gradients the gradient of each output; null for 1, of a scalar
      * @param retainGraph keeps the recording for another pass
@@ -29,7 +29,8 @@ public final class Gradients {
     }
 
     /**
-     * The gradients of {@code outputs} with respect to {@code inputs}; the leaves collect nothing.
+     * Computes the gradients of {@code outputs} with respect to {@code inputs}; the leaves
+     * accumulate nothing.
      *
      * @param gradients the gradient of each output; null for 1, of a scalar
      * @param createGraph records the pass itself, for second derivatives

@@ -13,12 +13,12 @@ public final class InsufficientMemoryException extends RuntimeException {
         this.available = available;
     }
 
-    /** Bytes that were asked for. */
+    /** Returns the bytes that were asked for. */
     public long needed() {
         return needed;
     }
 
-    /** Bytes that could have been given. */
+    /** Returns the bytes that could have been given. */
     public long available() {
         return available;
     }

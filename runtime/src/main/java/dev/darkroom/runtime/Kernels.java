@@ -61,7 +61,7 @@ public final class Kernels {
     }
 
     /**
-     * The choice that operators follow. It is made on the first call, which loads libtorch.
+     * Returns the choice that operators follow. It is made on the first call, which loads libtorch.
      *
      * @throws IllegalArgumentException if {@code -Ddarkroom.kernels} can't be understood
      */
@@ -79,7 +79,7 @@ public final class Kernels {
         return known;
     }
 
-    /** Has operators that start later follow another choice, on all threads. */
+    /** Makes operators that start later follow another choice, on all threads. */
     public static synchronized void use(Kernels kernels) {
         current = Objects.requireNonNull(kernels);
     }
@@ -166,13 +166,15 @@ public final class Kernels {
         return value.name().toLowerCase(Locale.ROOT);
     }
 
-    /** Whether there is a choice: for types of 16 bits on the CPU. */
+    /** Returns whether there is a choice: for types of 16 bits on the CPU. */
     public static boolean matter(DType type, Device device) {
         Objects.requireNonNull(device, "device");
         return type.bytes() == 2 && device.type() == Device.Type.CPU;
     }
 
-    /** The type that results have while they are computed: float32 where the way is that. */
+    /**
+     * Returns the type that results have while they are computed: float32 where the way is that.
+     */
     public static DType computed(DType type, Work work, Device device) {
         Objects.requireNonNull(work, "work");
         boolean cast = matter(type, device) && current().way(type, work) == Way.FLOAT32;
@@ -180,7 +182,7 @@ public final class Kernels {
     }
 
     /**
-     * How something is computed.
+     * Returns how something is computed.
      *
      * @param type {@link DType#BFLOAT16} or {@link DType#FLOAT16}
      * @throws IllegalArgumentException for another type
@@ -205,7 +207,7 @@ public final class Kernels {
     }
 
     /**
-     * All of the choice, as {@code -Ddarkroom.kernels} takes it: {@code
+     * Returns all of the choice, as {@code -Ddarkroom.kernels} takes it: {@code
      * bfloat16.products=own,bfloat16.convolutions=own,bfloat16.attention=float32,float16…}.
      */
     @Override

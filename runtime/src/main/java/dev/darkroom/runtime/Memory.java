@@ -18,18 +18,18 @@ public final class Memory {
      */
     public record Stats(long live, long peak, long reserved) {}
 
-    /** Tensors that are not closed, in the whole process. */
+    /** Returns the number of tensors that are not closed, in the whole process. */
     public static long liveTensors() {
         return TensorHandle.live();
     }
 
-    /** Bytes that libtorch holds on the CPU. */
+    /** Returns the bytes that libtorch holds on the CPU. */
     public static long liveBytes() {
         return stats(Device.CPU).live();
     }
 
     /**
-     * A device's numbers.
+     * Returns the statistics of a device.
      *
      * @throws LibtorchException.Unsupported if the device's allocator keeps none
      */
@@ -38,7 +38,7 @@ public final class Memory {
         return new Stats(numbers[0], numbers[1], numbers[2]);
     }
 
-    /** Lets the peak start again from what is live now. */
+    /** Resets the peak to what is live now. */
     public static void resetPeak(Device device) {
         Native.resetPeak(device.code());
     }

@@ -32,7 +32,7 @@ public record MemoryBudget(long available, String source) {
     }
 
     /**
-     * The budget at this moment.
+     * Measures the budget at this moment.
      *
      * @throws IllegalArgumentException if the property is set to something that is not a size
      */

@@ -57,35 +57,34 @@ public final class Mode {
                         stream == null ? null : stream.handle);
     }
 
-    /** The mode of the calling thread. */
+    /** Returns the mode of the calling thread. */
     public static Mode current() {
         return ThreadState.current().mode();
     }
 
     /**
-     * This mode with autocast: matrix products and convolutions run in {@code dtype}, reductions in
-     * float32, by libtorch's lists. libtorch's cache of cast weights is not used. Where {@link
-     * Kernels} compute in float32, only results are cast.
+     * Returns this mode with autocast: matrix products and convolutions run in {@code dtype},
+     * reductions in float32, by libtorch's lists. libtorch's cache of cast weights is not used.
+     * Where {@link Kernels} compute in float32, only results are cast.
      *
      * @param dtype {@link DType#BFLOAT16} or {@link DType#FLOAT16}
      */
     public Mode withAutocast(Device.Type device, DType dtype) {
-        return new Mode(
-                grad, inference, Objects.requireNonNull(dtype, "dtype"), device, stream);
+        return new Mode(grad, inference, Objects.requireNonNull(dtype, "dtype"), device, stream);
     }
 
-    /** This mode with the work of the stream's device queued on it. */
+    /** Returns this mode with the work of the stream's device queued on it. */
     public Mode withStream(Stream stream) {
         Objects.requireNonNull(stream, "stream");
         return new Mode(grad, inference, autocast, autocastDevice, stream);
     }
 
-    /** This mode with operators recorded for backward or not. */
+    /** Returns this mode with operators recorded for backward or not. */
     public Mode withGradients(boolean recorded) {
         return new Mode(recorded, inference && !recorded, autocast, autocastDevice, stream);
     }
 
-    /** Whether operators are recorded for backward. */
+    /** Returns whether operators are recorded for backward. */
     public boolean recordsGradients() {
         return grad;
     }

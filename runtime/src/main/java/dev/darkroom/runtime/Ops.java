@@ -27,7 +27,7 @@ public final class Ops {
 
     private Ops() {}
 
-    /** Joins tensors along a dimension that they have. */
+    /** Concatenates tensors along a dimension that they have. */
     public static Tensor cat(int dim, List<Tensor> tensors) {
         if (tensors.isEmpty()) {
             throw new IllegalArgumentException("cat: no tensors");
@@ -53,12 +53,12 @@ public final class Ops {
         return Tensor.run(CAT.call().tensors(Tensor.handles(tensors)).arg((long) along));
     }
 
-    /** Joins tensors along a dimension that they have. */
+    /** Concatenates tensors along a dimension that they have. */
     public static Tensor cat(int dim, Tensor... tensors) {
         return cat(dim, List.of(tensors));
     }
 
-    /** Joins tensors of one shape along a new dimension. */
+    /** Stacks tensors of one shape along a new dimension. */
     public static Tensor stack(int dim, List<Tensor> tensors) {
         if (tensors.isEmpty()) {
             throw new IllegalArgumentException("stack: no tensors");
@@ -74,7 +74,7 @@ public final class Ops {
     }
 
     /**
-     * x · weightᵀ + bias.
+     * Computes x · weightᵀ + bias.
      *
      * @param x {@code [...,in]}
      * @param weight {@code [out,in]}
@@ -165,7 +165,7 @@ public final class Ops {
     }
 
     /**
-     * beta · x + alpha · a · b.
+     * Computes beta · x + alpha · a · b.
      *
      * @param x broadcasts to {@code [T,M]}
      * @param a {@code [T,K]}
@@ -193,7 +193,7 @@ public final class Ops {
     }
 
     /**
-     * Convolution in two dimensions.
+     * Computes a convolution in two dimensions.
      *
      * @param x {@code [N,C,H,W]}
      * @param weight {@code [O,C/groups,kH,kW]}
@@ -245,7 +245,7 @@ public final class Ops {
     }
 
     /**
-     * Rows of a table.
+     * Looks rows of an embedding's weight up by their indices.
      *
      * @param table {@code [V,D]}
      * @param ids integers {@code [...]} from 0 to V − 1
@@ -310,7 +310,8 @@ public final class Ops {
     }
 
     /**
-     * softmax(scale · q · kᵀ + mask) · v (Vaswani et al. 2017).
+     * Computes scaled dot-product attention, softmax(scale · q · kᵀ + mask) · v (Vaswani et al.
+     * 2017).
      *
      * @param q {@code [N,heads,T,d]}
      * @param k {@code [N,heads,L,d]}
@@ -373,7 +374,7 @@ public final class Ops {
     }
 
     /**
-     * Means over squares.
+     * Averages over square windows.
      *
      * @param x {@code [N,C,H,W]}
      * @return {@code [N,C,H/size,W/size]}
@@ -384,7 +385,7 @@ public final class Ops {
     }
 
     /**
-     * The mean of the squared differences.
+     * Computes the mean of the squared differences.
      *
      * @return {@code []}
      */

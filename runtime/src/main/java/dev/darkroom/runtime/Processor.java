@@ -25,7 +25,7 @@ public record Processor(String name, String architecture, Set<String> instructio
         instructions = java.util.Collections.unmodifiableSet(new TreeSet<>(instructions));
     }
 
-    /** The processor of this machine. */
+    /** Returns the processor of this machine. */
     public static Processor current() {
         String architecture = System.getProperty("os.arch");
         List<String> lines;

@@ -14,7 +14,7 @@ public final class Shape {
     }
 
     /**
-     * A shape.
+     * Makes a shape.
      *
      * @throws IllegalArgumentException if a size is negative
      */
@@ -28,24 +28,24 @@ public final class Shape {
         return new Shape(sizes.clone());
     }
 
-    /** A shape of sizes that are libtorch's, and that nobody changes. */
+    /** Makes a shape of sizes that are libtorch's, and that nobody changes. */
     static Shape over(long[] sizes) {
         return new Shape(sizes);
     }
 
-    /** Whether this was made {@linkplain #over over} that very array. */
+    /** Returns whether this was made {@linkplain #over over} that very array. */
     @SuppressWarnings("ReferenceEquality") // the same array, and not an equal one
     boolean isOver(long[] other) {
         return sizes == other;
     }
 
-    /** Number of dimensions. */
+    /** Returns the number of dimensions. */
     public int rank() {
         return sizes.length;
     }
 
     /**
-     * Size of a dimension.
+     * Returns the size of a dimension.
      *
      * @param dim from 0, or from −1 counted from the end
      * @throws IndexOutOfBoundsException if there is no such dimension
@@ -55,7 +55,7 @@ public final class Shape {
     }
 
     /**
-     * The dimension counted from the front.
+     * Counts a dimension from the front.
      *
      * @param dim from 0, or from −1 counted from the end
      * @throws IndexOutOfBoundsException if there is no such dimension
@@ -69,7 +69,7 @@ public final class Shape {
     }
 
     /**
-     * Number of elements.
+     * Returns the number of elements.
      *
      * @throws ArithmeticException if it does not fit a long
      */
@@ -81,12 +81,12 @@ public final class Shape {
         return count;
     }
 
-    /** A copy of the sizes. */
+    /** Returns a copy of the sizes. */
     public long[] toArray() {
         return sizes.clone();
     }
 
-    /** Whether a tensor of this shape can be expanded to {@code target} without copying. */
+    /** Returns whether a tensor of this shape can be expanded to {@code target} without copying. */
     public boolean expandsTo(Shape target) {
         int lead = target.sizes.length - sizes.length;
         if (lead < 0) {
@@ -100,7 +100,7 @@ public final class Shape {
         return true;
     }
 
-    /** Whether two shapes broadcast together by PyTorch's rules. */
+    /** Returns whether two shapes broadcast together by PyTorch's rules. */
     public boolean broadcastsWith(Shape other) {
         int shared = Math.min(sizes.length, other.sizes.length);
         for (int i = 1; i <= shared; i++) {
@@ -123,7 +123,7 @@ public final class Shape {
         return Arrays.hashCode(sizes);
     }
 
-    /** Like {@code [2, 3]}. */
+    /** Returns a text like {@code [2, 3]}. */
     @Override
     public String toString() {
         return Arrays.toString(sizes);

@@ -9,7 +9,7 @@ public final class Stream implements AutoCloseable {
     final ObjectHandle handle;
 
     /**
-     * A stream from the device's pool.
+     * Takes a stream from the device's pool.
      *
      * @throws LibtorchException.Unsupported if the device has no streams, as the CPU
      */

@@ -11,7 +11,7 @@ public final class Threads {
 
     private Threads() {}
 
-    /** Threads that an operator called from this thread uses. */
+    /** Returns how many threads an operator uses that is called from this thread. */
     public static int count() {
         return Native.threads();
     }

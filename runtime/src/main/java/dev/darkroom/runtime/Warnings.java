@@ -22,22 +22,22 @@ public final class Warnings {
         this.listener = listener;
     }
 
-    /** Collects; what is extra is ignored with a warning. */
+    /** Makes warnings that are collected; what is extra is ignored with a warning. */
     public static Warnings collected() {
         return new Warnings(false, warning -> {});
     }
 
-    /** As {@link #collected}, and passes each warning on as it comes. */
+    /** Makes warnings that are collected and passed on as they come. */
     public static Warnings passedTo(Consumer<String> listener) {
         return new Warnings(false, Objects.requireNonNull(listener, "listener"));
     }
 
-    /** Collects too; but what is extra is an error of what finds it. */
+    /** Makes warnings that are collected, where what is extra is an error of whoever finds it. */
     public static Warnings strict() {
         return new Warnings(true, warning -> {});
     }
 
-    /** Whether extra tensors and unknown options are errors. */
+    /** Returns whether extra tensors and unknown options are errors. */
     public boolean isStrict() {
         return strict;
     }
@@ -58,7 +58,7 @@ public final class Warnings {
         }
     }
 
-    /** All warnings, in the order in which they came. */
+    /** Returns all warnings, in the order in which they came. */
     public synchronized List<String> list() {
         return List.copyOf(all);
     }

@@ -13,43 +13,43 @@ import java.util.function.UnaryOperator;
  * a {@link java.util.NoSuchElementException}, or an {@link IOException} where it is to be read.
  */
 public interface WeightSource {
-    /** What messages call it: the file or the folder. */
+    /** Returns what messages call it: the file or the folder. */
     String name();
 
-    /** The names of all tensors. */
+    /** Returns the names of all tensors. */
     Set<String> keys();
 
-    /** The shape of one of the {@link #keys}, known without reading it. */
+    /** Returns the shape of one of the {@link #keys}, known without reading it. */
     Shape shape(String key);
 
     /**
-     * The type of one of the {@link #keys}, known without reading it; empty if libtorch has no
-     * tensors of it, so that it can't be read.
+     * Returns the type of one of the {@link #keys}, known without reading it; empty if libtorch has
+     * no tensors of it, so that it can't be read.
      */
     Optional<DType> dtype(String key);
 
-    /** Type and shape of one of the {@link #keys}, for messages. */
+    /** Describes type and shape of one of the {@link #keys}, for messages. */
     default String describe(String key) {
         return dtype(key).map(DType::toString).orElse("?") + shape(key);
     }
 
     /**
-     * One of the tensors, in its own type. It belongs to the open scope and may share memory with
-     * the source.
+     * Reads one of the tensors, in its own type. It belongs to the open scope and may share memory
+     * with the source.
      *
      * @throws IOException if it can't be read
      */
     Tensor read(String key) throws IOException;
 
-    /** Tensors that stay the caller's. */
+    /** Makes a source of tensors in memory, which stay the caller's. */
     static WeightSource of(String name, Map<String, Tensor> tensors) {
         tensors.forEach((key, tensor) -> Objects.requireNonNull(tensor, key));
         return new MapSource(Objects.requireNonNull(name, "name"), new LinkedHashMap<>(tensors));
     }
 
     /**
-     * This source under other names, for checkpoints with an older naming. A tensor keeps its name
-     * where the new one is taken.
+     * Returns this source under other names, for checkpoints with an older naming. A tensor keeps
+     * its name where the new one is taken.
      *
      * @param rename from this source's name to the new one
      * @throws IllegalArgumentException if two tensors get one new name

@@ -18,8 +18,7 @@ public final class InScope implements BeforeEachCallback, AfterEachCallback {
 
     @Override
     public void beforeEach(ExtensionContext context) {
-        context.getStore(OWN)
-                .put("opened", new Opened(Memory.liveTensors(), TensorScope.open()));
+        context.getStore(OWN).put("opened", new Opened(Memory.liveTensors(), TensorScope.open()));
     }
 
     @Override

@@ -29,7 +29,7 @@ class NullArgumentsTest {
                     "Linear.detach", "what is not attached is ignored",
                     "Diagnosis.", "a result of Darkroom's, which callers read",
                     "Inspection.", "as Diagnosis",
-                    "Misfit.new", "as Diagnosis",
+                    "Mismatch.new", "as Diagnosis",
                     "Processor.new", "as Diagnosis",
                     "SafetensorsHeader.new", "as Diagnosis",
                     "StoredTensor.new", "as Diagnosis");
@@ -48,7 +48,8 @@ class NullArgumentsTest {
                     if (!types[i].isPrimitive()
                             && !mayBeNull(method, i)
                             && returns(pool, method, i, random)) {
-                        taken.add(PublicMethods.name(method) + " takes null as argument " + (i + 1));
+                        taken.add(
+                                PublicMethods.name(method) + " takes null as argument " + (i + 1));
                     }
                 }
             }
@@ -64,7 +65,9 @@ class NullArgumentsTest {
                 || MAY_RETURN.keySet().stream().anyMatch(name::contains);
     }
 
-    /** Whether a method returns when it is given null among arguments that fit more often than not. */
+    /**
+     * Whether a method returns when it is given null among arguments that fit more often than not.
+     */
     private static boolean returns(MisusePool pool, Executable method, int index, Random random) {
         boolean[] returned = {false};
         for (int i = 0; i < TRIES && !returned[0]; i++) {

@@ -129,7 +129,8 @@ public final class Lora implements AutoCloseable {
      * Loads adapters from a folder of PEFT's, strictly: an unknown option and a tensor without a
      * layer are errors.
      *
-     * @throws IOException if it can't be read, or does not fit the network; all misfits are named
+     * @throws IOException if it can't be read, or does not fit the network; all mismatches are
+     *     named
      */
     public static Lora load(Module network, Path folder) throws IOException {
         return load(network, folder, Warnings.strict());
@@ -140,7 +141,8 @@ public final class Lora implements AutoCloseable {
      *
      * @param warnings collect unknown options and tensors without a layer; if they are strict,
      *     these are errors
-     * @throws IOException if it can't be read, or does not fit the network; all misfits are named
+     * @throws IOException if it can't be read, or does not fit the network; all mismatches are
+     *     named
      */
     public static Lora load(Module network, Path folder, Warnings warnings) throws IOException {
         LoraConfig config = LoraConfig.read(folder.resolve(CONFIG), warnings);

@@ -37,9 +37,9 @@ public final class Cache {
     }
 
     /**
-     * An absolute path: {@code -Ddarkroom.cache}, or else Darkroom's folder in the user's cache
-     * folder, which is {@code $XDG_CACHE_HOME} where that is absolute, else {@code .cache} in the
-     * home folder.
+     * Returns the cache's folder, an absolute path: {@code -Ddarkroom.cache}, or else Darkroom's
+     * folder in the user's cache folder, which is {@code $XDG_CACHE_HOME} where that is absolute,
+     * else {@code .cache} in the home folder.
      *
      * @throws IOException if none of them is set, with what to do
      */
@@ -78,8 +78,8 @@ public final class Cache {
     }
 
     /**
-     * A folder of the cache, which is written if it is not there or not as it was written. That is
-     * logged, since it takes some seconds for the natives.
+     * Returns a folder of the cache, which is written if it is not there or not as it was written.
+     * That is logged, since it takes some seconds for the natives.
      *
      * @param name a relative path below {@link #root}; another content has another name
      * @throws IOException if it can't be written, or somebody else could have written it; nothing

@@ -28,7 +28,7 @@ public final class FileHashes {
     private FileHashes() {}
 
     /**
-     * The hash of a file, which is read only if its hash is not known.
+     * Returns the hash of a file, which is read only if its hash is not known.
      *
      * @throws IOException if it can't be read
      */
@@ -38,7 +38,7 @@ public final class FileHashes {
     }
 
     /**
-     * The hash of a file from its bytes, whatever is known of it.
+     * Computes the hash of a file from its bytes, whatever is known of it.
      *
      * @throws IOException if it can't be read
      */
@@ -52,7 +52,8 @@ public final class FileHashes {
     }
 
     /**
-     * The hash of a file as the cache has it; null if it has none for the file as it is now.
+     * Returns the hash of a file as the cache has it; null if it has none for the file as it is
+     * now.
      *
      * @throws IOException if there is no such file
      */

@@ -37,7 +37,7 @@ public enum Activation {
         this.names = List.of(names);
     }
 
-    /** The function of each element. */
+    /** Applies the function to each element. */
     public Tensor apply(Tensor x) {
         return function.apply(x);
     }
@@ -49,7 +49,7 @@ public enum Activation {
     }
 
     /**
-     * The activation that configs of diffusers and transformers call so.
+     * Returns the activation that configs of diffusers and transformers call so.
      *
      * @throws IllegalArgumentException if there is none of that name
      */

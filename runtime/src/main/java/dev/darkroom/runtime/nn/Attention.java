@@ -59,7 +59,7 @@ public final class Attention extends Module {
             }
         }
 
-        /** Self-attention whose heads share the width equally. */
+        /** Returns the sizes of self-attention whose heads share the width equally. */
         public static Sizes self(long width, int heads, boolean bias) {
             return new Sizes(width, width, heads, width / heads, bias);
         }
@@ -85,7 +85,7 @@ public final class Attention extends Module {
             Objects.requireNonNull(normK, "normK");
         }
 
-        /** The names of a layer whose result is not projected. */
+        /** Returns the names of a layer whose result is not projected. */
         public Keys withoutOutput() {
             return new Keys(q, k, v, null, normQ, normK);
         }
@@ -316,7 +316,7 @@ public final class Attention extends Module {
         }
     }
 
-    /** {@code [N,T,heads·d]} as {@code [N,T,heads,d]}. */
+    /** Splits {@code [N,T,heads·d]} into {@code [N,T,heads,d]}. */
     private static Tensor perHead(Tensor x, int heads) {
         if (x.rank() != 3 || x.size(2) % heads != 0) {
             throw new IllegalArgumentException(
@@ -325,7 +325,7 @@ public final class Attention extends Module {
         return x.reshape(x.size(0), x.size(1), heads, x.size(2) / heads);
     }
 
-    /** {@code [N,heads,T,d]} as {@code [N,T,heads·d]}. */
+    /** Concatenates the heads of {@code [N,heads,T,d]} to {@code [N,T,heads·d]}. */
     private static Tensor joined(Tensor x) {
         return x.transpose(1, 2).flatten(2, 3);
     }

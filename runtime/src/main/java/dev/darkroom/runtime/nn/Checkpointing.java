@@ -18,7 +18,7 @@ import java.util.function.Function;
 /**
  * Gradient checkpointing (Chen et al., arXiv 1604.06174): a segment of a network keeps only its
  * inputs and its results; what lies between is computed again when the gradients arrive. The
- * gradients equal those of the plain run, because a segment draws no random numbers.
+ * gradients equal those of the plain run, because a segment uses no random numbers.
  *
  * <pre>{@code
  * try (var checkpoints = new Checkpointing()) {
@@ -107,8 +107,8 @@ public final class Checkpointing implements Segments, AutoCloseable {
     }
 
     /**
-     * Collects the gradients of a scalar in the leaves, through all segments, from last to first.
-     * The segments are forgotten.
+     * Accumulates the gradients of a scalar in the leaves, through all segments, from last to
+     * first. The segments are forgotten.
      */
     public void backward(Tensor loss) {
         Gradients.backward(List.of(loss), Arrays.asList((Tensor) null), true);
@@ -161,7 +161,7 @@ public final class Checkpointing implements Segments, AutoCloseable {
                 return;
             }
             try (var guard = mode.enter()) {
-                // Gradients collect in the inputs themselves, which are leaves.
+                // Gradients accumulate in the inputs themselves, which are leaves.
                 List<Tensor> again = segment.apply(inputs);
                 List<Tensor> reached = new ArrayList<>();
                 List<@Nullable Tensor> gradients = new ArrayList<>();

@@ -16,13 +16,13 @@ public final class Conv2d extends Module {
     private final long stride;
     private final long padding;
 
-    /** A convolution with a bias and stride 1. */
+    /** Declares a convolution with a bias and stride 1. */
     public Conv2d(Weights w, long in, long out, long kernel, long padding) {
         this(w, in, out, kernel, 1, padding, true);
     }
 
     /**
-     * A convolution.
+     * Declares a convolution.
      *
      * @param padding zeros added on each side, in pixels
      */
@@ -31,7 +31,7 @@ public final class Conv2d extends Module {
         this(w, in, out, kernel, stride, padding, bias, Init.fanIn(in * kernel * kernel));
     }
 
-    /** A convolution whose weight begins in a way of its own. */
+    /** Declares a convolution whose weight is initialised in a way of its own. */
     public Conv2d(
             Weights w,
             long in,
@@ -58,12 +58,12 @@ public final class Conv2d extends Module {
         return Ops.conv2d(x, weight.value(), Parameter.valueOf(bias), stride, padding, 1);
     }
 
-    /** {@code [out,in,kernel,kernel]}. */
+    /** The weight {@code [out,in,kernel,kernel]}. */
     public Parameter weight() {
         return weight;
     }
 
-    /** {@code [out]}, or null. */
+    /** The bias {@code [out]}, or null if there is none. */
     public @Nullable Parameter bias() {
         return bias;
     }

@@ -10,7 +10,7 @@ import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
 import dev.darkroom.runtime.Warnings;
 import dev.darkroom.runtime.WeightSource;
-import dev.darkroom.runtime.nn.WeightsException.Misfit;
+import dev.darkroom.runtime.nn.WeightsException.Mismatch;
 
 import org.jspecify.annotations.Nullable;
 
@@ -27,12 +27,15 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/** What the constructors of one network have declared, and the checkpoint to hold it against. */
+/**
+ * The parameters that a network's constructors have declared; they are compared with a checkpoint
+ * and then filled.
+ */
 final class Declarations {
-    /** A parameter and how to draw it. */
+    /** A parameter and how it is initialised where there is no checkpoint. */
     record Declaration(Parameter parameter, Init init) {
-        Tensor draw(Generator generator) {
-            return init.draw(parameter.shape(), generator);
+        Tensor sample(Generator generator) {
+            return init.sample(parameter.shape(), generator);
         }
     }
 
@@ -46,7 +49,10 @@ final class Declarations {
         Tensor value(Declaration declaration) throws E;
     }
 
-    /** Tells ComfyUI that float8 weights have scales; also found in files without such weights. */
+    /**
+     * A marker of ComfyUI's for float8 weights with scales; also found in files without such
+     * weights.
+     */
     private static final String SCALED = "scaled_fp8";
 
     private final @Nullable WeightSource source;
@@ -61,7 +67,7 @@ final class Declarations {
     private final List<Pattern> ignored = new ArrayList<>();
 
     /**
-     * @param source null for drawn parameters
+     * @param source null for randomly initialised parameters
      * @param dtype of floating-point parameters; null to leave them as they are
      */
     Declarations(@Nullable WeightSource source, @Nullable DType dtype, Device device) {
@@ -94,7 +100,7 @@ final class Declarations {
                         Pattern.DOTALL));
     }
 
-    /** What is declared, by key. */
+    /** Returns the shapes that are declared, by key. */
     Map<String, Shape> shapes() {
         var shapes = new LinkedHashMap<String, Shape>();
         declared.forEach((key, declaration) -> shapes.put(key, declaration.parameter().shape()));
@@ -127,14 +133,14 @@ final class Declarations {
             requireMemory(root.getClass().getSimpleName());
             for (var constant : constants.entrySet()) {
                 try (var one = TensorScope.open()) {
-                    Parameter table = constant.getKey();
-                    table.set(place(table, constant.getValue().get()));
+                    Parameter buffer = constant.getKey();
+                    buffer.set(converted(buffer, constant.getValue().get()));
                 }
             }
             for (Declaration declaration : declared.values()) {
                 try (var one = TensorScope.open()) {
                     Parameter parameter = declaration.parameter();
-                    parameter.set(place(parameter, fill.value(declaration)));
+                    parameter.set(converted(parameter, fill.value(declaration)));
                 }
             }
             return root;
@@ -158,25 +164,26 @@ final class Declarations {
         MemoryBudget.current().require(bytes, network + " in " + dtype);
     }
 
-    private Tensor place(Parameter parameter, Tensor tensor) {
+    /** Returns a value in the network's type and on its device. */
+    private Tensor converted(Parameter parameter, Tensor tensor) {
         return parameter.cast(tensor, dtype == null ? tensor.dtype() : dtype).to(device);
     }
 
-    /** Holds what is declared against a checkpoint. */
+    /** Compares what is declared with a checkpoint. */
     void check(WeightSource checkpoint, String network, Warnings warnings) throws WeightsException {
         var keys = checkpoint.keys();
         var missing = declared.keySet().stream().filter(key -> !keys.contains(key)).toList();
         var extra = keys.stream().filter(key -> isExtra(key, checkpoint)).toList();
-        var misfits =
+        var mismatches =
                 declared.values().stream()
                         .map(Declaration::parameter)
                         .filter(parameter -> keys.contains(parameter.key()))
-                        .map(parameter -> misfit(parameter, checkpoint))
+                        .map(parameter -> mismatch(parameter, checkpoint))
                         .flatMap(Optional::stream)
                         .toList();
         boolean refused = warnings.isStrict() && !extra.isEmpty();
-        if (!missing.isEmpty() || !misfits.isEmpty() || refused) {
-            throw new WeightsException(checkpoint.name(), network, missing, extra, misfits);
+        if (!missing.isEmpty() || !mismatches.isEmpty() || refused) {
+            throw new WeightsException(checkpoint.name(), network, missing, extra, mismatches);
         }
         requireUnscaled(checkpoint, network);
         if (!extra.isEmpty()) {
@@ -184,7 +191,7 @@ final class Declarations {
         }
     }
 
-    private static Optional<Misfit> misfit(Parameter parameter, WeightSource checkpoint) {
+    private static Optional<Mismatch> mismatch(Parameter parameter, WeightSource checkpoint) {
         String key = parameter.key();
         boolean fits =
                 checkpoint.shape(key).equals(parameter.shape())
@@ -194,10 +201,10 @@ final class Declarations {
                                 .isPresent();
         return fits
                 ? Optional.empty()
-                : Optional.of(new Misfit(key, parameter.shape(), checkpoint.describe(key)));
+                : Optional.of(new Mismatch(key, parameter.shape(), checkpoint.describe(key)));
     }
 
-    /** Whether a tensor is neither used nor known, and holds something. */
+    /** Returns whether a tensor is neither used nor known, and has elements. */
     private boolean isExtra(String key, WeightSource checkpoint) {
         return !declared.containsKey(key)
                 && checkpoint.shape(key).elements() > 0

@@ -4,16 +4,16 @@ import dev.darkroom.runtime.Ops;
 import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
 
-/** A table of vectors. Key: {@code weight [V,D]}. */
+/** A table of V vectors of width D, such as token embeddings. Key: {@code weight [V,D]}. */
 public final class Embedding extends Module {
     private final Parameter weight;
 
-    /** A table of {@code count} vectors. */
+    /** Declares a table of {@code count} vectors. */
     public Embedding(Weights w, long count, long width) {
         this(w, count, width, Init.normal(0.02));
     }
 
-    /** A table that begins in a way of its own. */
+    /** Declares a table that is initialised in a way of its own. */
     public Embedding(Weights w, long count, long width, Init init) {
         super(w);
         weight = w.parameter("weight", Shape.of(count, width), init);
@@ -29,7 +29,7 @@ public final class Embedding extends Module {
         return Ops.embedding(weight.value(), ids);
     }
 
-    /** {@code [V,D]}. */
+    /** The weight {@code [V,D]}. */
     public Parameter weight() {
         return weight;
     }

@@ -15,7 +15,7 @@ public final class GroupNorm extends Module {
     private final double eps;
 
     /**
-     * A norm of groups of channels.
+     * Declares a norm of groups of channels.
      *
      * @throws IllegalArgumentException if the channels do not divide into the groups
      */

@@ -16,7 +16,7 @@ public final class LayerNorm extends Module {
     private final double eps;
 
     /**
-     * A norm of the last dimension.
+     * Declares a norm of the last dimension.
      *
      * @param affine whether it scales and shifts
      */

@@ -39,14 +39,14 @@ public final class Linear extends Module {
         this(w, in, out, bias, Init.fanIn(in));
     }
 
-    /** Declares a layer that begins with the spread of PyTorch's, {@link Init#linear}. */
+    /** Declares a layer that is initialised with the variance of PyTorch's, {@link Init#linear}. */
     public static Linear asInPyTorch(Weights w, long in, long out, boolean bias) {
         return new Linear(w, in, out, bias, Init.linear(in));
     }
 
     /**
-     * Declares a layer whose weight begins in a way of its own, such as {@link Init#ZEROS} for the
-     * last layer of a residual branch.
+     * Declares a layer whose weight is initialised in a way of its own, such as {@link Init#ZEROS}
+     * for the last layer of a residual branch.
      */
     public Linear(Weights w, long in, long out, boolean bias, Init init) {
         super(w);

@@ -51,7 +51,7 @@ public abstract class Module implements AutoCloseable {
     private Segments segments = Segments.RECORDED;
 
     /**
-     * Takes its place in the tree.
+     * Adds itself to the tree of modules.
      *
      * @param w where its parameters come from
      */
@@ -69,8 +69,9 @@ public abstract class Module implements AutoCloseable {
     }
 
     /**
-     * All parameters, those of the modules inside too, by their names as seen from this module, in
-     * the order of declaration: first a module's own, then those of the modules inside.
+     * Returns all parameters and buffers, those of the modules inside too, by their names as seen
+     * from this module, in the order of declaration: first a module's own, then those of the
+     * modules inside.
      */
     public final Map<String, Parameter> parameters() {
         var all = new LinkedHashMap<String, Parameter>();
@@ -87,7 +88,7 @@ public abstract class Module implements AutoCloseable {
         }
     }
 
-    /** The modules inside of a kind, by their names as seen from this one, in order. */
+    /** Returns the modules inside of a kind, by their names as seen from this one, in order. */
     public final <M extends Module> Map<String, M> modules(Class<M> kind) {
         Objects.requireNonNull(kind, "kind");
         var all = new LinkedHashMap<String, M>();
@@ -104,7 +105,7 @@ public abstract class Module implements AutoCloseable {
         }
     }
 
-    /** The {@link #parameters} to train: no tables, nothing frozen. */
+    /** Returns the {@link #parameters} to train: no buffers, nothing frozen. */
     public final Map<String, Parameter> trainable() {
         var trainable = new LinkedHashMap<String, Parameter>();
         parameters()
@@ -117,7 +118,7 @@ public abstract class Module implements AutoCloseable {
         return Collections.unmodifiableMap(trainable);
     }
 
-    /** The weights of linear layers and the kernels of convolutions, by name. */
+    /** Returns the weights of linear layers and the kernels of convolutions, by name. */
     public final Map<String, Parameter> matrices() {
         var matrices = new LinkedHashMap<String, Parameter>();
         collectMatrices(path.isEmpty() ? 0 : path.length() + 1, matrices);
@@ -138,8 +139,8 @@ public abstract class Module implements AutoCloseable {
     }
 
     /**
-     * What a checkpoint holds, by the names it is loaded from: parameters and tables, but not what
-     * constructors compute. The tensors stay the module's.
+     * Returns what a checkpoint holds, by the names it is loaded from: parameters and buffers, but
+     * not what constructors compute. The tensors stay the module's.
      */
     public final Map<String, Tensor> state() {
         var state = new LinkedHashMap<String, Tensor>();
@@ -162,12 +163,14 @@ public abstract class Module implements AutoCloseable {
         SafetensorsWriter.write(file, state(), Map.of("format", "pt"));
     }
 
-    /** Begins training: what is {@link #trainable} collects gradients under {@link Mode#GRAD}. */
+    /**
+     * Begins training: what is {@link #trainable} accumulates gradients under {@link Mode#GRAD}.
+     */
     public final void train() {
         training(true);
     }
 
-    /** Ends training, as networks begin: no parameter collects gradients. */
+    /** Ends training; networks begin so. No parameter accumulates gradients. */
     public final void eval() {
         training(false);
     }
@@ -178,22 +181,22 @@ public abstract class Module implements AutoCloseable {
         children.forEach(child -> child.training(on));
     }
 
-    /** Whether this module is being trained. */
+    /** Returns whether this module is being trained. */
     public final boolean isTraining() {
         return training;
     }
 
     /**
-     * Says how this module, and those inside, run their blocks from now on: {@link
+     * Sets how this module, and those inside, run their blocks from now on: {@link
      * Segments#RECORDED}, as networks begin, or by a {@link Checkpointing}, whose {@code backward}
-     * then takes the place of the loss's.
+     * is then called instead of the loss's.
      */
     public final void segments(Segments segments) {
         this.segments = Objects.requireNonNull(segments, "segments");
         children.forEach(child -> child.segments(segments));
     }
 
-    /** How this module runs its blocks. */
+    /** Returns how this module runs its blocks. */
     protected final Segments segments() {
         return segments;
     }
@@ -208,7 +211,7 @@ public abstract class Module implements AutoCloseable {
         parameters().values().forEach(parameter -> parameter.frozen(false));
     }
 
-    /** Bytes of all parameters. */
+    /** Returns the bytes of all parameters. */
     public final long bytes() {
         return parameters().values().stream()
                 .map(Parameter::value)
@@ -217,7 +220,8 @@ public abstract class Module implements AutoCloseable {
     }
 
     /**
-     * The type of the first floating-point parameter: what a network with one type computes in.
+     * Returns the type of the first floating-point parameter: what a network with one type computes
+     * in.
      *
      * @throws IllegalStateException if there is none
      */
@@ -226,7 +230,7 @@ public abstract class Module implements AutoCloseable {
     }
 
     /**
-     * The device of the first floating-point parameter.
+     * Returns the device of the first floating-point parameter.
      *
      * @throws IllegalStateException if there is none
      */

@@ -26,7 +26,7 @@ public final class Parameter implements AutoCloseable {
     private boolean constant;
 
     /**
-     * @param avoided a type for which float32 takes its place
+     * @param avoided a type that float32 is used for instead
      */
     Parameter(String key, Shape shape, boolean buffer, @Nullable DType avoided) {
         this.key = key;
@@ -36,7 +36,7 @@ public final class Parameter implements AutoCloseable {
     }
 
     /**
-     * A parameter outside of modules, for what is trained beside them.
+     * Makes a parameter outside of modules, for what is trained beside them.
      *
      * @param key its name
      * @param value taken over; closed with {@link #close}
@@ -58,13 +58,13 @@ public final class Parameter implements AutoCloseable {
         return shape;
     }
 
-    /** Whether this is a table that is never trained. */
+    /** Returns whether this is a buffer, which is never trained. */
     public boolean isBuffer() {
         return buffer;
     }
 
     /**
-     * The tensor. It stays the module's.
+     * Returns the tensor, which stays the module's.
      *
      * @throws IllegalStateException if the network is not loaded yet, or closed
      */
@@ -77,7 +77,7 @@ public final class Parameter implements AutoCloseable {
         return current;
     }
 
-    /** The value of a parameter that a module may lack. */
+    /** Returns the value of a parameter that a module may lack. */
     public static @Nullable Tensor valueOf(@Nullable Parameter parameter) {
         return parameter == null ? null : parameter.value();
     }
@@ -102,12 +102,12 @@ public final class Parameter implements AutoCloseable {
         }
     }
 
-    /** Whether this is something to train: no table, no integers, not frozen. */
+    /** Returns whether this is something to train: no buffer, no integers, not frozen. */
     boolean isTrainable() {
         return !buffer && !frozen && value().dtype().isFloatingPoint();
     }
 
-    /** Marks a table that is computed and in no checkpoint. */
+    /** Marks a buffer that is computed and in no checkpoint. */
     void constant() {
         constant = true;
     }
@@ -138,8 +138,8 @@ public final class Parameter implements AutoCloseable {
     }
 
     /**
-     * A value in the type that this parameter has in a network of a type; integers stay as they
-     * are.
+     * Casts a value to the type that this parameter has in a network of a type; integers stay as
+     * they are.
      */
     Tensor cast(Tensor tensor, DType network) {
         if (!tensor.dtype().isFloatingPoint()) {
@@ -148,7 +148,7 @@ public final class Parameter implements AutoCloseable {
         return tensor.to(network == avoided ? DType.FLOAT32 : network);
     }
 
-    /** Whether there is a value. */
+    /** Returns whether there is a value. */
     boolean isSet() {
         return value.get() != null;
     }
@@ -162,7 +162,7 @@ public final class Parameter implements AutoCloseable {
         }
     }
 
-    /** Key and shape. */
+    /** Returns key and shape. */
     @Override
     public String toString() {
         return key + shape;

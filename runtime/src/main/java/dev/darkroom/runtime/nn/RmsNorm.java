@@ -14,7 +14,7 @@ public final class RmsNorm extends Module {
     private final Parameter weight;
     private final double eps;
 
-    /** A norm of the last dimension. */
+    /** Declares a norm of the last dimension. */
     public RmsNorm(Weights w, long width, double eps) {
         super(w);
         weight = w.parameter("weight", Shape.of(width), Init.ONES);

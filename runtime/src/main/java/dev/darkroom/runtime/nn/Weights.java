@@ -19,10 +19,11 @@ import java.util.function.Supplier;
 import java.util.stream.IntStream;
 
 /**
- * A place in a network's tree of names, where constructors declare parameters. {@link #load} and
- * {@link #random} make a network in two steps: the constructors run and declare everything, which
- * is checked as a whole; then the parameters get their values. So nothing is read or allocated for
- * a network that does not fit, and no {@link Parameter} has a value inside a constructor.
+ * A path in the tree of a network's parameter names, under which constructors declare parameters.
+ * {@link #load} and {@link #random} make a network in two steps: the constructors run and declare
+ * everything, which is checked as a whole; then the parameters get their values. So nothing is read
+ * or allocated for a network that does not fit, and no {@link Parameter} has a value inside a
+ * constructor.
  *
  * <pre>{@code
  * var vae = Weights.load(source, DType.FLOAT32, Device.CPU, w -> new AutoencoderKl(w, config));
@@ -97,9 +98,9 @@ public final class Weights {
     }
 
     /**
-     * Makes a network with drawn parameters, for training and benchmarks.
+     * Makes a network with randomly initialised parameters, for training and benchmarks.
      *
-     * @param seed of the generator; parameters are drawn in the order of declaration
+     * @param seed of the generator; parameters are sampled in the order of declaration
      * @throws dev.darkroom.runtime.InsufficientMemoryException if there is not enough memory
      */
     public static <M extends Module> M random(
@@ -107,13 +108,13 @@ public final class Weights {
         Objects.requireNonNull(dtype, "dtype");
         try (var generator = new Generator(seed)) {
             return new Declarations(null, dtype, device)
-                    .build(network, name -> {}, declaration -> declaration.draw(generator));
+                    .build(network, name -> {}, declaration -> declaration.sample(generator));
         }
     }
 
     /**
-     * The parameters and tables that a network has in a checkpoint, by key, in the order of
-     * declaration. Nothing is read or allocated, however large the network is.
+     * Returns the parameters and buffers that a network has in a checkpoint, by key, in the order
+     * of declaration. Nothing is read or allocated, however large the network is.
      *
      * @param network calls the constructor
      */
@@ -123,10 +124,10 @@ public final class Weights {
         return declarations.shapes();
     }
 
-    // ---- Places ----
+    // ---- Paths ----
 
     /**
-     * The place of a name below this one.
+     * Goes down to a name below this path.
      *
      * @param name as in the checkpoint; dots go down several levels
      */
@@ -134,13 +135,13 @@ public final class Weights {
         return new Weights(declarations, this, key(name), avoided);
     }
 
-    /** The place of a numbered element of a list below this one, such as {@code blocks.3}. */
+    /** Goes down to a numbered element of a list below this path, such as {@code blocks.3}. */
     public Weights sub(String name, int index) {
         Objects.requireNonNull(name, "name");
         return sub(name + "." + index);
     }
 
-    /** Modules numbered from 0 below a name, such as {@code blocks.0}, {@code blocks.1} … */
+    /** Makes modules numbered from 0 below a name, such as {@code blocks.0}, {@code blocks.1} … */
     public <T> List<T> list(String name, int count, Function<Weights, T> each) {
         Objects.requireNonNull(name, "name");
         Objects.requireNonNull(each, "each");
@@ -148,17 +149,16 @@ public final class Weights {
     }
 
     /**
-     * This place, with parameters that are float32 where the network is of a type that they would
-     * overflow in.
+     * Returns this path, with parameters that are float32 where the network is of a type that they
+     * would overflow in.
      *
      * @param avoided that type
      */
     public Weights inFloat32InsteadOf(DType avoided) {
-        return new Weights(
-                declarations, this, path, Objects.requireNonNull(avoided, "avoided"));
+        return new Weights(declarations, this, path, Objects.requireNonNull(avoided, "avoided"));
     }
 
-    /** This place's name from the root of the network; empty at the root. */
+    /** Returns the path's name from the root of the network; empty at the root. */
     public String path() {
         return path;
     }
@@ -173,7 +173,7 @@ public final class Weights {
     // ---- Declaring ----
 
     /**
-     * Declares a trained parameter of the module whose place this is, or of the nearest one around.
+     * Declares a trained parameter of the module at this path, or of the nearest one above.
      *
      * @param init its values in a network that is not read from a file
      * @throws IllegalStateException if it is declared already, or there is no module around
@@ -182,7 +182,7 @@ public final class Weights {
         return declare(name, shape, init, false);
     }
 
-    /** Declares a table that is in the checkpoint but not trained. */
+    /** Declares a buffer: it is in the checkpoint but not trained. */
     public Parameter buffer(String name, Shape shape, Init init) {
         return declare(name, shape, init, true);
     }
@@ -197,7 +197,7 @@ public final class Weights {
     }
 
     /**
-     * Gives the module a table that is computed and not in the checkpoint. It is cast and moved
+     * Gives the module a buffer that is computed and not in the checkpoint. It is cast and moved
      * like the parameters, and closed with them.
      *
      * @param value computes it, once the network fits its checkpoint; taken over
@@ -213,8 +213,8 @@ public final class Weights {
     }
 
     /**
-     * Whether the checkpoint has a tensor of this name: for parameters that some checkpoints lack.
-     * Always false for drawn networks.
+     * Returns whether the checkpoint has a tensor of this name, for parameters that some
+     * checkpoints lack. Always false for randomly initialised networks.
      */
     public boolean has(String name) {
         return declarations.has(key(name));
@@ -234,25 +234,27 @@ public final class Weights {
 
     // ---- The tree ----
 
-    /** Called by each module as it is made: the module takes this place. */
+    /** Makes a module the one at this path; each calls it as it is made. */
     void own(Module module) {
-        Weights place = this;
-        while (place != null && place.owner == null) {
-            place = place.parent;
+        Weights at = this;
+        while (at != null && at.owner == null) {
+            at = at.parent;
         }
-        if (place != null && place.owner != null) {
-            place.owner.add(module);
+        if (at != null && at.owner != null) {
+            at.owner.add(module);
         }
         owner = module;
     }
 
     private Module nearestOwner(String action) {
-        for (Weights place = this; place != null; place = place.parent) {
-            if (place.owner != null) {
-                return place.owner;
+        for (Weights at = this; at != null; at = at.parent) {
+            if (at.owner != null) {
+                return at.owner;
             }
         }
         throw new IllegalStateException(
-                "only a module can " + action + "; call super(w) with the place it is declared in");
+                "only a module can "
+                        + action
+                        + "; call super(w) with the weights that its constructor is given");
     }
 }

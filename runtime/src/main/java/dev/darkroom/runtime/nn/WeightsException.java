@@ -21,19 +21,19 @@ public final class WeightsException extends IOException {
 
     private final transient List<String> missing;
     private final transient List<String> unexpected;
-    private final transient List<Misfit> misfits;
+    private final transient List<Mismatch> mismatches;
 
     /**
      * A tensor that can't be the parameter of its name.
      *
      * @param key the name
      * @param expected shape by the config
-     * @param found what the checkpoint has: a shape or a type
+     * @param actual what the checkpoint has: a shape or a type
      */
-    public record Misfit(String key, Shape expected, String found) {
+    public record Mismatch(String key, Shape expected, String actual) {
         @Override
         public String toString() {
-            return key + " (" + found + " instead of " + expected + ")";
+            return key + " (" + actual + " instead of " + expected + ")";
         }
     }
 
@@ -42,18 +42,18 @@ public final class WeightsException extends IOException {
             String network,
             List<String> missing,
             List<String> unexpected,
-            List<Misfit> misfits) {
-        super(message(source, network, missing, unexpected, misfits));
+            List<Mismatch> mismatches) {
+        super(message(source, network, missing, unexpected, mismatches));
         this.missing = List.copyOf(missing);
         this.unexpected = List.copyOf(unexpected);
-        this.misfits = List.copyOf(misfits);
+        this.mismatches = List.copyOf(mismatches);
     }
 
     private WeightsException(String message) {
         super(message);
         missing = List.of();
         unexpected = List.of();
-        misfits = List.of();
+        mismatches = List.of();
     }
 
     /** Float8 weights that are only right once they are multiplied by scales. */
@@ -78,19 +78,19 @@ public final class WeightsException extends IOException {
         return message.toString();
     }
 
-    /** Parameters that the checkpoint lacks. */
+    /** Returns the parameters that the checkpoint lacks. */
     public List<String> missing() {
         return missing;
     }
 
-    /** Tensors of the checkpoint that the network has no parameter for. */
+    /** Returns the tensors of the checkpoint that the network has no parameter for. */
     public List<String> unexpected() {
         return unexpected;
     }
 
-    /** Tensors of another shape or kind than their parameters. */
-    public List<Misfit> misfits() {
-        return misfits;
+    /** Returns the tensors of another shape or kind than their parameters. */
+    public List<Mismatch> mismatches() {
+        return mismatches;
     }
 
     private static String message(
@@ -98,12 +98,12 @@ public final class WeightsException extends IOException {
             String network,
             List<String> missing,
             List<String> unexpected,
-            List<Misfit> misfits) {
+            List<Mismatch> mismatches) {
         var message = new StringBuilder();
         message.append(source).append(" does not fit ").append(network).append(" as configured");
         append(message, "missing", missing);
         append(message, "unexpected", unexpected);
-        append(message, "of another shape or type", misfits);
+        append(message, "of another shape or type", mismatches);
         return message.append(". Check that config and weights belong together.").toString();
     }
 

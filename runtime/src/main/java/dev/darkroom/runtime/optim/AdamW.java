@@ -27,10 +27,10 @@ public final class AdamW implements Optimizer {
     private final State state;
 
     /**
-     * What all groups share.
+     * The options that all groups share.
      *
-     * @param beta1 how slowly the mean of the gradients forgets
-     * @param beta2 how slowly the mean of their squares forgets
+     * @param beta1 decay of the first moment, the mean of the gradients
+     * @param beta2 decay of the second moment, the mean of the squared gradients
      * @param eps added to the denominator
      */
     public record Options(double beta1, double beta2, double eps) {
@@ -50,7 +50,7 @@ public final class AdamW implements Optimizer {
         }
     }
 
-    /** An optimizer whose moments are zero. */
+    /** Makes an optimizer whose moments are zero. */
     public AdamW(List<ParameterGroup> groups, Options options) {
         this.groups = List.copyOf(groups);
         this.options = Objects.requireNonNull(options, "options");
@@ -84,14 +84,14 @@ public final class AdamW implements Optimizer {
     private void step(ParameterGroup group, double factor) {
         List<Tensor> values = new ArrayList<>();
         List<Tensor> gradients = new ArrayList<>();
-        List<Tensor> means = new ArrayList<>();
-        List<Tensor> squares = new ArrayList<>();
+        List<Tensor> firstMoments = new ArrayList<>();
+        List<Tensor> secondMoments = new ArrayList<>();
         List<Tensor> steps = new ArrayList<>();
         for (Gradient each : Gradient.of(group)) {
             values.add(each.value());
             gradients.add(each.gradient());
-            means.add(state.get(each.key() + ".exp_avg"));
-            squares.add(state.get(each.key() + ".exp_avg_sq"));
+            firstMoments.add(state.get(each.key() + ".exp_avg"));
+            secondMoments.add(state.get(each.key() + ".exp_avg_sq"));
             steps.add(state.get(each.key() + ".step"));
         }
         if (values.isEmpty()) {
@@ -102,9 +102,9 @@ public final class AdamW implements Optimizer {
                 "aten::_fused_adamw_",
                 values,
                 gradients,
-                means,
-                squares,
-                List.of(), // the largest squares, of AMSGrad
+                firstMoments,
+                secondMoments,
+                List.of(), // the largest second moments, of AMSGrad
                 steps,
                 group.learningRate() * factor,
                 options.beta1(),

@@ -22,14 +22,14 @@ public final class Ema implements AutoCloseable {
     private final State state;
 
     /**
-     * How slowly the average forgets.
+     * The decay of the average.
      *
-     * @param decay the most that remains of the average in a step
-     * @param power at step t no more remains than 1 − (1 + t)^−power; 2/3 for runs of a million
-     *     steps, 3/4 for shorter ones, {@link Double#POSITIVE_INFINITY} for no ramp
+     * @param decay the largest factor of the average in a step
+     * @param power of the warm-up: at step t the decay is at most 1 − (1 + t)^−power; 2/3 for runs
+     *     of a million steps, 3/4 for shorter ones, {@link Double#POSITIVE_INFINITY} for no ramp
      */
     public record Options(double decay, double power) {
-        /** 0.9999, with a power of 3/4. */
+        /** A decay of 0.9999, with a power of 3/4. */
         public static final Options DEFAULTS = new Options(0.9999, 0.75);
 
         public Options {
@@ -42,7 +42,7 @@ public final class Ema implements AutoCloseable {
             }
         }
 
-        /** The share of the average that remains at a step, from 0. */
+        /** Returns the decay at a step, from 0. */
         public double at(long step) {
             return power == Double.POSITIVE_INFINITY
                     ? decay
@@ -50,13 +50,13 @@ public final class Ema implements AutoCloseable {
         }
     }
 
-    /** The average of a module's trainable parameters, which begins as they are. */
+    /** Makes the average of a module's trainable parameters, which begins as they are. */
     public Ema(Module module, Options options) {
         this(module.trainable(), options);
     }
 
     /**
-     * The average of parameters, such as {@link MasterWeights#masters}.
+     * Makes the average of parameters, such as {@link MasterWeights#masters}.
      *
      * @param parameters by name
      */
@@ -76,20 +76,20 @@ public final class Ema implements AutoCloseable {
     }
 
     /**
-     * Takes in the parameters as they are after a step.
+     * Updates the average with the parameters as they are after a step.
      *
      * @param step from 0
      */
     public void update(long step) {
-        double share = 1 - options.at(step);
+        double weight = 1 - options.at(step);
         try (var scope = TensorScope.open();
                 var mode = Mode.NO_GRAD.enter()) {
             parameters.forEach(
-                    (key, parameter) -> state.get(key).lerpInPlace(wide(parameter), share));
+                    (key, parameter) -> state.get(key).lerpInPlace(wide(parameter), weight));
         }
     }
 
-    /** The averages by name. They stay the average's own. */
+    /** Returns the averages by name, which stay the average's own. */
     public Map<String, Tensor> state() {
         return state.view();
     }

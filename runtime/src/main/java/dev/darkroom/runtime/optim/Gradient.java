@@ -7,9 +7,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.BiConsumer;
 
-/** A parameter's value with the gradient that it has collected, both contiguous. */
+/** A parameter's value with its accumulated gradient, both contiguous. */
 record Gradient(String key, Tensor value, Tensor gradient) {
-    /** Those of a group's parameters that have a gradient. */
+    /** Returns those of a group's parameters that have a gradient. */
     static List<Gradient> of(ParameterGroup group) {
         List<Gradient> gradients = new ArrayList<>();
         group.parameters()

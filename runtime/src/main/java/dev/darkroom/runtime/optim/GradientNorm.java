@@ -11,13 +11,13 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 
-/** The length of all gradients together. */
+/** The Euclidean norm of all gradients together, and clipping by it. */
 public final class GradientNorm {
     private GradientNorm() {}
 
     /**
-     * The Euclidean norm of the gradients of parameters, as if they were one vector; infinite or
-     * NaN if one of them is.
+     * Computes the Euclidean norm of the gradients of parameters, as if they were one vector;
+     * infinite or NaN if one of them is.
      */
     public static double of(Collection<Parameter> parameters) {
         try (var scope = TensorScope.open();
@@ -62,13 +62,13 @@ public final class GradientNorm {
     }
 
     private static double of(List<Tensor> gradients) {
-        double squares = 0;
+        double sumOfSquares = 0;
         for (Tensor gradient : gradients) {
             DType dtype = gradient.dtype() == DType.FLOAT64 ? DType.FLOAT64 : DType.FLOAT32;
             double norm =
                     Aten.tensor("aten::linalg_vector_norm", gradient, 2, null, false, dtype).item();
-            squares += norm * norm;
+            sumOfSquares += norm * norm;
         }
-        return Math.sqrt(squares);
+        return Math.sqrt(sumOfSquares);
     }
 }

@@ -1,17 +1,19 @@
 package dev.darkroom.runtime.optim;
 
-/** How the learning rate goes with the steps: a factor on that of each {@link ParameterGroup}. */
+/**
+ * A schedule of the learning rate: a factor on that of each {@link ParameterGroup} at each step.
+ */
 @FunctionalInterface
 public interface LearningRate {
     /**
-     * The factor of a step.
+     * Returns the factor of a step.
      *
      * @param step from 0
      */
     double factor(long step);
 
     /**
-     * Rises linearly to 1 over the first steps and stays there.
+     * Returns a schedule that rises linearly to 1 over the first steps and stays there.
      *
      * @param warmUp steps; 0 for none
      */
@@ -23,8 +25,9 @@ public interface LearningRate {
     }
 
     /**
-     * Rises linearly to 1 over the first steps, then falls as a half cosine (Loshchilov and Hutter,
-     * arXiv 1608.03983, equation 5) to the floor, which it keeps after the last step.
+     * Returns a schedule that rises linearly to 1 over the first steps, then falls as a half cosine
+     * (Loshchilov and Hutter, arXiv 1608.03983, equation 5) to the floor, which it keeps after the
+     * last step.
      *
      * @param warmUp steps; 0 for none
      * @param total steps, those of the warm-up included

@@ -79,7 +79,10 @@ public final class MasterWeights implements Optimizer {
         return Parameter.of(key, value);
     }
 
-    /** The float32 parameters by name, whose gradients are to be clipped after {@link #collect}. */
+    /**
+     * Returns the float32 parameters by name, whose gradients are to be clipped after {@link
+     * #collect}.
+     */
     public Map<String, Parameter> masters() {
         return Collections.unmodifiableMap(masters);
     }

@@ -31,7 +31,7 @@ public final class Muon implements Optimizer {
     private final Options options;
     private final State state;
 
-    /** How the learning rate goes with a matrix's shape. */
+    /** How the learning rate depends on a matrix's shape. */
     public enum Scale {
         /** √max(1, rows / columns): Jordan's. Learning rates are Muon's own, such as 0.02. */
         RATIO {
@@ -52,9 +52,9 @@ public final class Muon implements Optimizer {
     }
 
     /**
-     * What all groups share.
+     * The options that all groups share.
      *
-     * @param momentum how slowly the mean of the gradients forgets
+     * @param momentum decay of the mean of the gradients
      * @param nesterov looks one step ahead
      * @param steps of the iteration
      * @param scale of the learning rate
@@ -82,7 +82,7 @@ public final class Muon implements Optimizer {
     }
 
     /**
-     * An optimizer whose momentum is zero.
+     * Makes an optimizer whose momentum is zero.
      *
      * @throws IllegalArgumentException if a parameter is no matrix or kernel
      */
@@ -141,7 +141,7 @@ public final class Muon implements Optimizer {
         }
     }
 
-    /** About U·Vᵀ of a matrix U·S·Vᵀ. */
+    /** Approximates U·Vᵀ of a matrix U·S·Vᵀ. */
     private Tensor orthogonalised(Tensor matrix) {
         boolean tall = matrix.size(0) > matrix.size(1);
         Tensor x = matrix.to(options.iteration());

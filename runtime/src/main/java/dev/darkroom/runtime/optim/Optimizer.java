@@ -5,7 +5,7 @@ import dev.darkroom.runtime.Tensor;
 import java.util.Map;
 
 /**
- * Changes parameters along the gradients that they have collected. Not for use by several threads
+ * Changes parameters along the gradients that they have accumulated. Not for use by several threads
  * at once. Closing frees the state, not the parameters.
  */
 public interface Optimizer extends AutoCloseable {
@@ -20,8 +20,8 @@ public interface Optimizer extends AutoCloseable {
     void zeroGrad();
 
     /**
-     * All state by name, such as {@code KEY.exp_avg}, in a fixed order: what a checkpoint needs to
-     * go on as if nothing had happened. The tensors stay the optimizer's.
+     * Returns all state by name, such as {@code KEY.exp_avg}, in a fixed order: what a checkpoint
+     * needs to go on as if nothing had happened. The tensors stay the optimizer's.
      */
     Map<String, Tensor> state();
 

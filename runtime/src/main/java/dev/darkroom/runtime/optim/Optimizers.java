@@ -12,8 +12,8 @@ public final class Optimizers {
     private Optimizers() {}
 
     /**
-     * Several optimizers as one, such as {@link Muon} for matrices and {@link AdamW} for the rest.
-     * Closing it closes them.
+     * Makes one optimizer of several, such as {@link Muon} for matrices and {@link AdamW} for the
+     * rest. Closing it closes them.
      *
      * @throws IllegalArgumentException if two of them have state of the same name
      */

@@ -45,7 +45,7 @@ public record ParameterGroup(
                 });
     }
 
-    /** All parameters of a module that are not frozen. */
+    /** Makes a group of all parameters of a module that are not frozen. */
     public static ParameterGroup of(Module module, double learningRate, double weightDecay) {
         return new ParameterGroup("all", module.trainable(), learningRate, weightDecay);
     }

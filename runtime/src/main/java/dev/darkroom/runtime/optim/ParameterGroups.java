@@ -10,7 +10,7 @@ import java.util.Map;
 
 /**
  * The usual split of a module's trainable parameters: the matrices of linear layers and the kernels
- * of convolutions decay, and may go to {@link Muon}; biases, norms, embeddings and tables don't,
+ * of convolutions decay, and may go to {@link Muon}; biases, norms, embeddings and others don't,
  * and go to {@link AdamW}.
  *
  * @param matrices the first kind, by name
@@ -22,7 +22,7 @@ public record ParameterGroups(Map<String, Parameter> matrices, Map<String, Param
         others = Collections.unmodifiableMap(new LinkedHashMap<>(others));
     }
 
-    /** Splits what is not frozen. */
+    /** Splits the parameters of a module that are not frozen. */
     public static ParameterGroups of(Module module) {
         var others = new LinkedHashMap<>(module.trainable());
         var matrices = new LinkedHashMap<>(module.matrices());
@@ -31,7 +31,7 @@ public record ParameterGroups(Map<String, Parameter> matrices, Map<String, Param
         return new ParameterGroups(matrices, others);
     }
 
-    /** Both kinds with one learning rate; only matrices decay. */
+    /** Makes a group of each kind with one learning rate; only matrices decay. */
     public List<ParameterGroup> decayed(double learningRate, double weightDecay) {
         return List.of(
                 new ParameterGroup("matrices", matrices, learningRate, weightDecay),

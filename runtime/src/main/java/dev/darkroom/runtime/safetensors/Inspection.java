@@ -37,12 +37,12 @@ public record Inspection(Path root, List<Part> parts) {
             files = List.copyOf(files);
         }
 
-        /** Bytes of the tensors. */
+        /** Returns the bytes of the tensors. */
         public long tensorBytes() {
             return files.stream().mapToLong(SafetensorsHeader::tensorBytes).sum();
         }
 
-        /** Number of tensors. */
+        /** Returns the number of tensors. */
         public int tensorCount() {
             return files.stream().mapToInt(file -> file.tensors().size()).sum();
         }
@@ -115,17 +115,17 @@ public record Inspection(Path root, List<Part> parts) {
         }
     }
 
-    /** Bytes of all tensors. */
+    /** Returns the bytes of all tensors. */
     public long tensorBytes() {
         return parts.stream().mapToLong(Part::tensorBytes).sum();
     }
 
-    /** Number of all tensors. */
+    /** Returns the number of all tensors. */
     public int tensorCount() {
         return parts.stream().mapToInt(Part::tensorCount).sum();
     }
 
-    /** Bytes of the tensors of each dtype that occurs. */
+    /** Returns the bytes of the tensors of each dtype that occurs. */
     public Map<SafetensorsDType, Long> bytesByDType() {
         var bytes = new TreeMap<SafetensorsDType, Long>();
         for (var part : parts) {

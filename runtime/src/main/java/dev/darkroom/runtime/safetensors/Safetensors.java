@@ -31,11 +31,11 @@ import java.util.concurrent.locks.ReentrantReadWriteLock;
 public final class Safetensors implements AutoCloseable {
     private static final System.Logger LOG = System.getLogger("dev.darkroom.safetensors");
 
-    private record Place(Shard shard, StoredTensor tensor) {}
+    private record Entry(Shard shard, StoredTensor tensor) {}
 
     private final Path path;
     private final List<Shard> shards;
-    private final Map<String, Place> places;
+    private final Map<String, Entry> entries;
 
     /** Reading tensors is shared, closing is not. */
     private final ReentrantReadWriteLock lock = new ReentrantReadWriteLock();
@@ -45,10 +45,10 @@ public final class Safetensors implements AutoCloseable {
     private Safetensors(Path path, List<Shard> shards) throws SafetensorsException {
         this.path = path;
         this.shards = shards;
-        places = new LinkedHashMap<>();
+        entries = new LinkedHashMap<>();
         for (var shard : shards) {
             for (var tensor : shard.header().tensors().values()) {
-                var other = places.put(tensor.name(), new Place(shard, tensor));
+                var other = entries.put(tensor.name(), new Entry(shard, tensor));
                 if (other != null) {
                     throw new SafetensorsException(
                             Kind.DUPLICATE_ACROSS_SHARDS,
@@ -125,10 +125,10 @@ public final class Safetensors implements AutoCloseable {
         index.weightMap()
                 .forEach(
                         (name, shard) -> {
-                            var place = places.get(name);
+                            var entry = entries.get(name);
                             if (!missingShards.contains(shard)
-                                    && (place == null
-                                            || !place.tensor
+                                    && (entry == null
+                                            || !entry.tensor
                                                     .file()
                                                     .getFileName()
                                                     .toString()
@@ -136,7 +136,7 @@ public final class Safetensors implements AutoCloseable {
                                 absent.add(name);
                             }
                         });
-        var unlisted = new ArrayList<>(places.keySet());
+        var unlisted = new ArrayList<>(entries.keySet());
         unlisted.removeAll(index.weightMap().keySet());
         var wrong = new ArrayList<String>();
         if (!missingShards.isEmpty()) {
@@ -168,27 +168,27 @@ public final class Safetensors implements AutoCloseable {
         }
     }
 
-    /** The file or index that was opened. */
+    /** Returns the file or index that was opened. */
     public Path path() {
         return path;
     }
 
-    /** The headers of the files, in the order of the index. */
+    /** Returns the headers of the files, in the order of the index. */
     public List<SafetensorsHeader> headers() {
         return shards.stream().map(Shard::header).toList();
     }
 
-    /** The names of all tensors, in the order of the files. */
+    /** Returns the names of all tensors, in the order of the files. */
     public Set<String> names() {
-        return Collections.unmodifiableSet(places.keySet());
+        return Collections.unmodifiableSet(entries.keySet());
     }
 
-    /** Bytes of all tensors together. */
+    /** Returns the bytes of all tensors together. */
     public long tensorBytes() {
         return shards.stream().mapToLong(shard -> shard.header().tensorBytes()).sum();
     }
 
-    /** The metadata of the files; where several have a key, the first one's value. */
+    /** Returns the metadata of the files; where several have a key, the first one's value. */
     public Map<String, String> metadata() {
         var metadata = new LinkedHashMap<String, String>();
         for (var shard : shards) {
@@ -198,17 +198,17 @@ public final class Safetensors implements AutoCloseable {
     }
 
     /**
-     * What the header says of a tensor.
+     * Returns what the header says of a tensor.
      *
      * @throws SafetensorsException if there is no tensor of that name
      */
     public StoredTensor info(String name) throws SafetensorsException {
-        return place(name).tensor;
+        return entry(name).tensor;
     }
 
     /**
-     * A tensor on the CPU, in the file's dtype. It belongs to the open scope, and stays valid after
-     * this checkpoint is closed.
+     * Loads a tensor on the CPU, in the file's dtype. It belongs to the open scope, and stays valid
+     * after this checkpoint is closed.
      *
      * @throws SafetensorsException if there is no tensor of that name, libtorch does not have its
      *     dtype, its values are not valid, the file was changed, or reading it would take more
@@ -217,33 +217,33 @@ public final class Safetensors implements AutoCloseable {
      * @throws IllegalStateException if this checkpoint is closed
      */
     public Tensor tensor(String name) throws IOException {
-        var place = place(name);
+        var entry = entry(name);
         lock.readLock().lock();
         try {
             if (closed) {
                 throw new IllegalStateException("the checkpoint " + path + " is closed");
             }
-            return place.shard.tensor(place.tensor);
+            return entry.shard.tensor(entry.tensor);
         } finally {
             lock.readLock().unlock();
         }
     }
 
-    /** This checkpoint's tensors as the weights of layers. Usable until this is closed. */
+    /** Returns this checkpoint's tensors as the weights of layers, usable until this is closed. */
     public WeightSource weights() {
         return new CheckpointWeights(this);
     }
 
-    private Place place(String name) throws SafetensorsException {
-        var place = places.get(name);
-        if (place == null) {
+    private Entry entry(String name) throws SafetensorsException {
+        var entry = entries.get(name);
+        if (entry == null) {
             throw new SafetensorsException(
                     Kind.NO_SUCH_TENSOR, path, name, "the checkpoint has no tensor of this name");
         }
-        return place;
+        return entry;
     }
 
-    /** Lets go of the files. Tensors that were loaded stay valid. Closing twice is allowed. */
+    /** Closes the files. Tensors that were loaded stay valid. Closing twice is allowed. */
     @Override
     public void close() throws IOException {
         lock.writeLock().lock();

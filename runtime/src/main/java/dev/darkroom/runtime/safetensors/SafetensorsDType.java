@@ -50,22 +50,22 @@ public enum SafetensorsDType {
         this.tensorType = tensorType;
     }
 
-    /** The dtype of that name in a header; empty if the format knows none. */
+    /** Returns the dtype of that name in a header; empty if the format knows none. */
     static Optional<SafetensorsDType> named(String name) {
         return Optional.ofNullable(BY_NAME.get(name));
     }
 
-    /** Bits of one element: 4 and 6 occur. */
+    /** Returns the bits of one element: 4 and 6 occur. */
     public int bits() {
         return bits;
     }
 
-    /** The type of tensors with these elements; empty for F4 and F6, which have none. */
+    /** Returns the type of tensors with these elements; empty for F4 and F6, which have none. */
     public Optional<DType> tensorType() {
         return Optional.ofNullable(tensorType);
     }
 
-    /** The type in a file for tensors of that type; empty if the format has none. */
+    /** Returns the type in a file for tensors of that type; empty if the format has none. */
     public static Optional<SafetensorsDType> of(DType tensorType) {
         Objects.requireNonNull(tensorType, "tensorType"); // F4 has none
         return Stream.of(values()).filter(dtype -> dtype.tensorType == tensorType).findFirst();

@@ -157,17 +157,17 @@ public final class SafetensorsException extends IOException {
         this.tensor = tensor;
     }
 
-    /** The broken rule. */
+    /** Returns the broken rule. */
     public Kind kind() {
         return kind;
     }
 
-    /** The file that broke it. */
+    /** Returns the file that broke it. */
     public Path file() {
         return file;
     }
 
-    /** The tensor that broke it; empty where it is the file as a whole. */
+    /** Returns the tensor that broke it; empty where it is the file as a whole. */
     public Optional<String> tensor() {
         return Optional.ofNullable(tensor);
     }

@@ -230,12 +230,12 @@ public record SafetensorsHeader(
         return buffer.flip();
     }
 
-    /** Bytes of the tensors together. */
+    /** Returns the bytes of the tensors together. */
     public long tensorBytes() {
         return tensors.values().stream().mapToLong(StoredTensor::bytes).sum();
     }
 
-    /** The names of the tensors, in the order of their bytes. */
+    /** Returns the names of the tensors, in the order of their bytes. */
     public List<String> names() {
         return List.copyOf(tensors.keySet());
     }

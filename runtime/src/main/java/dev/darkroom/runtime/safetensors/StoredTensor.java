@@ -16,7 +16,7 @@ import java.nio.file.Path;
  */
 public record StoredTensor(
         String name, SafetensorsDType dtype, Shape shape, Path file, long begin, long end) {
-    /** Bytes of the tensor. */
+    /** Returns the bytes of the tensor. */
     public long bytes() {
         return end - begin;
     }

@@ -69,8 +69,8 @@ public record WeightFiles(Path path, boolean isVariant) {
     }
 
     /**
-     * The variants of weights that are in a folder, such as {@code fp16}, by the names of whole
-     * files and indexes; none if there is no such folder.
+     * Lists the variants of weights that are in a folder, such as {@code fp16}, by the names of
+     * whole files and indexes; none if there is no such folder.
      *
      * @throws IOException if the folder can't be read
      */
@@ -162,7 +162,10 @@ public record WeightFiles(Path path, boolean isVariant) {
                                 + ".safetensors.index.json");
     }
 
-    /** Whether a name that comes out of a file is that of something in the file's own folder. */
+    /**
+     * Returns whether a name that comes out of a file is that of something in the file's own
+     * folder.
+     */
     public static boolean isBareName(String name) {
         return ShardIndex.isBareName(name) && ShardIndex.isPath(name);
     }

@@ -31,7 +31,6 @@ import java.util.Map;
 class CheckpointingTest {
     private static final int WIDTH = 8;
 
-
     /** The tokens of a picture and of its text, which pass through the blocks side by side. */
     private record Streams(Tensor image, Tensor text) {}
 

@@ -106,7 +106,7 @@ class WeightsTest {
         var error = assertThrows(WeightsException.class, () -> load(tensors, null));
         assertEquals(List.of("blocks.0.ff.proj.bias"), error.missing());
         assertEquals(List.of("stray"), error.unexpected());
-        assertEquals(2, error.misfits().size());
+        assertEquals(2, error.mismatches().size());
         assertEquals(
                 "a.safetensors does not fit Net as configured; 1 missing: blocks.0.ff.proj.bias;"
                         + " 1 unexpected: stray; 2 of another shape or type:"

@@ -46,7 +46,6 @@ import java.util.stream.IntStream;
 class SafetensorsTest {
     @TempDir Path folder;
 
-
     private Path save(Map<String, Tensor> tensors) throws IOException {
         var file = folder.resolve("model.safetensors");
         SafetensorsWriter.write(file, tensors, Map.of());

@@ -30,7 +30,6 @@ import java.util.Map;
 class SafetensorsWriterTest {
     @TempDir Path folder;
 
-
     /** The tensors of tests/oracle/make_safetensors.py. */
     private static Tensor tensor(String dtype, long... shape) {
         var type = SafetensorsDType.valueOf(dtype);
