@@ -2,7 +2,7 @@
 
     python bench_pixart_step.py float32 ROUNDS java ... dev.darkroom.bench.PixArtStep float32
 
-Both have drawn weights, two threads, the same shapes (latents [2,4,64,64], text [2,120,4096]). Prints the seconds
+Both have random weights, two threads, the same shapes (latents [2,4,64,64], text [2,120,4096]). Prints the seconds
 of each round and the ratio of the medians.
 """
 import statistics

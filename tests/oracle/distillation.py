@@ -28,7 +28,7 @@ def weights(dtype=torch.float32):
 
 
 def network(p, x, t, w):
-    """Told times t and guidance w, both [N]."""
+    """Conditioned on times t and guidance w, both [N]."""
     hidden = torch.tanh(x.flatten(1) @ p[0].T + t[:, None].float() * p[1] + w[:, None] * p[2])
     return (hidden @ p[3].T).reshape(x.shape)
 
@@ -91,7 +91,7 @@ def latent_consistency(name, kind, guidance, squared=False):
 
     a, s = scales(start)
     noisy = a * z0 + s * noise
-    found = consistency(student, noisy, start)
+    predicted = consistency(student, noisy, start)
     with torch.no_grad():
         none = torch.full((N,), 10.0)  # 1 after scaling: what the test gives a teacher
         cond_x0, cond_eps = estimates(call(cond, noisy, start, none), noisy, start)
@@ -100,8 +100,8 @@ def latent_consistency(name, kind, guidance, squared=False):
         eps = cond_eps + column(w, WIDE) * (cond_eps - uncond_eps)
         previous = torch.cat([alphas_bar[:1], alphas_bar[grid[:-1]]])[index]
         stepped = column(previous.sqrt(), WIDE) * x0 + column((1 - previous).sqrt(), WIDE) * eps
-        wanted = consistency(target, stepped, end)
-    d = found - wanted
+        goal = consistency(target, stepped, end)
+    d = predicted - goal
     loss = (d**2).mean() if squared else huber(d).mean()
     record(name, clean=z0, noise=noise, indices=index, guidance=w)
     finish(name, loss, student, target=target, cond=cond, uncond=uncond)
@@ -149,8 +149,8 @@ def consistency_model(name, teacher, improved=False):
             cleaner = x + column(low - high) * (slope + there) / 2
         else:
             cleaner = clean + column(low) * noise
-        wanted = model(target, cleaner, low)
-    d = model(student, x, high) - wanted
+        goal = model(target, cleaner, low)
+    d = model(student, x, high) - goal
     each = (huber(d, 0.03) if improved else d**2).flatten(1).mean(1)
     loss = (each / (high - low) if improved else each).mean()
     record(name, clean=clean, noise=noise, indices=index)

@@ -1,4 +1,4 @@
-"""Writes the golden tensors of networks that are told the guidance.
+"""Writes the golden tensors of networks that are conditioned on a distilled guidance.
 
     python guidance.py OUT
 
@@ -50,12 +50,12 @@ w, t = torch.tensor([2.0, 0.5]), torch.tensor([999, 412])
 model = PixArtTransformer2DModel(
     num_attention_heads=2, attention_head_dim=8, out_channels=4, num_layers=2, cross_attention_dim=16,
     sample_size=8, caption_channels=12, use_additional_conditions=False)
-told = TimestepEmbedding(256, 16, cond_proj_dim=32)
-model.adaln_single.emb.timestep_embedder = told
+embedder = TimestepEmbedding(256, 16, cond_proj_dim=32)
+model.adaln_single.emb.timestep_embedder = embedder
 model = randomised("pixart", model)
 condition = embedded(w, 32)
-forward = told.forward
-told.forward = lambda sample: forward(sample, condition)
+forward = embedder.forward
+embedder.forward = lambda sample: forward(sample, condition)
 latents, embeds = torch.randn(2, 4, 8, 8), torch.randn(2, 5, 12)
 mask = (torch.arange(5)[None] < torch.tensor([[5], [2]])).long()
 none = {"resolution": None, "aspect_ratio": None}

@@ -142,7 +142,7 @@ def main():
     for s in texts:
         rows.append({"text": s, **{k: t(s).input_ids for k, t in readers.items()}})
         for k, t in readers.items():
-            # A text's ids as far as 12 places hold them, and back to text, for some.
+            # A text's ids, cut to 12, and back to text, for some.
             if len(rows) % 10 == 0:
                 rows[-1].setdefault("cut", {})[k] = t(s, padding="max_length", truncation=True, max_length=12).input_ids
                 rows[-1].setdefault("decoded", {})[k] = t.decode(rows[-1][k], skip_special_tokens=True, clean_up_tokenization_spaces=False)

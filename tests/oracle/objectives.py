@@ -26,7 +26,7 @@ def weights(factor=1):
 
 
 def network(p, x, t):
-    """Told times t [N]."""
+    """Conditioned on times t [N]."""
     hidden = torch.tanh(x.flatten(1) @ p[0].T + t[:, None].float() * p[1] + p[2])
     return (hidden @ p[3].T).reshape(len(x), -1, *SHAPE[1:])
 

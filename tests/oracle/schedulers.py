@@ -187,9 +187,9 @@ def run(key, name, steps, config, call, tensors):
 
         # DDPM draws for the mean and the variance together; only the mean's shape is used.
         def spy(shape, **options):
-            drawn = randn((2, 3, 2, 2), **options)
-            draws.append(drawn)
-            return drawn
+            sample = randn((2, 3, 2, 2), **options)
+            draws.append(sample)
+            return sample
 
         torch.randn = spy
         try:
@@ -197,7 +197,7 @@ def run(key, name, steps, config, call, tensors):
         finally:
             torch.randn = randn
         tensors[f"{key}.x{j:02d}"] = x.clone()
-    tensors |= {f"{key}.noise{j:02d}": drawn for j, drawn in enumerate(draws)}
+    tensors |= {f"{key}.noise{j:02d}": sample for j, sample in enumerate(draws)}
     return dict(key=key, scheduler=name, config=config, steps=steps, call=call, draws=len(draws))
 
 

@@ -20,7 +20,7 @@ final class CtrlC implements AutoCloseable {
     /**
      * @param cancel asks the run to end soon
      * @param waiting what to say if that takes long
-     * @param err is told so
+     * @param err where that is printed
      */
     CtrlC(Runnable cancel, String waiting, PrintWriter err) {
         this.cancel = cancel;

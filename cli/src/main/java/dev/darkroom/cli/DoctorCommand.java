@@ -35,7 +35,7 @@ import java.util.stream.Stream;
         versionProvider = Version.class,
         footer = {"", "It exits with 0 if Darkroom can run, and 1 if not."})
 final class DoctorCommand implements Callable<Integer> {
-    /** Where values begin. */
+    /** The column in which values begin. */
     private static final int COLUMN = 30;
 
     private static final Path NVIDIA_DRIVER = Path.of("/proc/driver/nvidia/version");

@@ -25,7 +25,7 @@ final class DryRunReport {
 
     private DryRunReport() {}
 
-    /** What there is. */
+    /** Returns lines on the data that there are. */
     static List<String> found(DryRun run) {
         DataReport data = run.data();
         List<String> lines = new ArrayList<>();
@@ -48,7 +48,7 @@ final class DryRunReport {
         return lines;
     }
 
-    /** What is wrong; nothing if all is well. */
+    /** Returns lines on what is wrong; none if all is well. */
     static List<String> problems(DryRun run) {
         List<DataException> problems = run.problems();
         List<String> lines = new ArrayList<>();
@@ -102,7 +102,7 @@ final class DryRunReport {
         return count + " " + thing + (count == 1 ? "" : "s");
     }
 
-    /** In one line. */
+    /** Shortens a caption to one line. */
     private static String shortened(String caption) {
         String line = caption.replaceAll("\\s+", " ");
         int end =

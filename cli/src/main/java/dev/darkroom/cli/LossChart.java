@@ -39,7 +39,7 @@ final class LossChart {
     /** Steps that the average spans, as a part of all. */
     private static final double SPAN = 0.01;
 
-    /** From this ratio of the smoothed loss on, a logarithm shows more. */
+    /** The ratio of the smoothed loss from which on a logarithm shows more. */
     private static final double LOGARITHMIC_FROM = 8;
 
     /** The share of losses at either end that may leave the picture. */

@@ -66,7 +66,7 @@ public final class Main implements Runnable {
                         args));
     }
 
-    /** Runs one command, which has failed if what it told could not be written. */
+    /** Runs one command, which has failed if its output could not be written. */
     static int run(Stdout stdout, Charset charset, PrintWriter err, String... args) {
         var out = new PrintWriter(stdout, true, charset);
         int code = run(out, err, args);

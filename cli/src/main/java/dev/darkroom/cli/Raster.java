@@ -34,7 +34,7 @@ interface Raster {
     }
 
     /**
-     * Pictures of one size, row by row; places that are left over are black.
+     * Pictures of one size, row by row; cells that are left over are black.
      *
      * @throws IllegalArgumentException if the sizes differ or the sheet is too wide or high for a
      *     file

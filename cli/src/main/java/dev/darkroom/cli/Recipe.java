@@ -26,7 +26,7 @@ import java.util.Map;
  * @param result how the pictures came about
  * @param model what the checkpoint is
  * @param weights the SHA-256 of each weights file; none where they are not known
- * @param latentsSha256 of the file with the start; null if the start was drawn
+ * @param latentsSha256 of the file with the start; null if the start was random
  * @param libtorch that was used
  */
 record Recipe(

@@ -87,7 +87,7 @@ final class TrainCommand implements Callable<Integer> {
     private boolean quiet;
 
     @Option(names = "--verbose", description = "Print where an error came from.")
-    @SuppressWarnings("UnusedVariable") // Main looks for the option where an error is told
+    @SuppressWarnings("UnusedVariable") // Main looks for the option where an error is printed
     private boolean verbose;
 
     @Override

@@ -25,7 +25,7 @@ final class TrainProgress implements RunListener, AutoCloseable {
     /** A step's share in the loss that is shown; a single one tells little. */
     private static final double SHARE = 0.05;
 
-    /** How it is told. */
+    /** How it is shown. */
     enum Display {
         /** A bar, for a terminal. */
         BAR,

@@ -30,7 +30,7 @@ final class Version implements IVersionProvider {
         return properties().getProperty("version");
     }
 
-    /** From the resource that Maven fills in. */
+    /** Reads the resource that Maven fills in. */
     private static Properties properties() {
         var properties = new Properties();
         try (var in = Version.class.getResourceAsStream("version.properties")) {

@@ -47,7 +47,7 @@ class SeedsAndHashesTest {
 
     @Test
     void seedsAreThoseOfPyTorch() throws IOException {
-        var told =
+        var run =
                 pipeline.sample(
                         "a",
                         "--model",
@@ -59,8 +59,8 @@ class SeedsAndHashesTest {
                         "--out",
                         file("{seed}.png"));
         assertEquals(-1, seed());
-        assertTrue(told.out().contains("seed 18446744073709551615,"), told.out());
-        assertTrue(told.out().contains("seed 0,"), "after the last one comes 0");
+        assertTrue(run.out().contains("seed 18446744073709551615,"), run.out());
+        assertTrue(run.out().contains("seed 0,"), "after the last one comes 0");
         var recipe = recipe(file("18446744073709551615.png"));
         assertEquals("18446744073709551615", recipe.get("request").get("seed").asText());
         String png = Files.readString(file("0.png"), StandardCharsets.ISO_8859_1);
@@ -74,22 +74,22 @@ class SeedsAndHashesTest {
     @Test
     void aPictureDoesNotWaitForTheHashesOfTheWeights() throws Exception {
         Path picture = file("a.png");
-        var found = new AtomicReference<JsonNode>();
+        var written = new AtomicReference<JsonNode>();
         pipeline.hashing =
                 () -> {
                     try {
                         while (!Files.exists(picture)) {
                             Thread.sleep(10);
                         }
-                        found.set(recipe(picture));
+                        written.set(recipe(picture));
                     } catch (IOException | InterruptedException e) {
                         throw new IllegalStateException(e);
                     }
                 };
         var run = pipeline.sample("a", "--model", "m", "--seed", 7, "--out", picture);
         assertEquals(0, run.exit(), run.err());
-        assertNull(found.get().get("weights"), "complete but for the hashes");
-        assertEquals(7, found.get().get("request").get("seed").asInt());
+        assertNull(written.get().get("weights"), "complete but for the hashes");
+        assertEquals(7, written.get().get("request").get("seed").asInt());
         assertEquals("00ff", recipe(picture).get("weights").get("vae/a.safetensors").asText());
     }
 

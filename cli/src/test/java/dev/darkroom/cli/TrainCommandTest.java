@@ -81,10 +81,10 @@ class TrainCommandTest {
         assertFalse(Files.exists(out.resolve("training/loss.png")));
     }
 
-    private void assertRefused(int exit, String told, Object... arguments) {
+    private void assertRefused(int exit, String message, Object... arguments) {
         Run run = Run.darkroom(arguments);
         assertEquals(exit, run.exit(), run.err());
-        assertTrue(run.err().contains(told), run.err());
+        assertTrue(run.err().contains(message), run.err());
     }
 
     @Test

@@ -51,7 +51,7 @@ public final class WholeFile {
         }
     }
 
-    /** Such a failure with the file's name, which Java leaves out where a disk is full. */
+    /** Returns a failure with the file's name, which Java leaves out where a disk is full. */
     public static IOException failed(Path file, IOException e) {
         return new IOException(file + " can't be written: " + e.getMessage(), e);
     }

@@ -15,7 +15,7 @@ import java.io.IOException;
 
 /**
  * One guided evaluation of PixArt-XL/2 (28 layers, 1152 wide, latents of 64×64, 120 text tokens),
- * with drawn weights. Waits for a line on its input before each round and prints the seconds, so
+ * with random weights. Waits for a line on its input before each round and prints the seconds, so
  * that tests/oracle/bench_pixart_step.py can take turns with it.
  */
 public final class PixArtStep {

@@ -41,7 +41,7 @@ import java.util.regex.Pattern;
 import java.util.stream.DoubleStream;
 
 /**
- * Training steps of a small PixArt or a small autoencoder, with drawn weights and data: loss,
+ * Training steps of a small PixArt or a small autoencoder, with random weights and data: loss,
  * backward, clipping, Muon for the matrices in blocks and AdamW for the rest, moving average. Below
  * float32 the optimizers have float32 masters.
  */
@@ -67,7 +67,7 @@ final class TrainingStep implements AutoCloseable {
     }
 
     /**
-     * A network with drawn weights.
+     * A network with random weights.
      *
      * @param network {@code pixart} or {@code autoencoder}
      */
@@ -190,8 +190,8 @@ final class TrainingStep implements AutoCloseable {
             this(
                     Weights.random(0, dtype, Device.CPU, w -> new PixArtTransformer(w, CONFIG)),
                     dtype,
-                    drawn(64, 4, 16, 16),
-                    drawn(64, 24, 192).to(dtype),
+                    random(64, 4, 16, 16),
+                    random(64, 24, 192).to(dtype),
                     padding());
         }
 
@@ -230,7 +230,7 @@ final class TrainingStep implements AutoCloseable {
         Autoencoder(DType dtype) {
             this(
                     Weights.random(0, dtype, Device.CPU, w -> new AutoencoderKl(w, CONFIG)),
-                    drawn(16, 3, 64, 64).clamp(-1, 1).to(dtype));
+                    random(16, 3, 64, 64).clamp(-1, 1).to(dtype));
         }
 
         @Override
@@ -239,7 +239,7 @@ final class TrainingStep implements AutoCloseable {
         }
     }
 
-    private static Tensor drawn(long... shape) {
+    private static Tensor random(long... shape) {
         try (var generator = new Generator(1)) {
             return Tensor.randn(generator, shape);
         }

@@ -70,7 +70,7 @@ public final class PngTarget {
         return seeds;
     }
 
-    public static List<String> words() {
+    public static List<String> dictionary() {
         return List.of(
                 "Raw profile type exif",
                 "XML:com.adobe.xmp",
@@ -127,13 +127,13 @@ public final class PngTarget {
         Map<String, String> texts = recipe.texts(0);
         var out = new ByteArrayOutputStream();
         Png.write(Raster.of(DOT), texts, out);
-        Map<String, String> found = texts(chunks(out.toByteArray()));
+        Map<String, String> read = texts(chunks(out.toByteArray()));
         for (var written : texts.entrySet()) {
-            String kept = found.get(written.getKey());
+            String kept = read.get(written.getKey());
             Answers.require(
                     writable(written.getValue()).equals(kept), "another text was written", null);
         }
-        var json = JSON.readTree(found.get("darkroom"));
+        var json = JSON.readTree(read.get("darkroom"));
         String prompt = json.at("/request/prompt").textValue();
         Answers.require(whole(parts[0]).equals(prompt), "another prompt was written", null);
     }

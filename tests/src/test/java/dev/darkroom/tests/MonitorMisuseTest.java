@@ -95,7 +95,7 @@ class MonitorMisuseTest {
                 Cases.named("pixart_alpha").resolve("model"), PipelineOptions.defaults());
     }
 
-    private static SampleRequest wanted() {
+    private static SampleRequest request() {
         return SampleRequest.builder()
                 .prompt("a cat")
                 .steps(2)
@@ -107,7 +107,7 @@ class MonitorMisuseTest {
     }
 
     private static byte[] picture(Pipeline pipeline) {
-        return pipeline.sample(wanted()).pictures().getFirst().rgb();
+        return pipeline.sample(request()).pictures().getFirst().rgb();
     }
 
     private void request(Pipeline pipeline, Pipeline other, byte[] expected, Random random) {
@@ -121,7 +121,7 @@ class MonitorMisuseTest {
         }
         try (var scope = TensorScope.open()) {
             var monitor = new Hostile(pipeline, other, random, Thread.currentThread());
-            pipeline.sample(wanted(), monitor, latents(random));
+            pipeline.sample(request(), monitor, latents(random));
         } catch (PipelineException
                 | CancelledException
                 | IllegalStateException
@@ -216,9 +216,9 @@ class MonitorMisuseTest {
                 case 2 -> stolen.add(TensorScope.detach(given));
                 case 3 -> stolen.add(TensorScope.detach(given.alias()));
                 case 4 -> elsewhere(given);
-                case 5 -> own.sample(wanted());
+                case 5 -> own.sample(request());
                 case 6 -> own.close();
-                case 7 -> other.sample(wanted());
+                case 7 -> other.sample(request());
                 case 8 -> own.preview(given);
                 case 9 -> own.preview(Tensor.ones(DType.FLOAT32, random.nextInt(3), 4, 8, 8));
                 case 10 -> own.preview(given.transpose(0, given.rank() - 1).to(DType.INT64));

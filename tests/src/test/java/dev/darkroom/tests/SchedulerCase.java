@@ -202,9 +202,9 @@ final class SchedulerCase {
         NoiseSource noise =
                 (shape, dtype, device) -> {
                     try (var generator = new Generator(100 + steps)) {
-                        Tensor drawn = Tensor.randn(shape, generator, dtype, device);
-                        compare("noise%02d".formatted(draws++), drawn);
-                        return drawn;
+                        Tensor random = Tensor.randn(shape, generator, dtype, device);
+                        compare("noise%02d".formatted(draws++), random);
+                        return random;
                     }
                 };
         StepListener on =
@@ -252,20 +252,21 @@ final class SchedulerCase {
 
     private void compare(String name, Tensor actual) {
         try (var scope = TensorScope.open()) {
-            Tensor wanted = read(name).to(DType.FLOAT64);
-            Tensor found = actual.to(Device.CPU).to(DType.FLOAT64);
-            if (wanted.elements() != found.elements()) {
+            Tensor reference = read(name).to(DType.FLOAT64);
+            Tensor value = actual.to(Device.CPU).to(DType.FLOAT64);
+            if (reference.elements() != value.elements()) {
                 throw new AssertionError(
                         this
                                 + ": "
                                 + name
                                 + " should be "
-                                + wanted.shape()
+                                + reference.shape()
                                 + ", not "
-                                + found.shape());
+                                + value.shape());
             }
-            Tensor difference = found.reshape(wanted.shape().toArray()).minus(wanted).abs().max();
-            double magnitude = wanted.abs().max().item();
+            Tensor difference =
+                    value.reshape(reference.shape().toArray()).minus(reference).abs().max();
+            double magnitude = reference.abs().max().item();
             double relative = difference.item() / (magnitude == 0 ? 1 : magnitude);
             comparisons.add(
                     new Comparison(
@@ -276,9 +277,9 @@ final class SchedulerCase {
         }
     }
 
-    private void requireEqual(String what, int wanted, int found) {
-        if (wanted != found) {
-            throw new AssertionError(this + ": " + found + " " + what + ", not " + wanted);
+    private void requireEqual(String what, int reference, int actual) {
+        if (reference != actual) {
+            throw new AssertionError(this + ": " + actual + " " + what + ", not " + reference);
         }
     }
 

@@ -36,11 +36,7 @@ abstract class BaseTokenizer implements Tokenizer {
         int ends = prefix.length + suffix.length;
         if (maxLength < ends) {
             throw new IllegalArgumentException(
-                    "maxLength is "
-                            + maxLength
-                            + " but the special tokens alone take "
-                            + ends
-                            + " places");
+                    "maxLength is " + maxLength + " but there are " + ends + " special tokens");
         }
         var content = content(readable(text));
         int whole = withEnds(content).length;

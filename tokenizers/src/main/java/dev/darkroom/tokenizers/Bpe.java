@@ -22,7 +22,7 @@ final class Bpe {
 
     /** Two tokens that become one. */
     record Merge(String left, String right) {
-        /** What they become; the right one's prefix goes. */
+        /** Returns the token that the two become; the right one loses its prefix. */
         String joined(String prefix) {
             return left + (right.startsWith(prefix) ? right.substring(prefix.length()) : right);
         }

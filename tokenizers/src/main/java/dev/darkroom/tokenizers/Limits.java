@@ -7,26 +7,28 @@ import org.jspecify.annotations.Nullable;
 import java.io.IOException;
 import java.nio.file.Path;
 
-/** How large things may be that come from a tokenizer's files: several times what anybody has. */
+/**
+ * The largest sizes that a tokenizer's files and texts may have: several times what anybody has.
+ */
 final class Limits {
-    /** Of a file. */
+    /** The bytes of a file. */
     private static final long FILE_BYTES = 64 << 20;
 
-    /** Of a text that is given. */
+    /** The characters of a text that is given. */
     static final int TEXT = 1 << 18;
 
-    /** Of a text after any step of its way to tokens. */
+    /** The characters of a text after any step of its way to tokens. */
     static final int STEP = 1 << 22;
 
-    /** Of a text after all steps, for each of its characters and besides. */
+    /** The characters of a text after all steps, for each of those given and besides. */
     private static final int GROWTH = 64;
 
     private static final int SHORT = 1 << 16;
 
-    /** Of a token, a prefix or a replacement, in characters or bytes. */
+    /** The characters or bytes of a token, a prefix or a replacement. */
     static final int TOKEN = 512;
 
-    /** Of the normalizers, pre-tokenizers or processors in a file. */
+    /** The number of normalizers, pre-tokenizers or processors in a file. */
     static final int PARTS = 64;
 
     /** The largest id of a token. */

@@ -21,7 +21,9 @@ final class Lowercase {
         return lower(text, UnicodeVersion.V16, at -> false);
     }
 
-    /** With Unicode's rule for the final sigma (table 3-17), as Python's {@code str.lower} does. */
+    /**
+     * Lowers with Unicode's rule for the final sigma (table 3-17), as Python's {@code str.lower}.
+     */
     static String full(String text) {
         return lower(text, UnicodeVersion.V14, at -> isFinalSigma(text, at));
     }

@@ -281,7 +281,7 @@ final class Mojibake {
         return leads;
     }
 
-    /** Of the bytes that start four, only F0 and F3 occur. */
+    /** The bytes that start four: only F0 and F3 of those occur. */
     private static boolean[] leads() {
         var leads = leads(0xF0, 0xF0);
         var more = leads(0xF3, 0xF3);

@@ -100,8 +100,8 @@ interface PreTokenizer {
     static PreTokenizer metaspace(String space, Prepend prepend, boolean split) {
         return piece -> {
             var text = piece.text.replace(" ", space);
-            boolean wanted = prepend == Prepend.ALWAYS || (prepend == Prepend.FIRST && piece.first);
-            if (wanted && !text.startsWith(space)) {
+            boolean marked = prepend == Prepend.ALWAYS || (prepend == Prepend.FIRST && piece.first);
+            if (marked && !text.startsWith(space)) {
                 text = space + text;
             }
             if (!split) {

@@ -165,7 +165,7 @@ final class SentencePiece {
         return out.toArray();
     }
 
-    /** What replaces the text at some place, and how much of the text it covers. */
+    /** What replaces the text at some position, and how much of the text it covers. */
     private final class Rule {
         private byte[] bytes = {};
         private int from;

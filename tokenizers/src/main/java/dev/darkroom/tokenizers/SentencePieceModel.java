@@ -50,7 +50,10 @@ record SentencePieceModel(
 
     private static final int UNIGRAM = 1;
 
-    /** Of a piece of few letters: its text and its place in the trie and among the ids. */
+    /**
+     * What a piece of few letters takes: its text, its node of the trie and its entry among the
+     * ids.
+     */
     private static final int HEAP_PER_BYTE = 64;
 
     static SentencePieceModel read(Path file) throws IOException {

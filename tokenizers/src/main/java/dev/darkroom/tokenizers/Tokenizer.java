@@ -7,7 +7,7 @@ package dev.darkroom.tokenizers;
 public interface Tokenizer {
 
     /**
-     * All ids of a text, neither cut nor padded.
+     * Returns all ids of a text, neither cut nor padded.
      *
      * @param text any text of at most 2¹⁸ characters, also empty; unpaired surrogates count as
      *     U+FFFD
@@ -19,32 +19,35 @@ public interface Tokenizer {
     int[] encode(String text);
 
     /**
-     * The ids of a text in exactly {@code maxLength} places: cut from the right with the end token
-     * kept, or padded at the right with {@link #padId()}.
+     * Returns the ids of a text as exactly {@code maxLength} tokens: cut from the right with the
+     * end token kept, or padded at the right with {@link #padId()}.
      *
-     * @param maxLength number of places, at least the number of special tokens
+     * @param maxLength the text length in tokens, at least the number of special tokens
      * @throws IllegalArgumentException if the special tokens alone do not fit
      * @throws TokenizingException as {@link #encode(String)}
      */
     Tokens encode(String text, int maxLength);
 
-    /** The id that fills unused places. */
+    /** Returns the id of padding. */
     int padId();
 
-    /** The id that ends a text. */
+    /** Returns the id that ends a text. */
     int eosId();
 
-    /** The number of tokens, added ones included; a text encoder needs at least as many rows. */
+    /**
+     * Returns the number of tokens, added ones included; a text encoder needs at least as many
+     * rows.
+     */
     int size();
 
     /**
-     * {@code model_max_length} of {@code tokenizer_config.json}, or {@link Integer#MAX_VALUE} where
-     * it sets no bound.
+     * Returns the {@code model_max_length} of {@code tokenizer_config.json}, or {@link
+     * Integer#MAX_VALUE} where it sets no bound.
      */
     int maxLength();
 
     /**
-     * The text of some ids, without special tokens. This is for messages; it does not undo
+     * Returns the text of some ids, without special tokens. This is for messages; it does not undo
      * normalisation.
      *
      * @throws IllegalArgumentException if an id is not of this tokenizer
@@ -52,7 +55,7 @@ public interface Tokenizer {
     String decode(int[] ids);
 
     /**
-     * Ids in a fixed number of places.
+     * The ids of a text, padded or cut to the text length.
      *
      * @param ids as many as were asked for
      * @param mask true where {@code ids} holds the text or its special tokens, false where padding

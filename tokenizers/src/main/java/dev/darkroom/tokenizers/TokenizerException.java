@@ -14,7 +14,7 @@ public final class TokenizerException extends IOException {
         super(file + ": " + OneLine.of(problem));
     }
 
-    /** As {@link #TokenizerException(Path, String)}, with the exception that showed it. */
+    /** Makes an error as {@link #TokenizerException(Path, String)} does, with its cause. */
     public TokenizerException(Path file, String problem, Throwable cause) {
         super(file + ": " + OneLine.of(problem), cause);
     }

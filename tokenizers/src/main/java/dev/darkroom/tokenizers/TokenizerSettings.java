@@ -75,13 +75,13 @@ record TokenizerSettings(
         return Objects.requireNonNull(special.get(role), role::key);
     }
 
-    /** As these settings, with tokens for roles that have none. */
+    /** Returns these settings with tokens for roles that have none. */
     TokenizerSettings withDefaults(Map<Role, String> defaults) {
         return withDefaults(defaults, EnumSet.noneOf(Role.class));
     }
 
     /**
-     * As {@link #withDefaults(Map)}.
+     * Returns what {@link #withDefaults(Map)} does.
      *
      * @param normalized the roles whose tokens, where they are given by their text alone, are
      *     looked for in the normalised text

@@ -126,8 +126,8 @@ public final class Tokenizers {
             return t5FromJson("tokenizer.json or spiece.model");
         }
 
-        private Tokenizer t5FromJson(String wanted) throws IOException {
-            return fromJson(settings.withExtraIds(), T5Tokenizer.SPECIAL, wanted);
+        private Tokenizer t5FromJson(String expected) throws IOException {
+            return fromJson(settings.withExtraIds(), T5Tokenizer.SPECIAL, expected);
         }
 
         Tokenizer clip() throws IOException {
@@ -151,8 +151,8 @@ public final class Tokenizers {
             return ClipVocabulary.read(path.resolve("vocab.json"), path.resolve("merges.txt"));
         }
 
-        private Tokenizer clipFromJson(String wanted) throws IOException {
-            return fromJson(settings, ClipTokenizer.SPECIAL, wanted);
+        private Tokenizer clipFromJson(String expected) throws IOException {
+            return fromJson(settings, ClipTokenizer.SPECIAL, expected);
         }
 
         Tokenizer anyFast() throws IOException {
@@ -160,10 +160,10 @@ public final class Tokenizers {
         }
 
         private Tokenizer fromJson(
-                TokenizerSettings settings, Map<Role, String> defaults, String wanted)
+                TokenizerSettings settings, Map<Role, String> defaults, String expected)
                 throws IOException {
             if (!has("tokenizer.json")) {
-                throw new TokenizerException(path, "there should be " + wanted);
+                throw new TokenizerException(path, "there should be " + expected);
             }
             var parts = TokenizerJson.read(path.resolve("tokenizer.json"));
             return FastTokenizer.of(parts, settings, defaults);

@@ -84,7 +84,7 @@ enum UnicodeVersion {
         return out.append(Normalizer.normalize(text.substring(start), form)).toString();
     }
 
-    /** Finds a pattern in a text as this version sees it; places are those of the text. */
+    /** Finds a pattern in a text as this version sees it; positions are those of the text. */
     Matcher matcher(Pattern pattern, String text) {
         return pattern.matcher(view(text));
     }

@@ -88,7 +88,7 @@ final class UnigramEstimation {
      */
     record Alternative(int[] ids, boolean isBetter) {}
 
-    /** For each piece, what would stand in its place. */
+    /** Returns for each piece what would replace it. */
     static List<Alternative> alternatives(List<Piece> pieces) {
         var trie = trie(pieces);
         var alternatives = new ArrayList<Alternative>(pieces.size());

@@ -123,7 +123,7 @@ class GoldenTest {
         }
     }
 
-    /** The project's reference case: CLIP padded to 77 places, T5 cut to 60. */
+    /** The project's reference case: CLIP padded to 77 tokens, T5 cut to 60. */
     @Test
     void referenceCase() throws IOException {
         var clip = Tokenizers.load(cases().resolve("clip"), null);

@@ -71,8 +71,7 @@ class TokenizersTest {
         assertArrayEquals(new int[] {49406, END}, clip().encode("a cat", 2).ids());
         var clip = clip();
         var error = assertThrows(IllegalArgumentException.class, () -> clip.encode("a cat", 1));
-        assertEquals(
-                "maxLength is 1 but the special tokens alone take 2 places", error.getMessage());
+        assertEquals("maxLength is 1 but there are 2 special tokens", error.getMessage());
     }
 
     @Test

@@ -95,7 +95,7 @@ public final class ConfigReader {
     /**
      * Reads a checkpoint's config.
      *
-     * @param warnings are told of unknown options; if they are strict, these are errors
+     * @param warnings collect the unknown options; if they are strict, these are errors
      * @param build asks for the options and makes the record; an {@link IllegalArgumentException}
      *     of it or of the record becomes a {@link ConfigException} that names the file
      * @throws ConfigException if the file is not a JSON object, or has a value that is not
@@ -140,7 +140,7 @@ public final class ConfigReader {
      *
      * @param name what warnings call it
      * @param json an object
-     * @param warnings are told of unknown options; if they are strict, these are errors
+     * @param warnings collect the unknown options; if they are strict, these are errors
      * @throws IllegalArgumentException if it is none, or says what is wrong in it
      */
     public static <T> T of(

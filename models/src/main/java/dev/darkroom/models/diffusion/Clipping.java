@@ -61,8 +61,8 @@ public interface Clipping {
     /** A denoiser whose x̂0 is clipped; the noise that it estimated stays as it was. */
     default Denoiser around(Denoiser denoiser) {
         return (x, at) -> {
-            Denoised found = denoiser.denoise(x, at);
-            return new Denoised(clip(found.x0()), found.noise(x, at), found.variance());
+            Denoised denoised = denoiser.denoise(x, at);
+            return new Denoised(clip(denoised.x0()), denoised.noise(x, at), denoised.variance());
         };
     }
 }

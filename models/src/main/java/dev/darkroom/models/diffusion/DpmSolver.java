@@ -109,10 +109,10 @@ public final class DpmSolver {
                     x,
                     levels,
                     on,
-                    (xi, found, at, next) -> {
+                    (xi, denoised, at, next) -> {
                         int i = history.steps;
                         boolean ofNoise = options.algorithm().isOfNoise();
-                        history.add(at, ofNoise ? found.remainder(xi, at) : found.x0());
+                        history.add(at, ofNoise ? denoised.remainder(xi, at) : denoised.x0());
                         int order = Math.min(options.order(), i + 1);
                         boolean few = options.lowerOrderFinal() && last + 1 < FEW_STEPS;
                         boolean alike = at.lambda() == next.lambda();
@@ -170,7 +170,7 @@ public final class DpmSolver {
      */
     private record Coefficients(
             double x, double first, double slope, double curvature, double fresh) {
-        /** From level s to level t, in the papers' letters. */
+        /** Computes those of a step from level s to level t, in the papers' letters. */
         static Coefficients of(Algorithm algorithm, NoiseLevel s, NoiseLevel t) {
             double h = t.lambda() - s.lambda();
             boolean sde = algorithm.isStochastic();
@@ -196,7 +196,7 @@ public final class DpmSolver {
         }
     }
 
-    /** One step without its noise, in the papers' letters. */
+    /** Takes one step without its noise, in the papers' letters. */
     private static Tensor update(
             Tensor x, History history, NoiseLevel next, int order, Kind kind, Coefficients step) {
         Iterator<Past> past = history.past.iterator();
@@ -220,7 +220,7 @@ public final class DpmSolver {
         return moved.plus(d1.plus(d2, r0), step.slope()).plus(d2, step.curvature());
     }
 
-    /** What was found at a level: x̂0 or ε. */
+    /** The model output at a level: x̂0 or ε. */
     private record Past(NoiseLevel level, Tensor output) {}
 
     /** The last model outputs, latest first: shared with the steps' tensors, but living longer. */
@@ -245,7 +245,7 @@ public final class DpmSolver {
 
         @Override
         public void close() {
-            past.forEach(found -> found.output().close());
+            past.forEach(each -> each.output().close());
         }
     }
 }

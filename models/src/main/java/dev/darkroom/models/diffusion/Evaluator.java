@@ -27,6 +27,6 @@ public interface Evaluator {
         return denoise(x, at, List.of(CONDITIONAL)).getFirst();
     }
 
-    /** What the network predicts. */
+    /** Returns what the network predicts. */
     Prediction prediction();
 }

@@ -46,12 +46,12 @@ public final class Langevin {
                 double alpha = stepSize * Math.pow(at.sigma() / least, 2);
                 for (int step = 0; step < stepsPerLevel; step++) {
                     try (var scope = TensorScope.open()) {
-                        Denoised found = denoiser.denoise(latents, at);
+                        Denoised denoised = denoiser.denoise(latents, at);
                         double towards = alpha / 2 / (at.sigma() * at.sigma());
                         Tensor moved =
-                                latents.plus(found.x0().minus(latents), towards)
+                                latents.plus(denoised.x0().minus(latents), towards)
                                         .plus(noise.drawLike(latents), Math.sqrt(alpha));
-                        latents = walk.moved(scope, at, moved, found);
+                        latents = walk.moved(scope, at, moved, denoised);
                     }
                 }
             }

@@ -120,7 +120,9 @@ public final class NoiseSchedule {
         return ofBetas(betas);
     }
 
-    /** As PyTorch: from either end to the middle, multiply and add rounded once. */
+    /**
+     * Spaces values as PyTorch does: from either end to the middle, multiply and add rounded once.
+     */
     private static float[] linspace(int count, double start, double end) {
         var values = new float[count];
         float from = (float) start;
@@ -133,7 +135,7 @@ public final class NoiseSchedule {
         return values;
     }
 
-    /** As PyTorch's cumprod: multiplied in double, each product rounded. */
+    /** Multiplies as PyTorch's cumprod does: in double, each product rounded. */
     private static float[] products(float[] betas) {
         var products = new float[betas.length];
         double product = 1;
@@ -187,7 +189,9 @@ public final class NoiseSchedule {
         return slope * (Math.max(0, timestep) - t) + sigmas[t];
     }
 
-    /** Where {@link #sigma} is about the given one: log sigma is taken as linear in between. */
+    /**
+     * Returns the timestep whose {@link #sigma} is the given one; log sigma is linear in between.
+     */
     public double timestepOf(double sigma) {
         double logSigma = Math.log(Math.max(sigma, 1e-10));
         int above = 0;

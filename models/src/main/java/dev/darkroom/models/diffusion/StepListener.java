@@ -4,7 +4,7 @@ import java.util.concurrent.CancellationException;
 import java.util.function.BooleanSupplier;
 
 /**
- * Told of every evaluation of the denoiser, on the sampling thread. What it throws ends the
+ * Observes every evaluation of the denoiser, on the sampling thread. What it throws ends the
  * sampling.
  */
 @FunctionalInterface

@@ -16,8 +16,8 @@ final class Walk implements AutoCloseable {
     /** One step of a sampler that evaluates the denoiser once. */
     @FunctionalInterface
     interface Move {
-        /** The latents at {@code next}, from those at {@code at} and what was found there. */
-        Tensor move(Tensor x, Denoised found, NoiseLevel at, NoiseLevel next);
+        /** The latents at {@code next}, from those at {@code at} and the estimate there. */
+        Tensor move(Tensor x, Denoised denoised, NoiseLevel at, NoiseLevel next);
     }
 
     private final int evaluations;
@@ -31,7 +31,7 @@ final class Walk implements AutoCloseable {
         this.on = on;
     }
 
-    /** From each level to the next. */
+    /** Moves latents from each level to the next. */
     static Tensor along(
             Denoiser denoiser, Tensor x, List<NoiseLevel> levels, StepListener on, Move move) {
         requireLevels(levels);
@@ -39,7 +39,7 @@ final class Walk implements AutoCloseable {
         return between(denoiser, x, levels.subList(0, last), levels.subList(1, last + 1), on, move);
     }
 
-    /** From each level to another of the same index. */
+    /** Moves latents from each level to another of the same index. */
     static Tensor between(
             Denoiser denoiser,
             Tensor x,
@@ -52,9 +52,9 @@ final class Walk implements AutoCloseable {
             for (int i = 0; i < from.size(); i++) {
                 try (var step = TensorScope.open()) {
                     NoiseLevel at = from.get(i);
-                    Denoised found = denoiser.denoise(latents, at);
-                    Tensor moved = move.move(latents, found, at, to.get(i));
-                    latents = walk.moved(step, at, moved, found);
+                    Denoised denoised = denoiser.denoise(latents, at);
+                    Tensor moved = move.move(latents, denoised, at, to.get(i));
+                    latents = walk.moved(step, at, moved, denoised);
                 }
             }
             return walk.end(latents);
@@ -69,10 +69,10 @@ final class Walk implements AutoCloseable {
     }
 
     /** After an evaluation that ends a step: takes the new latents over from the step's scope. */
-    Tensor moved(TensorScope step, NoiseLevel at, Tensor x, Denoised found) {
+    Tensor moved(TensorScope step, NoiseLevel at, Tensor x, Denoised denoised) {
         Tensor before = latents;
         latents = step.keep(x);
-        evaluated(at, x, found);
+        evaluated(at, x, denoised);
         if (before != null) {
             before.close();
         }
@@ -80,8 +80,8 @@ final class Walk implements AutoCloseable {
     }
 
     /** After any evaluation. */
-    void evaluated(NoiseLevel at, Tensor x, Denoised found) {
-        var step = new Step(done++, evaluations, at, x, found.x0());
+    void evaluated(NoiseLevel at, Tensor x, Denoised denoised) {
+        var step = new Step(done++, evaluations, at, x, denoised.x0());
         ForeignCode.run(() -> on.onStep(step));
     }
 

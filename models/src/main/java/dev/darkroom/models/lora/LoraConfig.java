@@ -70,7 +70,7 @@ public record LoraConfig(int rank, double alpha, List<String> targets) {
         }
     }
 
-    /** What adapters count. */
+    /** Returns the factor of the adapters' outputs, alpha / rank. */
     public double scale() {
         return alpha / rank;
     }
@@ -91,7 +91,7 @@ public record LoraConfig(int rank, double alpha, List<String> targets) {
         return ConfigReader.read(file, warnings, LoraConfig::of);
     }
 
-    /** As {@link #read(Path, Warnings)}; an unknown option is an error. */
+    /** Reads a config as {@link #read(Path, Warnings)} does; an unknown option is an error. */
     public static LoraConfig read(Path file) throws IOException {
         return read(file, Warnings.strict());
     }

@@ -109,9 +109,9 @@ class ConvergenceTest {
         try (var scope = TensorScope.open()) {
             Tensor noise = Tensor.copyOf(new double[] {-1.5, -0.3, 0.4, 2}, 1, 4);
             Tensor x = DATA.marginal(noise, levels.getFirst());
-            Tensor found = solver.solve(DATA.denoiser(), x, levels);
+            Tensor sampled = solver.solve(DATA.denoiser(), x, levels);
             Tensor exact = DATA.transport(x, levels.getFirst(), levels.getLast());
-            return found.minus(exact).abs().max().item();
+            return sampled.minus(exact).abs().max().item();
         }
     }
 }

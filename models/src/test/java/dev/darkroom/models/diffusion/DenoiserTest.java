@@ -52,9 +52,9 @@ class DenoiserTest {
         return NoiseSchedule.noised(x0, noise, List.of(at, at));
     }
 
-    private static void assertClose(Tensor expected, Tensor found) {
-        assertEquals(expected.shape(), found.shape());
-        assertEquals(0, expected.minus(found).abs().max().item(), 1e-12);
+    private static void assertClose(Tensor expected, Tensor actual) {
+        assertEquals(expected.shape(), actual.shape());
+        assertEquals(0, expected.minus(actual).abs().max().item(), 1e-12);
     }
 
     private static List<NoiseLevel> levelsFor(Prediction prediction) {
@@ -108,21 +108,21 @@ class DenoiserTest {
                     return noise;
                 };
         var denoiser = new NetworkDenoiser(network, Prediction.EPSILON);
-        Denoised found = denoiser.denoise(noisy(EXPLODING), EXPLODING);
-        assertClose(x0, found.x0());
-        assertClose(noise, found.noise(noisy(EXPLODING), EXPLODING));
-        assertNull(found.variance());
+        Denoised denoised = denoiser.denoise(noisy(EXPLODING), EXPLODING);
+        assertClose(x0, denoised.x0());
+        assertClose(noise, denoised.noise(noisy(EXPLODING), EXPLODING));
+        assertNull(denoised.variance());
         assertEquals(List.of(654.5), times);
     }
 
     @Test
     void twiceTheChannelsAreMeanAndVariance() {
         Network network = (x, timestep) -> Ops.cat(1, noise, x0);
-        Denoised found =
+        Denoised denoised =
                 new NetworkDenoiser(network, Prediction.EPSILON)
                         .denoise(noisy(PRESERVING), PRESERVING);
-        assertClose(x0, found.x0());
-        assertClose(x0, present(found.variance()));
+        assertClose(x0, denoised.x0());
+        assertClose(x0, present(denoised.variance()));
     }
 
     private static Tensor present(Tensor tensor) {
@@ -176,8 +176,8 @@ class DenoiserTest {
     void guidanceExtrapolatesTheNetworksOutput() {
         List<String> calls = new ArrayList<>();
         Tensor x = noisy(PRESERVING);
-        Denoised found = guided(new ClassifierFree(4.5), calls).denoise(x, PRESERVING);
-        Tensor output = Prediction.EPSILON.output(found.x0(), x, PRESERVING);
+        Denoised denoised = guided(new ClassifierFree(4.5), calls).denoise(x, PRESERVING);
+        Tensor output = Prediction.EPSILON.output(denoised.x0(), x, PRESERVING);
         assertClose(noise.times(1 + 4.5 * 2), output);
         assertEquals(List.of("both"), calls);
     }
@@ -191,8 +191,8 @@ class DenoiserTest {
                         new ClassifierFree(0),
                         new ClassifierFree(5, 0, 0.1, 2.9))) {
             List<String> calls = new ArrayList<>();
-            Denoised found = guided(guidance, calls).denoise(x, EXPLODING);
-            assertClose(noise.times(3), Prediction.EPSILON.output(found.x0(), x, EXPLODING));
+            Denoised denoised = guided(guidance, calls).denoise(x, EXPLODING);
+            assertClose(noise.times(3), Prediction.EPSILON.output(denoised.x0(), x, EXPLODING));
             assertEquals(List.of("conditional"), calls);
         }
         List<String> calls = new ArrayList<>();
@@ -204,10 +204,10 @@ class DenoiserTest {
     void rescaledGuidanceHasTheConditionalDeviation() {
         Tensor x = noisy(PRESERVING);
         for (double share : new double[] {1, 0.7}) {
-            Denoised found =
+            Denoised denoised =
                     guided(new ClassifierFree(5, share, 0, 1e9), new ArrayList<>())
                             .denoise(x, PRESERVING);
-            Tensor output = Prediction.EPSILON.output(found.x0(), x, PRESERVING);
+            Tensor output = Prediction.EPSILON.output(denoised.x0(), x, PRESERVING);
             // Guided: 11 times the noise; conditional: 3 times.
             assertClose(noise.times(share * 3 + (1 - share) * 11), output);
         }
@@ -218,7 +218,7 @@ class DenoiserTest {
         ConditionedNetwork both =
                 condition -> (x, timesteps) -> Ops.cat(1, x, Ops.cat(0, noise, x0));
         var guidance = new ClassifierFree(2);
-        Denoised found =
+        Denoised denoised =
                 guidance.with(
                                 new NetworkEvaluator(
                                         both,
@@ -228,7 +228,7 @@ class DenoiserTest {
                                                 Evaluator.UNCONDITIONAL, factor(1)),
                                         guidance))
                         .denoise(noisy(PRESERVING), PRESERVING);
-        assertClose(x0, present(found.variance()));
+        assertClose(x0, present(denoised.variance()));
     }
 
     @Test
@@ -270,10 +270,10 @@ class DenoiserTest {
         Map<String, Condition> conditions =
                 Map.of("picture", factor(5), names.get(1), factor(3), names.get(2), factor(1));
         Tensor x = noisy(PRESERVING);
-        Denoised found =
+        Denoised denoised =
                 mean.with(new NetworkEvaluator(network, Prediction.EPSILON, conditions, mean))
                         .denoise(x, PRESERVING);
-        assertClose(noise.times(3), Prediction.EPSILON.output(found.x0(), x, PRESERVING));
+        assertClose(noise.times(3), Prediction.EPSILON.output(denoised.x0(), x, PRESERVING));
         assertThrows(
                 IllegalArgumentException.class,
                 () ->
@@ -291,8 +291,8 @@ class DenoiserTest {
                         new ClassifierFree(0),
                         new ClassifierFree(7, 0, 1e6, 1e9),
                         new ClassifierFree(1, 0.7, 0, 1e9))) {
-            Tensor found = guided(neutral, new ArrayList<>()).denoise(x, PRESERVING).x0();
-            assertTrue(unguided.contentEquals(found), neutral.toString());
+            Tensor denoised = guided(neutral, new ArrayList<>()).denoise(x, PRESERVING).x0();
+            assertTrue(unguided.contentEquals(denoised), neutral.toString());
         }
     }
 
@@ -310,10 +310,12 @@ class DenoiserTest {
     void clippingKeepsTheNoiseAsItWas() {
         Denoiser denoiser = (x, at) -> new Denoised(x0);
         Tensor x = noisy(PRESERVING);
-        Denoised found = Clipping.range(0.5).around(denoiser).denoise(x, PRESERVING);
-        assertClose(x0.clamp(-0.5, 0.5), found.x0());
-        assertClose(noise, found.noise(x, PRESERVING));
-        assertClose(x.minus(found.x0().times(0.8)).dividedBy(0.6), found.remainder(x, PRESERVING));
+        Denoised denoised = Clipping.range(0.5).around(denoiser).denoise(x, PRESERVING);
+        assertClose(x0.clamp(-0.5, 0.5), denoised.x0());
+        assertClose(noise, denoised.noise(x, PRESERVING));
+        assertClose(
+                x.minus(denoised.x0().times(0.8)).dividedBy(0.6),
+                denoised.remainder(x, PRESERVING));
         assertEquals(denoiser, Clipping.NONE.around(denoiser));
     }
 

@@ -40,11 +40,11 @@ class DistributionTest {
             NoiseSource noise =
                     (shape, dtype, device) -> Tensor.randn(shape, generator, dtype, device);
             Tensor start = DATA.marginal(Tensor.randn(generator, 1, samples), levels.getFirst());
-            Tensor found = sampler.sample(denoiser, start, noise);
-            double deviation = Math.sqrt(found.variance(1, false, 0, 1).item());
+            Tensor sampled = sampler.sample(denoiser, start, noise);
+            double deviation = Math.sqrt(sampled.variance(1, false, 0, 1).item());
             double expected = DATA.deviation();
             double error = expected / Math.sqrt(samples);
-            assertEquals(DATA.mean(), found.mean().item(), 4 * error + bias * expected, "mean");
+            assertEquals(DATA.mean(), sampled.mean().item(), 4 * error + bias * expected, "mean");
             assertEquals(expected, deviation, 4 * error / Math.sqrt(2) + bias * expected, "sd");
         }
     }

@@ -45,11 +45,11 @@ class ForeignCodeTest {
             long before = Memory.liveTensors();
             NoiseSource leaking =
                     (shape, dtype, device) -> {
-                        Tensor drawn = noise.draw(shape, dtype, device);
+                        Tensor random = noise.draw(shape, dtype, device);
                         TensorScope.open();
                         Mode.GRAD.enter();
-                        drawn.plus(1);
-                        return drawn;
+                        random.plus(1);
+                        return random;
                     };
             StepListener leavingModes =
                     step -> {

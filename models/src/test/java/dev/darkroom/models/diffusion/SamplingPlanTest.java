@@ -77,7 +77,7 @@ class SamplingPlanTest {
                                 SamplingPlan plan = form.plan(200, solver);
                                 Tensor noise = Tensor.randn(generator, 1, 20_000);
                                 Tensor x = DATA.marginal(noise, plan.levels().getFirst());
-                                Tensor found =
+                                Tensor sampled =
                                         plan.sample(
                                                 DATA.denoiser(),
                                                 x,
@@ -86,10 +86,11 @@ class SamplingPlanTest {
                                                 StepListener.NONE);
                                 Tensor exact = DATA.marginal(noise, plan.end());
                                 String what = form + ", " + name;
-                                assertEquals(exact.mean().item(), found.mean().item(), 0.02, what);
+                                assertEquals(
+                                        exact.mean().item(), sampled.mean().item(), 0.02, what);
                                 assertEquals(
                                         Math.sqrt(exact.variance(1, false, 0, 1).item()),
-                                        Math.sqrt(found.variance(1, false, 0, 1).item()),
+                                        Math.sqrt(sampled.variance(1, false, 0, 1).item()),
                                         0.02,
                                         what);
                             }
@@ -169,14 +170,14 @@ class SamplingPlanTest {
                             step -> latents.add(step.latents().toDoubleArray()));
             int evaluations = full.evaluations().size() - tail.evaluations().size();
             float[] start = floats(latents.get(evaluations));
-            int drawn = noise.drawn.size() * evaluations / full.evaluations().size();
-            Tensor found =
+            int draws = noise.draws.size() * evaluations / full.evaluations().size();
+            Tensor sampled =
                     tail.sample(
                             DATA.denoiser(),
                             Tensor.copyOf(start, 1, start.length),
-                            noise.from(drawn),
+                            noise.from(draws),
                             StepListener.NONE);
-            assertTrue(end.contentEquals(found), name + " from " + strength);
+            assertTrue(end.contentEquals(sampled), name + " from " + strength);
         }
     }
 
@@ -193,9 +194,9 @@ class SamplingPlanTest {
             Tensor data = DATA.marginal(Tensor.randn(generator, 1, 8), NoiseLevel.CLEAN);
             Tensor x = tail.start(data, Tensor.randn(generator, 1, 8));
             var noise = new Recorded(generator);
-            Tensor found = alone.sample(DATA.denoiser(), x, noise, StepListener.NONE);
+            Tensor sampled = alone.sample(DATA.denoiser(), x, noise, StepListener.NONE);
             Tensor again = tail.sample(DATA.denoiser(), x, noise.from(0), StepListener.NONE);
-            assertTrue(found.contentEquals(again), name + " from " + strength);
+            assertTrue(sampled.contentEquals(again), name + " from " + strength);
         }
     }
 
@@ -210,7 +211,7 @@ class SamplingPlanTest {
     /** Noise that can be had again. */
     private static final class Recorded implements NoiseSource {
         private final Generator generator;
-        private final List<double[]> drawn = new ArrayList<>();
+        private final List<double[]> draws = new ArrayList<>();
 
         Recorded(Generator generator) {
             this.generator = generator;
@@ -219,12 +220,12 @@ class SamplingPlanTest {
         @Override
         public Tensor draw(Shape shape, DType dtype, Device device) {
             Tensor noise = Tensor.randn(shape, generator, dtype, device);
-            drawn.add(noise.toDoubleArray());
+            draws.add(noise.toDoubleArray());
             return noise;
         }
 
         NoiseSource from(int first) {
-            var rest = new ArrayList<>(drawn.subList(first, drawn.size()));
+            var rest = new ArrayList<>(draws.subList(first, draws.size()));
             return (shape, dtype, device) ->
                     Tensor.copyOf(floats(rest.removeFirst()), shape.toArray());
         }

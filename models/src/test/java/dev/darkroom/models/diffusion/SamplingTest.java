@@ -101,8 +101,8 @@ class SamplingTest {
             SamplingPlan plan = plan(sampler, steps);
             Tensor x = noise.draw(Shape.of(1, 256), DType.FLOAT32, Device.CPU);
             Tensor start = x.times(plan.initialScale());
-            Tensor found = plan.sample(DATA.denoiser(), start, noise, StepListener.NONE);
-            double deviation = Math.sqrt(found.variance(1, false, 0, 1).item());
+            Tensor sampled = plan.sample(DATA.denoiser(), start, noise, StepListener.NONE);
+            double deviation = Math.sqrt(sampled.variance(1, false, 0, 1).item());
             // The exact denoiser is no consistency function, as LCM wants.
             assertEquals(0.5, deviation, sampler.equals("lcm") ? 0.2 : 0.1);
         }
@@ -162,9 +162,9 @@ class SamplingTest {
                 var first = new Generator(7);
                 var second = new Generator(8)) {
             for (int draw = 0; draw < 2; draw++) {
-                Tensor drawn = noise.draw(Shape.of(2, 3, 5), DType.FLOAT32, Device.CPU);
-                assertTrue(drawn.narrow(0, 0, 1).contentEquals(Tensor.randn(first, 1, 3, 5)));
-                assertTrue(drawn.narrow(0, 1, 1).contentEquals(Tensor.randn(second, 1, 3, 5)));
+                Tensor random = noise.draw(Shape.of(2, 3, 5), DType.FLOAT32, Device.CPU);
+                assertTrue(random.narrow(0, 0, 1).contentEquals(Tensor.randn(first, 1, 3, 5)));
+                assertTrue(random.narrow(0, 1, 1).contentEquals(Tensor.randn(second, 1, 3, 5)));
             }
             assertThrows(
                     IllegalArgumentException.class,

@@ -68,7 +68,7 @@ class SinusoidsTest {
     }
 
     @Test
-    void placesAreColumnsThenRows() {
+    void positionsAreColumnsThenRows() {
         try (var scope = TensorScope.open()) {
             // Trained on 4 rows and columns: 2 rows lie 2 apart, 8 columns half a step, both over
             // 2.

@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 class TimestepEmbeddingTest {
-    private static TimestepEmbedding drawn(@Nullable Integer guidanceChannels) {
+    private static TimestepEmbedding random(@Nullable Integer guidanceChannels) {
         return Weights.random(
                 1,
                 DType.FLOAT32,
@@ -43,21 +43,21 @@ class TimestepEmbeddingTest {
     @Test
     void aDrawnProjectionChangesNothing() {
         try (var scope = TensorScope.open();
-                var plain = drawn(null);
-                var told = drawn(32)) {
+                var plain = random(null);
+                var distilled = random(32)) {
             Tensor t = Tensor.copyOf(new long[] {999, 3}, 2);
             Tensor w = Tensor.copyOf(new float[] {7.5f}, 1);
-            assertTrue(plain.forward(t).contentEquals(told.forward(t, w)));
+            assertTrue(plain.forward(t).contentEquals(distilled.forward(t, w)));
         }
     }
 
     @Test
     void saysWhetherItWantsAGuidance() {
         try (var scope = TensorScope.open();
-                var plain = drawn(null);
-                var told = drawn(32)) {
+                var plain = random(null);
+                var distilled = random(32)) {
             Tensor t = Tensor.copyOf(new long[] {999}, 1);
-            var missing = assertThrows(IllegalArgumentException.class, () -> told.forward(t));
+            var missing = assertThrows(IllegalArgumentException.class, () -> distilled.forward(t));
             assertTrue(missing.getMessage().contains("pass its weight"), missing.getMessage());
             var given = assertThrows(IllegalArgumentException.class, () -> plain.forward(t, t));
             assertTrue(given.getMessage().contains("not conditioned"), given.getMessage());

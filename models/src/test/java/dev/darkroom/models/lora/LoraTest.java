@@ -273,7 +273,7 @@ class LoraTest {
     @Test
     void newAdaptersChangeNothingUntilTheyAreTrained() throws IOException {
         Tensor plain = network.forward(x);
-        Tensor wanted = plain.plus(1);
+        Tensor target = plain.plus(1);
         Tensor weight = network.up.weight().value().copy();
         try (var generator = new Generator(1);
                 var lora = Lora.create(network, CONFIG, generator)) {
@@ -288,7 +288,7 @@ class LoraTest {
                 for (int step = 0; step < 100; step++) {
                     try (var inner = TensorScope.open();
                             var mode = Mode.GRAD.enter()) {
-                        Tensor loss = Ops.meanSquaredError(network.forward(x), wanted);
+                        Tensor loss = Ops.meanSquaredError(network.forward(x), target);
                         optimizer.zeroGrad();
                         loss.backward();
                         optimizer.step(1);

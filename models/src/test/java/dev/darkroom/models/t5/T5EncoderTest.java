@@ -256,8 +256,8 @@ class T5EncoderTest {
                     .forEach(
                             (name, std) -> {
                                 Tensor value = encoder.parameters().get(name).value().detach();
-                                double found = Math.sqrt(value.square().mean().item());
-                                assertEquals(std, found, 0.25 * std, name);
+                                double deviation = Math.sqrt(value.square().mean().item());
+                                assertEquals(std, deviation, 0.25 * std, name);
                             });
         }
     }

@@ -38,7 +38,7 @@ public record Lab(double l, double a, double b) {
         return new Lab(lightness, chroma * Math.cos(hue), chroma * Math.sin(hue));
     }
 
-    /** How far from gray. */
+    /** Returns how far the colour is from gray. */
     public double chroma() {
         return Math.hypot(a, b);
     }

@@ -16,7 +16,7 @@ final class Palette {
     /** Width of the object's outline, in pixels of the art. */
     private static final int OUTLINE = 4;
 
-    /** ΔE below which the outline can't be told from the background. */
+    /** ΔE below which the outline can't be distinguished from the background. */
     private static final double MELTS = 24;
 
     /** Share of the outline that may melt into the background. */

@@ -28,7 +28,7 @@ final class CaptionsOption {
         return data;
     }
 
-    /** What decides the captions. */
+    /** Returns the seed that decides the captions. */
     long seed() {
         return seed;
     }

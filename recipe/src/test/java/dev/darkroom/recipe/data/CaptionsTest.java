@@ -44,29 +44,31 @@ class CaptionsTest {
 
     @Test
     void theColoursAreAlwaysNamed() {
-        Set<String> drawn = draw(Colour.GREEN, Colour.PURPLE);
-        for (String caption : drawn) {
+        Set<String> captions = draw(Colour.GREEN, Colour.PURPLE);
+        for (String caption : captions) {
             assertTrue(
                     caption.contains("green apple") || caption.contains("green fruits"), caption);
             assertTrue(caption.contains("purple"), caption);
         }
-        assertTrue(drawn.contains("a purple background with a green apple"));
-        assertTrue(drawn.contains("green fruits, purple background"));
-        assertFalse(drawn.contains("a green fruits on a purple background"));
+        assertTrue(captions.contains("a purple background with a green apple"));
+        assertTrue(captions.contains("green fruits, purple background"));
+        assertFalse(captions.contains("a green fruits on a purple background"));
     }
 
     @Test
     void whiteIsNamedSometimes() {
-        Set<String> drawn = draw(null, Colour.WHITE);
-        assertTrue(drawn.containsAll(Set.of("apple", "an apple", "an apple on white")), "" + drawn);
+        Set<String> captions = draw(null, Colour.WHITE);
+        assertTrue(
+                captions.containsAll(Set.of("apple", "an apple", "an apple on white")),
+                "" + captions);
     }
 
     private static Set<String> draw(Colour object, Colour background) {
         var random = new Random(3);
-        Set<String> drawn = new HashSet<>();
+        Set<String> captions = new HashSet<>();
         for (int i = 0; i < 500; i++) {
-            drawn.add(Captions.draw(random, APPLE, object, background));
+            captions.add(Captions.draw(random, APPLE, object, background));
         }
-        return drawn;
+        return captions;
     }
 }

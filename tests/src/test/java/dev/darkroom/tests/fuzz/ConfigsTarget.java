@@ -123,9 +123,9 @@ public final class ConfigsTarget {
         return seeds;
     }
 
-    static List<String> words() {
-        var words = new ArrayList<>(Scheduler.schedulers());
-        words.addAll(
+    static List<String> dictionary() {
+        var entries = new ArrayList<>(Scheduler.schedulers());
+        entries.addAll(
                 List.of(
                         "num_train_timesteps",
                         "rescale_betas_zero_snr",
@@ -151,7 +151,7 @@ public final class ConfigsTarget {
                         "[[",
                         "\\ud800",
                         "\\u0000"));
-        return words;
+        return entries;
     }
 
     /** Called once. */

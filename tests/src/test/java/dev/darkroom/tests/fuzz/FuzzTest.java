@@ -46,21 +46,22 @@ class FuzzTest {
 
     /** What is given to a fuzz target, and what it is made of. */
     enum Target {
-        SAFETENSORS(SafetensorsTarget.class, SafetensorsTarget::seeds, SafetensorsTarget::words),
-        SHARD_INDEX(ShardIndexTarget.class, ShardIndexTarget::seeds, ShardIndexTarget::words),
-        CONFIGS(ConfigsTarget.class, ConfigsTarget::seeds, ConfigsTarget::words),
-        TOKENIZERS(TokenizersTarget.class, TokenizersTarget::seeds, TokenizersTarget::words),
-        PROMPTS(PromptsTarget.class, PromptsTarget::seeds, PromptsTarget::words),
-        PNG_TEXTS(PngTarget.class, PngTarget::seeds, PngTarget::words);
+        SAFETENSORS(
+                SafetensorsTarget.class, SafetensorsTarget::seeds, SafetensorsTarget::dictionary),
+        SHARD_INDEX(ShardIndexTarget.class, ShardIndexTarget::seeds, ShardIndexTarget::dictionary),
+        CONFIGS(ConfigsTarget.class, ConfigsTarget::seeds, ConfigsTarget::dictionary),
+        TOKENIZERS(TokenizersTarget.class, TokenizersTarget::seeds, TokenizersTarget::dictionary),
+        PROMPTS(PromptsTarget.class, PromptsTarget::seeds, PromptsTarget::dictionary),
+        PNG_TEXTS(PngTarget.class, PngTarget::seeds, PngTarget::dictionary);
 
         private final Class<?> type;
         private final Supplier<List<byte[]>> seeds;
-        private final Supplier<List<String>> words;
+        private final Supplier<List<String>> dictionary;
 
-        Target(Class<?> type, Supplier<List<byte[]>> seeds, Supplier<List<String>> words) {
+        Target(Class<?> type, Supplier<List<byte[]>> seeds, Supplier<List<String>> dictionary) {
             this.type = type;
             this.seeds = seeds;
-            this.words = words;
+            this.dictionary = dictionary;
         }
     }
 
@@ -127,13 +128,13 @@ class FuzzTest {
     /** In libFuzzer's form: texts in quotes. */
     private Path dictionary(Target target) throws IOException {
         var lines = new ArrayList<String>();
-        for (String word : target.words.get()) {
+        for (String entry : target.dictionary.get()) {
             var line = new StringBuilder("\"");
-            for (byte each : word.getBytes(StandardCharsets.UTF_8)) {
+            for (byte each : entry.getBytes(StandardCharsets.UTF_8)) {
                 line.append(String.format(Locale.ROOT, "\\x%02x", each & 0xff));
             }
             lines.add(line.append('"').toString());
         }
-        return Files.write(temporary.resolve("words.dict"), lines);
+        return Files.write(temporary.resolve("entries.dict"), lines);
     }
 }

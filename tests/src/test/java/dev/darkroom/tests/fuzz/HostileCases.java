@@ -75,7 +75,7 @@ final class HostileCases {
     /** Replaces a folder's weights by two shards and their index. */
     private static void split(Path folder) throws IOException {
         Path whole = folder.resolve(WEIGHTS);
-        Map<String, String> places = new TreeMap<>();
+        Map<String, String> files = new TreeMap<>();
         try (var scope = TensorScope.open();
                 var weights = Safetensors.open(whole, LoadMode.READ)) {
             List<String> names = List.copyOf(weights.names());
@@ -88,14 +88,14 @@ final class HostileCases {
                 Map<String, Tensor> tensors = new TreeMap<>();
                 for (int i = shard - 1; i < names.size(); i += 2) {
                     tensors.put(names.get(i), weights.tensor(names.get(i)));
-                    places.put(names.get(i), file);
+                    files.put(names.get(i), file);
                 }
                 SafetensorsWriter.write(folder.resolve(file), tensors, Map.of("format", "pt"));
             }
         }
         Files.delete(whole);
         var index = new StringBuilder("{\"metadata\":{\"total_size\":1},\"weight_map\":{");
-        places.forEach((name, file) -> index.append('"' + name + "\":\"" + file + "\","));
+        files.forEach((name, file) -> index.append('"' + name + "\":\"" + file + "\","));
         index.setCharAt(index.length() - 1, '}');
         Files.writeString(folder.resolve(INDEX), index.append('}'));
     }

@@ -32,7 +32,7 @@ final class HostileFolders {
     private final Opened opened;
     private final List<String> faults = new ArrayList<>();
     private int refused;
-    private int drawn;
+    private int sampled;
 
     private HostileFolders(Path work) throws IOException {
         this.work = work;
@@ -66,7 +66,7 @@ final class HostileFolders {
         faults.forEach(System.out::println);
         System.out.printf(
                 "%d hostile checkpoints of %d: %d refused, %d sampled, slowest %d ms, %d faults%n",
-                count, all.size(), refused, drawn, slowest / 1_000_000, faults.size());
+                count, all.size(), refused, sampled, slowest / 1_000_000, faults.size());
         System.exit(faults.isEmpty() ? 0 : 1);
     }
 
@@ -131,7 +131,7 @@ final class HostileFolders {
                         .height(16);
             }
             pipeline.sample(request.binning(false).maxTokens(24).build());
-            drawn++;
+            sampled++;
         } catch (PipelineException e) {
             refused++;
             requireLine(String.valueOf(e.getMessage()).replace(folder.toString(), ""));

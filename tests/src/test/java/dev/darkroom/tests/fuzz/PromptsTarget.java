@@ -16,7 +16,7 @@ import java.util.List;
  * characters occur too. Every tokenizer makes ids of it, and of those a text.
  */
 public final class PromptsTarget {
-    private static final int PLACES = 77;
+    private static final int TOKENS = 77;
 
     /** The property that names the folder with the reference cases' tokenizers. */
     static final String FOLDER = "darkroom.fuzz.tokenizers";
@@ -57,7 +57,7 @@ public final class PromptsTarget {
         return seeds;
     }
 
-    static List<String> words() {
+    static List<String> dictionary() {
         return List.of(
                 "</s>",
                 "<pad>",
@@ -95,8 +95,8 @@ public final class PromptsTarget {
         for (Tokenizer tokenizer : tokenizers) {
             int[] ids = tokenizer.encode(text);
             tokenizer.decode(ids);
-            var tokens = tokenizer.encode(prepared, PLACES);
-            Answers.require(tokens.ids().length == PLACES, "other places than asked for", null);
+            var tokens = tokenizer.encode(prepared, TOKENS);
+            Answers.require(tokens.ids().length == TOKENS, "another length than asked for", null);
         }
     }
 }

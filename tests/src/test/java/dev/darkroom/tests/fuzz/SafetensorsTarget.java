@@ -49,7 +49,7 @@ public final class SafetensorsTarget {
                 Answers.bytes("PK\u0003\u0004 a zip of a pickle"));
     }
 
-    static List<String> words() {
+    static List<String> dictionary() {
         return List.of(
                 "__metadata__",
                 "\"dtype\":\"F32\"",

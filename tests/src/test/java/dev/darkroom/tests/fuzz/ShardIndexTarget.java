@@ -54,7 +54,7 @@ public final class ShardIndexTarget {
                 Answers.bytes("{\"metadata\":{\"total_size\":2.0},\"weight_map\":{}}"));
     }
 
-    static List<String> words() {
+    static List<String> dictionary() {
         return List.of(
                 "../",
                 "..",

@@ -25,7 +25,7 @@ public final class TokenizersTarget {
     private static final String TEXT =
             "a red <extra_id_0> ab  ½ 日本 </s> “cat” e\u0301"
                     + " aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
-    private static final int PLACES = 16;
+    private static final int TOKENS = 16;
 
     private static final String UNIGRAM =
             "{\"added_tokens\":[{\"id\":0,\"content\":\"<pad>\",\"special\":true,\"lstrip\":true},"
@@ -177,7 +177,7 @@ public final class TokenizersTarget {
         return seeds;
     }
 
-    static List<String> words() {
+    static List<String> dictionary() {
         return List.of(
                 "{\"type\":\"NFD\"}",
                 "{\"type\":\"NFKD\"}",
@@ -241,7 +241,7 @@ public final class TokenizersTarget {
     private static void use(Tokenizer tokenizer) {
         tokenizer.decode(tokenizer.encode(TEXT));
         try {
-            tokenizer.encode(TEXT, PLACES);
+            tokenizer.encode(TEXT, TOKENS);
         } catch (TokenizingException e) {
             throw e;
         } catch (IllegalArgumentException e) { // its special tokens alone do not fit

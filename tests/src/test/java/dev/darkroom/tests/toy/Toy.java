@@ -21,8 +21,8 @@ import dev.darkroom.runtime.nn.Linear;
 import dev.darkroom.runtime.nn.Weights;
 
 /**
- * A family that the library knows nothing of: a row of numbers for a picture, told how bright it
- * shall be.
+ * A family that the library knows nothing of: a row of numbers for a picture, conditioned on how
+ * bright it shall be.
  */
 final class Toy {
     static final int SIDE = 8;
@@ -33,11 +33,11 @@ final class Toy {
 
     private Toy() {}
 
-    /** Two layers over all numbers of a sample, told the time and the brightness. */
+    /** Two layers over all numbers of a sample, conditioned on the time and the brightness. */
     static final class Net extends DiffusionNetwork {
         private final int outputs;
         private final Linear input;
-        private final Linear told;
+        private final Linear embedding;
         private final Linear output;
 
         /**
@@ -47,7 +47,7 @@ final class Toy {
             super(w);
             this.outputs = outputs;
             input = Linear.asInPyTorch(w.sub("input"), CHANNELS * LENGTH, WIDTH, true);
-            told = Linear.asInPyTorch(w.sub("told"), 2, WIDTH, true);
+            embedding = Linear.asInPyTorch(w.sub("embedding"), 2, WIDTH, true);
             output =
                     Linear.asInPyTorch(
                             w.sub("output"), WIDTH, (long) outputs * CHANNELS * LENGTH, true);
@@ -80,7 +80,7 @@ final class Toy {
                                     1,
                                     time.size(0) == n ? time : time.repeatInterleave(n, 0),
                                     brightness.to(x.dtype()));
-                    Tensor h = input.forward(x.flatten(1, -1)).plus(told.forward(both)).silu();
+                    Tensor h = input.forward(x.flatten(1, -1)).plus(embedding.forward(both)).silu();
                     return scope.keep(
                             output.forward(h).reshape(n, (long) outputs * CHANNELS, LENGTH));
                 }

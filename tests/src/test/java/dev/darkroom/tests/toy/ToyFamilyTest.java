@@ -224,7 +224,8 @@ class ToyFamilyTest {
                         adapted
                                 ? Lora.create(
                                         network,
-                                        new LoraConfig(4, 4, List.of("input", "told", "output")),
+                                        new LoraConfig(
+                                                4, 4, List.of("input", "embedding", "output")),
                                         generator)
                                 : null) {
             if (lora != null) {
@@ -240,11 +241,11 @@ class ToyFamilyTest {
                             var mode = Mode.GRAD.enter()) {
                         Tensor noise = Tensor.randn(generator, BATCH, 2, 32);
                         Tensor levels = Tensor.copyOf(LEVELS, BATCH, 1, 1).to(DType.FLOAT32);
-                        Tensor found = loss.of(noise.times(0.1).plus(levels));
-                        found.backward();
+                        Tensor measured = loss.of(noise.times(0.1).plus(levels));
+                        measured.backward();
                         optimizer.step(1);
                         optimizer.zeroGrad();
-                        double value = found.item();
+                        double value = measured.item();
                         first += step < 20 ? value : 0;
                         last += step >= 180 ? value : 0;
                     }

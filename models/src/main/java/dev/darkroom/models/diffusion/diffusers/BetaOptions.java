@@ -172,7 +172,9 @@ record BetaOptions(NoiseSchedule schedule, Spacing spacing, int offset, Predicti
         return List.copyOf(all);
     }
 
-    /** How x̂0 is clipped, where the class has {@code thresholding} and {@code clip_sample}. */
+    /**
+     * Returns how x̂0 is clipped, where the class has {@code thresholding} and {@code clip_sample}.
+     */
     static Clipping clipping(SchedulerConfig config, boolean clipByDefault) {
         if (config.flag("thresholding", false)) {
             return thresholding(config);
@@ -180,7 +182,7 @@ record BetaOptions(NoiseSchedule schedule, Spacing spacing, int offset, Predicti
         return clip(config, clipByDefault);
     }
 
-    /** How x̂0 is clipped, where the class has {@code thresholding}. */
+    /** Returns how x̂0 is clipped, where the class has {@code thresholding}. */
     static Clipping thresholding(SchedulerConfig config) {
         return config.flag("thresholding", false)
                 ? Clipping.dynamic(
@@ -189,7 +191,7 @@ record BetaOptions(NoiseSchedule schedule, Spacing spacing, int offset, Predicti
                 : Clipping.NONE;
     }
 
-    /** How x̂0 is clipped, where the class has {@code clip_sample}. */
+    /** Returns how x̂0 is clipped, where the class has {@code clip_sample}. */
     static Clipping clip(SchedulerConfig config, boolean byDefault) {
         return config.flag("clip_sample", byDefault)
                 ? Clipping.range(config.number("clip_sample_range", 1))

@@ -5,7 +5,7 @@ import dev.darkroom.models.diffusion.Prediction;
 
 /** A scheduler of a class of diffusers that has betas. */
 interface BetaScheduler extends Scheduler {
-    /** What all such classes share. */
+    /** Returns the options that all such classes share. */
     BetaOptions betas();
 
     @Override
@@ -15,7 +15,7 @@ interface BetaScheduler extends Scheduler {
                 : ForwardProcess.of(betas().schedule(), betas().prediction());
     }
 
-    /** How many timesteps the network was trained with. */
+    /** Returns how many timesteps the network was trained with. */
     default int trainTimesteps() {
         return betas().trainTimesteps();
     }

@@ -35,7 +35,7 @@ public interface Scheduler {
     /** The solver that moves along the levels of a number of steps. */
     Solver solver(int steps, SchedulerArguments arguments);
 
-    /** How x̂0 is clipped. */
+    /** Returns how x̂0 is clipped. */
     default Clipping clipping() {
         return Clipping.NONE;
     }
@@ -77,7 +77,7 @@ public interface Scheduler {
     /**
      * Reads the sampler that a {@code scheduler_config.json} describes.
      *
-     * @param warnings are told of unknown options
+     * @param warnings collect the unknown options
      * @throws ConfigException if the file is malformed, or its class or an option is not supported
      * @throws IOException if it can't be read
      */
@@ -85,12 +85,12 @@ public interface Scheduler {
         return ConfigReader.read(file, warnings, Scheduler::of);
     }
 
-    /** As {@link #read(Path, Warnings)}; an unknown option is an error. */
+    /** Reads a config as {@link #read(Path, Warnings)} does; an unknown option is an error. */
     static Scheduler read(Path file) throws IOException {
         return read(file, Warnings.strict());
     }
 
-    /** As {@link #read(Path, Warnings)}, from a config that is part of another. */
+    /** Reads a config as {@link #read(Path, Warnings)} does, from one that is part of another. */
     static Scheduler of(ConfigReader json) {
         return SchedulerClasses.read(SchedulerConfig.of(json));
     }
@@ -102,7 +102,7 @@ public interface Scheduler {
      *
      * @param content of the file
      * @param name one of {@link #names}, or the name of diffusers' class
-     * @param warnings are told of unknown options
+     * @param warnings collect the unknown options
      * @throws IllegalArgumentException if there is no such sampler
      * @throws ConfigException if an option is not supported, or the sampler does not fit the model
      */

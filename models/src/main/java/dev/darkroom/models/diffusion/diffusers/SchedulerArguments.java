@@ -23,7 +23,7 @@ public record SchedulerArguments(
         @Nullable Double mu,
         @Nullable Long tokens,
         List<Double> sigmas) {
-    /** Nothing special. */
+    /** The arguments of a call that has none. */
     public static final SchedulerArguments NONE =
             new SchedulerArguments(0, false, null, null, List.of());
 

@@ -152,7 +152,7 @@ final class SchedulerConfig {
         return json.numbersOrNull(name);
     }
 
-    /** What to throw where an option's value can't be used. */
+    /** Returns what to throw where an option's value can't be used. */
     IllegalArgumentException unsupported(String name, Object value, String advice) {
         return new IllegalArgumentException(
                 className + " with " + name + " = " + value + " is not supported; " + advice);

@@ -26,8 +26,11 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
-/** A checkpoint whose network is told the guidance, as latent consistency students are. */
-class ToldGuidanceTest {
+/**
+ * A checkpoint whose network is conditioned on a distilled guidance, as latent consistency students
+ * are.
+ */
+class DistilledGuidanceTest {
     private static final String WEIGHTS = "transformer/diffusion_pytorch_model.safetensors";
 
     @TempDir private Path folder;
@@ -89,7 +92,8 @@ class ToldGuidanceTest {
     }
 
     /**
-     * With a projection of zero any guidance is none: it is told, and not applied by the sampler.
+     * With a projection of zero any guidance is none: the network is conditioned on it, and the
+     * sampler applies none.
      */
     @Test
     void nothingIsGuidedBesides() throws IOException {
