@@ -54,7 +54,7 @@ final class DoctorCommand implements Callable<Integer> {
         Diagnosis diagnosis = Diagnosis.make();
         PrintWriter out = spec.commandLine().getOut();
         if (json) {
-            out.println(Recipe.json(findings(diagnosis, true)));
+            out.println(GenerationParameters.json(findings(diagnosis, true)));
         } else {
             findings(diagnosis, false).forEach((name, value) -> print(out, "", name, value));
             out.println();

@@ -71,20 +71,21 @@ record OutputFiles(boolean grid, List<Path> pictures, @Nullable Path strip, @Nul
     }
 
     /** Writes all files. */
-    void write(Recipe recipe, Watcher watcher) throws IOException {
-        write(recipe, watcher, file -> true);
+    void write(GenerationParameters parameters, Watcher watcher) throws IOException {
+        write(parameters, watcher, file -> true);
     }
 
-    private void write(Recipe recipe, Watcher watcher, Predicate<Path> chosen) throws IOException {
-        List<Picture> all = recipe.result().pictures();
+    private void write(GenerationParameters parameters, Watcher watcher, Predicate<Path> chosen)
+            throws IOException {
+        List<Picture> all = parameters.result().pictures();
         for (int i = 0; i < pictures.size(); i++) {
             if (chosen.test(pictures.get(i))) {
                 Raster raster = grid ? Raster.grid(all) : Raster.of(all.get(i));
-                writePng(pictures.get(i), raster, recipe.texts(i));
+                writePng(pictures.get(i), raster, parameters.texts(i));
             }
         }
         if (strip != null && chosen.test(strip)) {
-            writePng(strip, watcher.strip(), recipe.texts(0));
+            writePng(strip, watcher.strip(), parameters.texts(0));
         }
         if (trace != null && chosen.test(trace)) {
             SafetensorsWriter.write(trace, watcher.trace(), Map.of());
@@ -102,7 +103,11 @@ record OutputFiles(boolean grid, List<Path> pictures, @Nullable Path strip, @Nul
      *
      * @param cancelled whether not to wait any longer
      */
-    void complete(Recipe recipe, Watcher watcher, WeightHashes hashes, BooleanSupplier cancelled)
+    void complete(
+            GenerationParameters parameters,
+            Watcher watcher,
+            WeightHashes hashes,
+            BooleanSupplier cancelled)
             throws IOException {
         Map<Path, State> written = new HashMap<>();
         for (Path file : all()) {
@@ -113,7 +118,7 @@ record OutputFiles(boolean grid, List<Path> pictures, @Nullable Path strip, @Nul
         hashes.await(cancelled);
         if (hashes.isDone()) {
             write(
-                    recipe.with(hashes.now()),
+                    parameters.with(hashes.now()),
                     watcher,
                     file -> State.of(file).isStill(written.get(file)));
         }

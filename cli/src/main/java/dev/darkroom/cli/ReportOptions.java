@@ -37,7 +37,7 @@ final class ReportOptions {
     @Option(names = "--verbose", description = "Print timings, and where an error came from.")
     private boolean verbose;
 
-    /** Returns the hashes of the weights that go into recipes. */
+    /** Returns the hashes of the weights that go into generation parameters. */
     WeightHashes.Mode weightsHash() {
         return weightsHash;
     }
@@ -67,14 +67,15 @@ final class ReportOptions {
      */
     void report(
             OutputFiles files,
-            Recipe recipe,
+            GenerationParameters parameters,
             List<String> ofLoading,
             Map<String, Double> seconds,
             PrintWriter stdout,
             PrintWriter err) {
-        SampleResult result = recipe.result();
+        SampleResult result = parameters.result();
         if (json) {
-            stdout.println(Recipe.json(summary(files, recipe, ofLoading, seconds)));
+            stdout.println(
+                    GenerationParameters.json(summary(files, parameters, ofLoading, seconds)));
         } else if (!quiet) {
             warn(result.warnings(), err);
             for (int i = 0; i < files.pictures().size(); i++) {
@@ -100,8 +101,11 @@ final class ReportOptions {
     }
 
     private static Map<String, Object> summary(
-            OutputFiles files, Recipe recipe, List<String> ofLoading, Map<String, Double> seconds) {
-        SampleResult result = recipe.result();
+            OutputFiles files,
+            GenerationParameters parameters,
+            List<String> ofLoading,
+            Map<String, Double> seconds) {
+        SampleResult result = parameters.result();
         var written = new ArrayList<Map<String, Object>>();
         for (int i = 0; i < files.pictures().size(); i++) {
             List<Number> seeds = files.grid() ? seeds(result) : seeds(result).subList(i, i + 1);
@@ -115,9 +119,9 @@ final class ReportOptions {
         }
         Map<String, Object> summary = new LinkedHashMap<>();
         summary.put("files", written);
-        summary.put("request", Recipe.request(result.request()));
+        summary.put("request", GenerationParameters.request(result.request()));
         summary.put("used", result.used());
-        summary.put("checkpoint", recipe.model());
+        summary.put("checkpoint", parameters.model());
         summary.put("seconds", seconds);
         summary.put(
                 "warnings", Stream.concat(ofLoading.stream(), result.warnings().stream()).toList());

@@ -36,7 +36,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
             "",
             "What is not given is the checkpoint's own choice. Picture i of a batch has the seed"
                     + " SEED + i and is the same in a batch of any size. Files that exist are"
-                    + " replaced. Each picture holds its recipe, in the texts 'parameters' and"
+                    + " replaced. Each picture holds its parameters, in the texts 'parameters' and"
                     + " 'darkroom'."
         })
 final class SampleCommand implements Callable<Integer> {
@@ -119,15 +119,15 @@ final class SampleCommand implements Callable<Integer> {
             reporting.warn(pipeline.warnings(), err);
             var hashes = WeightHashes.of(pipeline, reporting.weightsHash());
             SampleResult result = pipeline.sample(request, watcher, start);
-            var recipe =
-                    new Recipe(
+            var parameters =
+                    new GenerationParameters(
                             result,
                             pipeline.describe(),
                             hashes.now(),
                             tensors.startSha256(),
                             Diagnosis.loaded());
             long sampled = System.nanoTime();
-            files.write(recipe, watcher);
+            files.write(parameters, watcher);
             var seconds = new LinkedHashMap<String, Double>();
             seconds.put("load", (loaded - begin) / 1e9);
             seconds.putAll(result.seconds());
@@ -135,9 +135,10 @@ final class SampleCommand implements Callable<Integer> {
             seconds.put("write", (System.nanoTime() - sampled) / 1e9);
             seconds.put("total", (System.nanoTime() - begin) / 1e9);
             PrintWriter out = spec.commandLine().getOut();
-            reporting.report(files, recipe, pipeline.warnings(), seconds, out, err);
-            if (recipe.weights().isEmpty() && reporting.weightsHash() != WeightHashes.Mode.NONE) {
-                files.complete(recipe, watcher, hashes, cancelled::get);
+            reporting.report(files, parameters, pipeline.warnings(), seconds, out, err);
+            if (parameters.weights().isEmpty()
+                    && reporting.weightsHash() != WeightHashes.Mode.NONE) {
+                files.complete(parameters, watcher, hashes, cancelled::get);
             }
             return ExitCode.OK;
         } catch (CancelledException e) {

@@ -10,13 +10,13 @@ import java.util.concurrent.TimeoutException;
 import java.util.function.BooleanSupplier;
 
 /**
- * The hashes of a checkpoint's weights for a picture's recipe. They are computed beside the
- * sampling, and no picture waits for them.
+ * The hashes of a checkpoint's weights for a picture's generation parameters. They are computed
+ * beside the sampling, and no picture waits for them.
  */
 final class WeightHashes {
     private static final int POLL_MILLIS = 100;
 
-    /** Which hashes go into a recipe. */
+    /** Which hashes go into generation parameters. */
     enum Mode {
         /** Those that the cache keeps, and what it has not is computed. */
         KEPT,

@@ -117,7 +117,7 @@ public final class PngTarget {
                         .negativePrompt(parts[1] == null ? "" : parts[1])
                         .build();
         var recipe =
-                new Recipe(
+                new GenerationParameters(
                         new SampleResult(List.of(DOT), request, Map.of(), List.of(), Map.of()),
                         Map.of("model", String.valueOf(parts[2])),
                         Map.of(),

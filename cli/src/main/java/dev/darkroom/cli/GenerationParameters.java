@@ -29,7 +29,7 @@ import java.util.Map;
  * @param latentsSha256 of the file with the start; null if the start was random
  * @param libtorch that was used
  */
-record Recipe(
+record GenerationParameters(
         SampleResult result,
         Map<String, Object> model,
         Map<String, String> weights,
@@ -38,8 +38,8 @@ record Recipe(
     private static final int SHORT_HASH = 10;
 
     /** This with the hashes of the weights. */
-    Recipe with(Map<String, String> weights) {
-        return new Recipe(result, model, weights, latentsSha256, libtorch);
+    GenerationParameters with(Map<String, String> weights) {
+        return new GenerationParameters(result, model, weights, latentsSha256, libtorch);
     }
 
     /**
@@ -101,28 +101,28 @@ record Recipe(
     }
 
     private String json(int index) {
-        Map<String, Object> recipe = new LinkedHashMap<>();
-        recipe.put("index", index);
-        recipe.put("request", request(result.request()));
+        Map<String, Object> values = new LinkedHashMap<>();
+        values.put("index", index);
+        values.put("request", request(result.request()));
         if (latentsSha256 != null) {
-            recipe.put("latents", latentsSha256);
+            values.put("latents", latentsSha256);
         }
-        recipe.put("used", result.used());
-        recipe.put("checkpoint", model);
+        values.put("used", result.used());
+        values.put("checkpoint", model);
         if (!weights.isEmpty()) {
-            recipe.put("weights", weights);
+            values.put("weights", weights);
         }
         Map<String, Object> versions = new LinkedHashMap<>();
         versions.put("darkroom", Version.project());
         versions.put("libtorch", libtorch.version());
         versions.put("java", System.getProperty("java.version"));
-        recipe.put("versions", versions);
+        values.put("versions", versions);
         Map<String, Object> machine = new LinkedHashMap<>();
         machine.put("os", System.getProperty("os.name"));
         machine.put("arch", System.getProperty("os.arch"));
         machine.put("cpuCapability", libtorch.cpuCapability());
-        recipe.put("machine", machine);
-        return json(recipe);
+        values.put("machine", machine);
+        return json(values);
     }
 
     /** A request by the names of its values, without those left to the checkpoint. */
