@@ -109,7 +109,7 @@ public record Diagnosis(
     }
 
     /**
-     * The libtorch that is used, which is loaded now if none is yet.
+     * Returns the libtorch that is used, which is loaded now if none is yet.
      *
      * @throws LibtorchNotFoundException if none can be
      */

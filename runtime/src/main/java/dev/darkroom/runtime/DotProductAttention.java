@@ -37,8 +37,9 @@ final class DotProductAttention {
     }
 
     /**
-     * Whether matrix products and a softmax are the faster way where gradients are recorded: on the
-     * CPU, since the backward pass of libtorch's fused kernel is slow there, if the scores are few.
+     * Returns whether matrix products and a softmax are the faster way where gradients are
+     * recorded: on the CPU, since the backward pass of libtorch's fused kernel is slow there, if
+     * the scores are few.
      */
     private static boolean isFasterInProducts(Tensor q, Tensor k, @Nullable Tensor mask) {
         return q.device().type() == Device.Type.CPU

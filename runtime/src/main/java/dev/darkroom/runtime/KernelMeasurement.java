@@ -66,7 +66,7 @@ final class KernelMeasurement {
         }
     }
 
-    /** Another process may have been first: what is in the file counts. */
+    /** Reads the answer that is in the file: another process may have been first. */
     private static Way read(Path file) throws IOException {
         String text = Files.readString(file).strip();
         try {
@@ -77,7 +77,7 @@ final class KernelMeasurement {
         }
     }
 
-    /** What the answer depends on, as a short hash. */
+    /** Returns a short hash of what the answer depends on. */
     private static String key(MachineKernels machine) {
         var loaded = Diagnosis.loaded();
         String all =
@@ -137,7 +137,7 @@ final class KernelMeasurement {
     }
 
     /**
-     * The best of a few rounds after one that does not count.
+     * Returns the time of the best of a few rounds after one that does not count.
      *
      * @param limit on the first one, above which it is the answer
      */

@@ -35,7 +35,7 @@ record MachineKernels(
                     Map.entry("AVX512_CORE_AMX", "amx_fp16"),
                     Map.entry("AVX10_1_512_AMX", "amx_fp16"));
 
-    /** What the loaded libtorch has, on this machine. */
+    /** Returns what the loaded libtorch has, on this machine. */
     static MachineKernels current() {
         String settings = Diagnosis.loaded().settings();
         return new MachineKernels(
@@ -45,19 +45,25 @@ record MachineKernels(
                 limit(System.getenv("ONEDNN_MAX_CPU_ISA"), System.getenv("DNNL_MAX_CPU_ISA")));
     }
 
-    /** oneDNN's variable, by its name now or before; the value that lifts all limits is none. */
+    /**
+     * Returns the value of oneDNN's variable, by its name now or before; null for the value that
+     * lifts all limits.
+     */
     static @Nullable String limit(@Nullable String now, @Nullable String before) {
         String set = now != null ? now : before;
         String limit = set == null ? "" : set.strip().toUpperCase(Locale.ROOT);
         return limit.isEmpty() || limit.equals("ALL") || limit.equals("DEFAULT") ? null : limit;
     }
 
-    /** How something is computed on this machine. */
+    /** Returns how something is computed on this machine. */
     Way way(DType type, Work work) {
         return decide(type, work).orElseGet(() -> KernelMeasurement.way(this, type, work));
     }
 
-    /** How something is computed, if instructions and libtorch decide it; else it is measured. */
+    /**
+     * Returns how something is computed, if instructions and libtorch decide it; else it is
+     * measured.
+     */
     Optional<Way> decide(DType type, Work work) {
         if (!processor.architecture().equals("amd64") || processor.instructions().isEmpty()) {
             return Optional.empty();
@@ -99,7 +105,7 @@ record MachineKernels(
         return oneDnn && has(type == DType.BFLOAT16 ? "amx_bf16" : "amx_fp16");
     }
 
-    /** Whether oneDNN has and may use an instruction. */
+    /** Returns whether oneDNN has and may use an instruction. */
     private boolean has(String instruction) {
         String hidden = oneDnnLimit == null ? null : HIDDEN.get(oneDnnLimit);
         return processor.instructions().contains(instruction)

@@ -73,7 +73,7 @@ public record MemoryBudget(long available, String source) {
         }
     }
 
-    /** The budget by Linux's own files; empty where there are none. */
+    /** Reads the budget from Linux's own files; empty where there are none. */
     static Optional<MemoryBudget> linux(Path proc, Path cgroups) {
         var free = number(proc.resolve("meminfo"), "MemAvailable:");
         if (free.isEmpty()) {
@@ -116,7 +116,10 @@ public record MemoryBudget(long available, String source) {
                 number(group.resolve("memory.stat"), "total_inactive_file"));
     }
 
-    /** Cached file pages that nobody uses count as used but are given back on demand. */
+    /**
+     * Returns what a limit leaves; cached file pages that nobody uses count as used but are given
+     * back on demand.
+     */
     private static OptionalLong left(OptionalLong limit, OptionalLong used, OptionalLong cached) {
         return limit.isEmpty()
                 ? limit
@@ -124,7 +127,7 @@ public record MemoryBudget(long available, String source) {
                         Math.max(0, limit.getAsLong() - used.orElse(0) + cached.orElse(0)));
     }
 
-    /** The number after a key at the start of a line; empty if absent or not a number. */
+    /** Reads the number after a key at the start of a line; empty if absent or not a number. */
     private static OptionalLong number(Path file, String key) {
         for (String line : lines(file)) {
             if (line.startsWith(key)) {

@@ -89,7 +89,7 @@ public final class Mode {
         return grad;
     }
 
-    /** What autocast on a device casts to; null if nothing. */
+    /** Returns what autocast on a device casts to; null if nothing. */
     @Nullable DType autocast(Device.Type device) {
         return device == autocastDevice ? autocast : null;
     }
@@ -99,7 +99,7 @@ public final class Mode {
         return autocast == null ? this : new Mode(grad, inference, null, Device.Type.CPU, stream);
     }
 
-    /** Whether operators neither record nor cast. */
+    /** Returns whether operators neither record nor cast. */
     boolean computesPlainly() {
         return !grad && autocast == null;
     }

@@ -29,7 +29,7 @@ final class SixteenBits {
         return type != null && Kernels.current().way(type, work) == Way.FLOAT32 ? type : null;
     }
 
-    /** The 16-bit type that an operator computes in on the CPU; null if it is none. */
+    /** Returns the 16-bit type that an operator computes in on the CPU; null if it is none. */
     static @Nullable DType typeOf(Tensor x) {
         if (x.device().type() != Device.Type.CPU) {
             return null;
@@ -56,12 +56,12 @@ final class SixteenBits {
         }
     }
 
-    /** A floating-point tensor in float32; others, masks of bools, as they are. */
+    /** Casts a floating-point tensor to float32; others, masks of bools, stay as they are. */
     static Tensor wide(Tensor x) {
         return x.dtype().isFloatingPoint() ? x.to(DType.FLOAT32) : x;
     }
 
-    /** {@link #wide}, or null for none. */
+    /** Casts as {@link #wide}; null stays null. */
     static @Nullable Tensor wideOrNull(@Nullable Tensor x) {
         return x == null ? null : wide(x);
     }

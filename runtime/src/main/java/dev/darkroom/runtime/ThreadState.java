@@ -24,7 +24,7 @@ final class ThreadState {
         return new ThreadState(Objects.requireNonNull(CURRENT.get()));
     }
 
-    /** Whether this is the calling thread's. */
+    /** Returns whether this is the calling thread's. */
     @SuppressWarnings("ReferenceEquality") // the same array, and not an equal one
     boolean isCurrent() {
         return slots == CURRENT.get();

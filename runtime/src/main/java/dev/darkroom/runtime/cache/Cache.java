@@ -104,7 +104,7 @@ public final class Cache {
         return folder;
     }
 
-    /** The file system's failures in words. */
+    /** Describes the file system's failures. */
     private static String reason(IOException failure) {
         return switch (failure) {
             case AccessDeniedException denied -> "no permission for " + denied.getFile();

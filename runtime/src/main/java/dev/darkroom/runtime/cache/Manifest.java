@@ -135,14 +135,14 @@ final class Manifest {
     // ---- Checking ----
 
     /**
-     * Whether a folder holds what was written: by sizes and times, and by contents where a file's
-     * time or owner is another.
+     * Returns whether a folder holds what was written: by sizes and times, and by contents where a
+     * file's time or owner is another.
      */
     static boolean isAsWritten(Path folder) throws IOException {
         return holds(folder, false);
     }
 
-    /** Whether a folder holds what was written, by the contents of all its files. */
+    /** Returns whether a folder holds what was written, by the contents of all its files. */
     static boolean isIntact(Path folder) throws IOException {
         return holds(folder, true);
     }
@@ -186,7 +186,7 @@ final class Manifest {
         }
     }
 
-    /** The manifest of a folder; null if it has none that can be read. */
+    /** Reads the manifest of a folder; null if it has none that can be read. */
     private static @Nullable Manifest read(Path folder) {
         try {
             List<String> lines = Files.readAllLines(folder.resolve(NAME));
@@ -209,7 +209,10 @@ final class Manifest {
         }
     }
 
-    /** So that the next start need not read files whose contents are right. */
+    /**
+     * Restores the files' times, so that the next start need not read files whose contents are
+     * right.
+     */
     private void restoreTimes() {
         try {
             for (Entry entry : entries) {

@@ -74,7 +74,7 @@ final class Ownership {
     }
 
     /**
-     * Whether a folder is one, not a link to one, and only the user or root could have put
+     * Returns whether a folder is one, not a link to one, and only the user or root could have put
      * something into it.
      */
     static boolean isTrusted(Path folder) throws IOException {
@@ -86,7 +86,7 @@ final class Ownership {
                 || ((facts.mode & OTHERS_WRITE) == 0 && (facts.uid == ROOT || isUser(facts.uid)));
     }
 
-    /** Whether the file system has owners. */
+    /** Returns whether the file system has owners. */
     static boolean exists(Path file) {
         return file.getFileSystem().supportedFileAttributeViews().contains("unix");
     }
@@ -98,7 +98,10 @@ final class Ownership {
         return new Facts(uid(folder), (Integer) Files.getAttribute(folder, "unix:mode"));
     }
 
-    /** A process that may not be inspected has a /proc of root's, so a "no" is looked into. */
+    /**
+     * Returns whether this is the process's user. A process that may not be inspected has a /proc
+     * of root's, so a "no" is looked into.
+     */
     private static synchronized boolean isUser(int uid) throws IOException {
         if (user == null && Files.exists(SELF)) {
             user = uid(SELF);

@@ -60,7 +60,7 @@ final class Unpacking implements Closeable {
         }
     }
 
-    /** Null on a file system that has no locks. */
+    /** Locks the cache; null on a file system that has no locks. */
     private static @Nullable FileLock lock(Path root, FileChannel channel) throws IOException {
         long end = System.nanoTime() + PATIENCE.toNanos();
         while (true) {
@@ -91,7 +91,7 @@ final class Unpacking implements Closeable {
         }
     }
 
-    /** A new empty folder beside one that will take its files. */
+    /** Makes a new empty folder beside one that will take its files. */
     Path partial(Path folder) throws IOException {
         return Files.createTempDirectory(Objects.requireNonNull(folder.getParent()), PARTIAL);
     }
@@ -133,7 +133,7 @@ final class Unpacking implements Closeable {
         sweep();
     }
 
-    /** Whether nothing but a file has the name of a file. */
+    /** Returns whether nothing but a file has the name of a file. */
     private static boolean fits(Path partial, List<Path> files, Path folder) {
         for (Path file : files) {
             Path target = folder.resolve(partial.relativize(file));

@@ -58,12 +58,12 @@ public final class Conv2d extends Module {
         return Ops.conv2d(x, weight.value(), Parameter.valueOf(bias), stride, padding, 1);
     }
 
-    /** The weight {@code [out,in,kernel,kernel]}. */
+    /** Returns the weight {@code [out,in,kernel,kernel]}. */
     public Parameter weight() {
         return weight;
     }
 
-    /** The bias {@code [out]}, or null if there is none. */
+    /** Returns the bias {@code [out]}, or null if there is none. */
     public @Nullable Parameter bias() {
         return bias;
     }

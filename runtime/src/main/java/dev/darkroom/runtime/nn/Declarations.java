@@ -107,7 +107,9 @@ final class Declarations {
         return Collections.unmodifiableMap(shapes);
     }
 
-    /** Constructs, checks and fills; frees what was made if one of these fails. */
+    /**
+     * Builds a network: constructs, checks and fills; frees what was made if one of these fails.
+     */
     <M extends Module, E extends Exception> M build(
             Function<Weights, M> network, Check<E> check, Fill<E> fill) throws E {
         boolean done = false;

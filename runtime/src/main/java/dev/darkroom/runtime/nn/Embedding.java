@@ -29,7 +29,7 @@ public final class Embedding extends Module {
         return Ops.embedding(weight.value(), ids);
     }
 
-    /** The weight {@code [V,D]}. */
+    /** Returns the weight {@code [V,D]}. */
     public Parameter weight() {
         return weight;
     }

@@ -92,12 +92,12 @@ public final class Linear extends Module {
         adapters.remove(adapter);
     }
 
-    /** The weight {@code [out,in]}. */
+    /** Returns the weight {@code [out,in]}. */
     public Parameter weight() {
         return weight;
     }
 
-    /** The bias {@code [out]}, or null if there is none. */
+    /** Returns the bias {@code [out]}, or null if there is none. */
     public @Nullable Parameter bias() {
         return bias;
     }

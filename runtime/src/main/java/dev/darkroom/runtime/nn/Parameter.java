@@ -48,12 +48,12 @@ public final class Parameter implements AutoCloseable {
         return parameter;
     }
 
-    /** The name in the checkpoint, from the root of the network. */
+    /** Returns the name in the checkpoint, from the root of the network. */
     public String key() {
         return key;
     }
 
-    /** The shape that the module gave it. */
+    /** Returns the shape that the module gave it. */
     public Shape shape() {
         return shape;
     }

@@ -36,7 +36,7 @@ public final class Weights {
     private final @Nullable DType avoided;
     private @Nullable Module owner;
 
-    /** The root of a network. */
+    /** Makes the root of a network. */
     Weights(Declarations declarations) {
         this(declarations, null, "", null);
     }

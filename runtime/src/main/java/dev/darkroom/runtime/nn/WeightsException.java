@@ -56,7 +56,10 @@ public final class WeightsException extends IOException {
         mismatches = List.of();
     }
 
-    /** Float8 weights that are only right once they are multiplied by scales. */
+    /**
+     * Makes the exception for float8 weights that are only right once they are multiplied by
+     * scales.
+     */
     static WeightsException scaled(WeightSource source, String network, String key) {
         return new WeightsException(
                 source.name()
@@ -70,7 +73,7 @@ public final class WeightsException extends IOException {
                         + " Use the checkpoint in float16, bfloat16 or float32.");
     }
 
-    /** The warning where nothing is wrong but that there are tensors without a use. */
+    /** Returns the warning where nothing is wrong but that there are tensors without a use. */
     static String extra(String source, String network, List<String> keys) {
         var message = new StringBuilder();
         message.append(source).append(" has more than ").append(network).append(" needs");
@@ -120,7 +123,7 @@ public final class WeightsException extends IOException {
         }
     }
 
-    /** A file may have a name of any length and with any characters. */
+    /** Shortens a key: a file may have a name of any length and with any characters. */
     private static String shortened(String key) {
         String line = key.replaceAll("\\p{Cntrl}", "?");
         return line.length() <= LONGEST ? line : line.substring(0, LONGEST) + "…";

@@ -38,7 +38,9 @@ record Gradient(String key, Tensor value, Tensor gradient) {
         }
     }
 
-    /** The fused step goes through memory from its start to its end. */
+    /**
+     * Requires a contiguous value: the fused step goes through memory from its start to its end.
+     */
     private static void requireContiguous(String key, Tensor value) {
         if (!value.isContiguous()) {
             throw new IllegalArgumentException(key + " is not contiguous; set it to contiguous()");

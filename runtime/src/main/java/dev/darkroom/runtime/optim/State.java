@@ -22,7 +22,7 @@ final class State implements AutoCloseable {
 
     private State() {}
 
-    /** A state with what is {@linkplain #add added} to it; if that fails, nothing is left. */
+    /** Makes a state with what is {@linkplain #add added} to it; if that fails, nothing is left. */
     static State of(Consumer<State> fill) {
         var state = new State();
         try (var scope = TensorScope.open();
@@ -47,7 +47,7 @@ final class State implements AutoCloseable {
     }
 
     /**
-     * The tensor of a key that was added.
+     * Returns the tensor of a key that was added.
      *
      * @throws IllegalStateException if the state is closed
      */
@@ -59,7 +59,7 @@ final class State implements AutoCloseable {
         return tensor;
     }
 
-    /** All tensors; none once the state is closed. */
+    /** Returns all tensors; none once the state is closed. */
     Map<String, Tensor> view() {
         return Collections.unmodifiableMap(tensors);
     }

@@ -202,7 +202,10 @@ final class HeaderParser {
         return entry;
     }
 
-    /** The strides of an empty tensor must not overflow either, so zeros count as ones at first. */
+    /**
+     * Computes a tensor's bits. The strides of an empty tensor must not overflow either, so zeros
+     * count as ones at first.
+     */
     private static long bits(Entry entry) {
         long bits = entry.dtype().bits();
         boolean empty = false;

@@ -11,7 +11,7 @@ final class Names {
 
     private Names() {}
 
-    /** The name in double quotes, on one line. */
+    /** Returns the name in double quotes, on one line. */
     static String quote(String name) {
         var text = new StringBuilder("\"");
         name.codePoints()
@@ -32,7 +32,7 @@ final class Names {
                 .toString();
     }
 
-    /** The first names, and how many more there are. */
+    /** Lists the first names, and how many more there are. */
     static String list(Collection<String> names) {
         var first = names.stream().limit(MOST).map(Names::quote).collect(Collectors.joining(", "));
         return names.size() > MOST ? first + " and " + (names.size() - MOST) + " more" : first;

@@ -85,7 +85,7 @@ public final class SafetensorsWriter {
         force(folder);
     }
 
-    /** Later dtypes first, then by the bytes of the name. */
+    /** Sorts entries: later dtypes first, then by the bytes of the name. */
     private static List<Entry> ordered(Map<String, Tensor> tensors) {
         var entries = new ArrayList<Entry>(tensors.size());
         tensors.forEach(
@@ -162,7 +162,7 @@ public final class SafetensorsWriter {
         return header;
     }
 
-    /** A JSON string with the escapes that the reference implementation writes. */
+    /** Writes a JSON string with the escapes that the reference implementation writes. */
     private static String quote(String text) {
         var json = new StringBuilder("\"");
         text.codePoints()
@@ -194,7 +194,7 @@ public final class SafetensorsWriter {
         return json.append('"').toString();
     }
 
-    /** The folder to write in, after the checks that can be made before writing. */
+    /** Returns the folder to write in, after the checks that can be made before writing. */
     private static Path folder(Path file, long bytes) throws IOException {
         if (Files.isDirectory(file)) {
             throw new IOException(file + " is a folder: give the name of a file in it");

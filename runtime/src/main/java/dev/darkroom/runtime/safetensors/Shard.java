@@ -135,7 +135,7 @@ final class Shard implements Closeable {
         return mapped;
     }
 
-    /** The path must still lead to the file whose header was read. */
+    /** Requires that the path still leads to the file whose header was read. */
     private void requireUnchanged() throws IOException {
         boolean same;
         try {

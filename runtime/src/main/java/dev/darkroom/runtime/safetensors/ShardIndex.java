@@ -120,7 +120,10 @@ record ShardIndex(Path file, Map<String, String> weightMap, OptionalLong totalSi
         return weightMap;
     }
 
-    /** Some exporters write a float here, so what is no whole number counts as absent. */
+    /**
+     * Reads the total size. Some exporters write a float, so what is no whole number counts as
+     * absent.
+     */
     private static OptionalLong totalSize(StrictJson json) throws SafetensorsException {
         var size = OptionalLong.empty();
         for (String key; (key = json.nextKey()) != null; ) {
@@ -135,8 +138,8 @@ record ShardIndex(Path file, Map<String, String> weightMap, OptionalLong totalSi
     }
 
     /**
-     * Whether a name stays in its folder, judged by its letters alone: in a hub's cache the file
-     * itself is a link out of the folder, and that is how it should be.
+     * Returns whether a name stays in its folder, judged by its letters alone: in a hub's cache the
+     * file itself is a link out of the folder, and that is how it should be.
      */
     static boolean isBareName(String name) {
         return !name.isEmpty()
@@ -147,7 +150,8 @@ record ShardIndex(Path file, Map<String, String> weightMap, OptionalLong totalSi
     }
 
     /**
-     * Whether Java can ask the system for a file of that name: not every locale has all letters.
+     * Returns whether Java can ask the system for a file of that name: not every locale has all
+     * letters.
      */
     static boolean isPath(String name) {
         try {
@@ -157,7 +161,7 @@ record ShardIndex(Path file, Map<String, String> weightMap, OptionalLong totalSi
         }
     }
 
-    /** The shards' file names, in the order of the index. */
+    /** Returns the shards' file names, in the order of the index. */
     Set<String> shards() {
         return Collections.unmodifiableSet(new LinkedHashSet<>(weightMap.values()));
     }

@@ -67,7 +67,7 @@ final class StrictJson implements Closeable {
         return new SafetensorsException(kind, file, tensor, what);
     }
 
-    /** The next token. At the end of the text: null. */
+    /** Reads the next token. At the end of the text: null. */
     @Nullable JsonToken next() throws SafetensorsException {
         var token = token();
         if (token != null && token.isStructStart() && ++depth > maxDepth) {
@@ -98,12 +98,12 @@ final class StrictJson implements Closeable {
         }
     }
 
-    /** In an object: the next key, or null at the object's end. */
+    /** Reads an object's next key, or null at the object's end. */
     @Nullable String nextKey() throws SafetensorsException {
         return next() == JsonToken.END_OBJECT ? null : text();
     }
 
-    /** The current key's or string's text. */
+    /** Returns the current key's or string's text. */
     String text() throws SafetensorsException {
         try {
             return parser.getText();
@@ -112,7 +112,7 @@ final class StrictJson implements Closeable {
         }
     }
 
-    /** The current token as a whole number from 0 to 2⁶³ − 1. */
+    /** Returns the current token as a whole number from 0 to 2⁶³ − 1. */
     long number(@Nullable JsonToken token, String place) throws SafetensorsException {
         var text = text();
         if (token == JsonToken.VALUE_NUMBER_FLOAT) {
@@ -152,7 +152,7 @@ final class StrictJson implements Closeable {
         parser.close();
     }
 
-    /** A JSON type in words. */
+    /** Describes a JSON type. */
     static String describe(@Nullable JsonToken token) {
         return switch (token) {
             case null -> "missing";
@@ -212,7 +212,7 @@ final class StrictJson implements Closeable {
         }
     }
 
-    /** An escaped half of a surrogate pair stands directly beside its other half. */
+    /** Checks that an escaped half of a surrogate pair stands directly beside its other half. */
     private void checkSurrogates(byte[] text) throws SafetensorsException {
         boolean open = false; // the first half was just read
         for (int i = 0; i < text.length; i++) {

@@ -21,8 +21,8 @@ public final class UnfinishedDownload {
     private UnfinishedDownload() {}
 
     /**
-     * Why a file can't be read, if it is a link that leads nowhere or to a part of a file, or is
-     * missing from a cache in which a download is under way.
+     * Explains why a file can't be read, if it is a link that leads nowhere or to a part of a file,
+     * or is missing from a cache in which a download is under way.
      *
      * @param file may be missing; so may folders around it
      * @return a sentence without a full stop that begins with "download unfinished"; empty for a
@@ -55,7 +55,7 @@ public final class UnfinishedDownload {
         }
     }
 
-    /** Where a link leads, in a line. */
+    /** Returns where a link leads, in a line. */
     private static String target(Path link) {
         try {
             return OneLine.of(Files.readSymbolicLink(link).toString());
@@ -64,7 +64,10 @@ public final class UnfinishedDownload {
         }
     }
 
-    /** A missing file, whose folder or one around it is there, in a cache with unfinished blobs. */
+    /**
+     * Explains a missing file, whose folder or one around it is there, in a cache with unfinished
+     * blobs.
+     */
     private static Optional<String> inCache(Path file, Path folder) {
         for (Path path = folder; path.getParent() != null; path = path.getParent()) {
             Path blobs = path.resolveSibling("blobs");

@@ -105,7 +105,10 @@ public record WeightFiles(Path path, boolean isVariant) {
         }
     }
 
-    /** The first that is there; a link of that name that leads nowhere must not be passed over. */
+    /**
+     * Returns the first that is there; a link of that name that leads nowhere must not be passed
+     * over.
+     */
     private static @Nullable Path first(Path folder, List<String> names)
             throws SafetensorsException {
         for (String name : names) {

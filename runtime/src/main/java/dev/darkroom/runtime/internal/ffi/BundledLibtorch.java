@@ -56,7 +56,7 @@ final class BundledLibtorch {
                 source, folder, number(torchVersion), LibtorchLocation.libraries(folder));
     }
 
-    /** {@code 2.13.0} of {@code 2.13.0-1.5.14}. */
+    /** Returns {@code 2.13.0} of {@code 2.13.0-1.5.14}. */
     private static String number(String version) {
         return version.substring(0, version.indexOf('-'));
     }

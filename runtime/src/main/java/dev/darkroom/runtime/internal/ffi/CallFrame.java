@@ -100,7 +100,7 @@ public final class CallFrame {
         return frame;
     }
 
-    /** A tensor, or none. */
+    /** Adds a tensor, or none. */
     public CallFrame arg(@Nullable TensorHandle tensor) {
         if (tensor == null) {
             return none();
@@ -109,27 +109,27 @@ public final class CallFrame {
         return put(TENSOR, 0, tensor.address);
     }
 
-    /** None, for an optional argument. */
+    /** Adds none, for an optional argument. */
     public CallFrame none() {
         return put(NONE, 0, 0);
     }
 
-    /** An integer, a scalar, a dtype's code, a layout or a memory format. */
+    /** Adds an integer, a scalar, a dtype's code, a layout or a memory format. */
     public CallFrame arg(long value) {
         return put(INT, 0, value);
     }
 
-    /** A real number or a scalar. */
+    /** Adds a real number or a scalar. */
     public CallFrame arg(double value) {
         return put(DOUBLE, 0, Double.doubleToRawLongBits(value));
     }
 
-    /** A boolean, or a scalar. */
+    /** Adds a boolean, or a scalar. */
     public CallFrame arg(boolean value) {
         return put(BOOL, 0, value ? 1 : 0);
     }
 
-    /** A string. */
+    /** Adds a string. */
     public CallFrame arg(String value) {
         byte[] bytes = value.getBytes(StandardCharsets.UTF_8);
         MemorySegment to = reserve(bytes.length);
@@ -137,12 +137,12 @@ public final class CallFrame {
         return put(STRING, bytes.length, to.address());
     }
 
-    /** A device, in the shim's packed form. */
+    /** Adds a device, in the shim's packed form. */
     public CallFrame device(int code) {
         return put(DEVICE, 0, code);
     }
 
-    /** A generator, or none for the default one. */
+    /** Adds a generator, or none for the default one. */
     public CallFrame generator(@Nullable ObjectHandle generator) {
         if (generator == null) {
             return none();
@@ -151,21 +151,21 @@ public final class CallFrame {
         return put(GENERATOR, 0, generator.address);
     }
 
-    /** A list of integers. */
+    /** Adds a list of integers. */
     public CallFrame ints(long... values) {
         MemorySegment to = reserve(values.length * 8L);
         MemorySegment.copy(values, 0, to, ValueLayout.JAVA_LONG, 0, values.length);
         return put(INT_LIST, values.length, to.address());
     }
 
-    /** A list of real numbers. */
+    /** Adds a list of real numbers. */
     public CallFrame doubles(double... values) {
         MemorySegment to = reserve(values.length * 8L);
         MemorySegment.copy(values, 0, to, ValueLayout.JAVA_DOUBLE, 0, values.length);
         return put(DOUBLE_LIST, values.length, to.address());
     }
 
-    /** A list of booleans. */
+    /** Adds a list of booleans. */
     public CallFrame bools(boolean... values) {
         MemorySegment to = reserve(values.length);
         for (int i = 0; i < values.length; i++) {
@@ -174,12 +174,12 @@ public final class CallFrame {
         return put(BOOL_LIST, values.length, to.address());
     }
 
-    /** A list of tensors. */
+    /** Adds a list of tensors. */
     public CallFrame tensors(List<TensorHandle> tensors) {
         return put(TENSOR_LIST, tensors.size(), addresses(tensors).address());
     }
 
-    /** A list of tensors, some of which may be missing. */
+    /** Adds a list of tensors, some of which may be missing. */
     public CallFrame optionalTensors(List<@Nullable TensorHandle> tensors) {
         return put(OPTIONAL_TENSOR_LIST, tensors.size(), addresses(tensors).address());
     }
@@ -222,7 +222,7 @@ public final class CallFrame {
         held[heldCount++] = handle;
     }
 
-    /** Room for a list's elements, in the frame or, for a long list, beside it. */
+    /** Reserves room for a list's elements, in the frame or, for a long list, beside it. */
     private MemorySegment reserve(long bytes) {
         long aligned = bytes + 7 & ~7L;
         if (scratch + aligned <= ERROR) {
@@ -299,8 +299,8 @@ public final class CallFrame {
     }
 
     /**
-     * After an exception anywhere between the call and {@link #done}, such as a full heap: frees
-     * and closes all results. The frame is left to the collector.
+     * Frees and closes all results, after an exception anywhere between the call and {@link #done},
+     * such as a full heap. The frame is left to the collector.
      */
     public void discard() {
         results.discard();
@@ -485,7 +485,8 @@ public final class CallFrame {
     }
 
     /**
-     * A tensor that any operator returned: the argument itself, where the operator returns that.
+     * Takes over a tensor that any operator returned: the argument itself, where the operator
+     * returns that.
      */
     private @Nullable TensorHandle anyTensor(int index) {
         if (Objects.requireNonNull(operator).changes()) {

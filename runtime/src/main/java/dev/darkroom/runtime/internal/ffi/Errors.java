@@ -30,7 +30,7 @@ final class Errors {
     }
 
     /**
-     * The exception for a filled error struct.
+     * Makes the exception for a filled error struct.
      *
      * @param what the call that failed, such as an operator's name
      * @throws StackOverflowError if the thread has too little stack left for libtorch

@@ -43,15 +43,15 @@ public abstract sealed class Handle permits TensorHandle, ObjectHandle {
      */
     void unshare() {}
 
-    /** What this is, for messages: "tensor". */
+    /** Returns what this is, for messages: "tensor". */
     abstract String noun();
 
-    /** Where this was made, if that is recorded. */
+    /** Returns where this was made, if that is recorded. */
     @Nullable Throwable site() {
         return null;
     }
 
-    /** Whether the handle is closed. */
+    /** Returns whether the handle is closed. */
     public final boolean isClosed() {
         return state < 0;
     }

@@ -39,17 +39,17 @@ public final class Libtorch {
         this.version = version;
     }
 
-    /** Where it came from. */
+    /** Returns where it came from. */
     public LibtorchLocation location() {
         return location;
     }
 
-    /** The file of the shim. */
+    /** Returns the file of the shim. */
     public Path shim() {
         return shim;
     }
 
-    /** The version that the loaded libtorch gives for itself. */
+    /** Returns the version that the loaded libtorch gives for itself. */
     public String version() {
         return version;
     }

@@ -84,7 +84,7 @@ public record LibtorchLocation(
             this.label = label;
         }
 
-        /** The name of this source, for people. */
+        /** Returns the name of this source, for people. */
         public String label() {
             return label;
         }
@@ -111,13 +111,13 @@ public record LibtorchLocation(
                         + " folder of a Python installation");
     }
 
-    /** {@code 2.10} of {@code 2.10.0+cpu}. */
+    /** Returns {@code 2.10} of {@code 2.10.0+cpu}. */
     static String minor(String version) {
         String[] parts = version.split("[.+]", 3);
         return parts.length < 2 ? version : parts[0] + "." + parts[1];
     }
 
-    /** The libraries below a folder or its {@code lib}. */
+    /** Finds the libraries below a folder or its {@code lib}. */
     static LibtorchLocation inDirectory(String source, Path given) {
         Path root = given.toAbsolutePath().normalize();
         Path lib = Files.isDirectory(root.resolve("lib")) ? root.resolve("lib") : root;

@@ -90,7 +90,7 @@ public final class Native {
 
     // ---- Tensors ----
 
-    /** A tensor over memory of the caller's, in row-major order. */
+    /** Makes a tensor over memory of the caller's, in row-major order. */
     public static TensorHandle fromMemory(
             MemorySegment memory, long[] shape, int dtype, int device) {
         Libtorch.load();
@@ -161,7 +161,7 @@ public final class Native {
     }
 
     /**
-     * The tensor's memory, valid until the handle is closed.
+     * Returns the tensor's memory, valid until the handle is closed.
      *
      * @throws IllegalStateException if the tensor is not contiguous or not on the CPU
      */
@@ -213,7 +213,7 @@ public final class Native {
                 });
     }
 
-    /** Another handle of the same tensor. */
+    /** Makes another handle of the same tensor. */
     public static TensorHandle retain(TensorHandle tensor) {
         tensor.hold();
         try {
@@ -224,7 +224,7 @@ public final class Native {
         }
     }
 
-    /** The address of a new {@code DLManagedTensor}, which the caller owns. */
+    /** Returns the address of a new {@code DLManagedTensor}, which the caller owns. */
     public static long toDlpack(TensorHandle tensor) {
         return address(
                 "to DLPack",
@@ -529,13 +529,13 @@ public final class Native {
         return text(DarkroomH::dr_cpu_capability);
     }
 
-    /** libtorch's build settings, several lines. */
+    /** Returns libtorch's build settings, several lines. */
     public static String config() {
         Libtorch.load();
         return text(DarkroomH::dr_libtorch_config);
     }
 
-    /** Live, peak and reserved bytes of a device. */
+    /** Returns live, peak and reserved bytes of a device. */
     public static long[] memory(int device) {
         Libtorch.load();
         try (Arena arena = Arena.ofConfined()) {

@@ -33,7 +33,8 @@ public final class Operator {
     }
 
     /**
-     * An operator that Darkroom calls itself. In-place forms among these keep shapes and types.
+     * Makes an operator that Darkroom calls itself. In-place forms among these keep shapes and
+     * types.
      *
      * @param name ATen's name without a namespace, such as {@code add}
      * @param overload such as {@code Tensor}, or empty
@@ -43,7 +44,7 @@ public final class Operator {
     }
 
     /**
-     * Any operator, which may change the shape of its arguments.
+     * Finds any operator, which may change the shape of its arguments.
      *
      * @throws dev.darkroom.runtime.libtorch.LibtorchException.NoSuchOperator if this libtorch has
      *     none
@@ -60,7 +61,7 @@ public final class Operator {
     }
 
     /**
-     * This operator, if it may be called with any arguments.
+     * Returns this operator, if it may be called with any arguments.
      *
      * @throws UnsupportedOperationException if it may not; the message gives the reason
      */
@@ -76,31 +77,36 @@ public final class Operator {
         return CallFrame.begin(this);
     }
 
-    /** The names of all operators, sorted, such as {@code aten::add.Tensor}. */
+    /** Returns the names of all operators, sorted, such as {@code aten::add.Tensor}. */
     public static List<String> names() {
         Libtorch.load();
         return Native.text(DarkroomH::dr_op_names).lines().toList();
     }
 
-    /** The schema in PyTorch's notation, such as {@code aten::relu(Tensor self) -> Tensor}. */
+    /**
+     * Returns the schema in PyTorch's notation, such as {@code aten::relu(Tensor self) -> Tensor}.
+     */
     public String describe() {
         return Native.text((to, capacity) -> DarkroomH.dr_op_schema(schema(), to, capacity));
     }
 
-    /** Whether a call may change the shape, type or memory of a tensor that exists. */
+    /** Returns whether a call may change the shape, type or memory of a tensor that exists. */
     boolean reshapes() {
         return any && mutates < 0;
     }
 
-    /** Whether a call may change a tensor that exists in any way that Darkroom does not know. */
+    /**
+     * Returns whether a call may change a tensor that exists in any way that Darkroom does not
+     * know.
+     */
     boolean changes() {
         return any && mutates != 0;
     }
 
     /**
-     * The arguments, bit by bit, that a call must have for itself: those that it changes. Operators
-     * that keep shapes and types, as Darkroom's own do, only where the change is recorded: that
-     * replaces the tensor's history, which others may be reading.
+     * Returns the arguments, bit by bit, that a call must have for itself: those that it changes.
+     * Operators that keep shapes and types, as Darkroom's own do, only where the change is
+     * recorded: that replaces the tensor's history, which others may be reading.
      */
     long seizes(NativeMode mode) {
         return any || mode.grad ? mutates & Long.MAX_VALUE : 0;
@@ -131,7 +137,7 @@ public final class Operator {
         return name.contains("::") ? toString() : "aten::" + this;
     }
 
-    /** Like {@code add.Tensor}. */
+    /** Returns a text like {@code add.Tensor}. */
     @Override
     public String toString() {
         return overload.isEmpty() ? name : name + "." + overload;

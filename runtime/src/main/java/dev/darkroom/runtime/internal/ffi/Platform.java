@@ -11,7 +11,7 @@ import java.util.Locale;
 public final class Platform {
     private Platform() {}
 
-    /** Like {@code linux-x86_64}. */
+    /** Returns a text like {@code linux-x86_64}. */
     public static String name() {
         return os() + "-" + arch();
     }
@@ -31,14 +31,14 @@ public final class Platform {
     }
 
     /**
-     * A file on the class path. Asked of the class loader, since a class in a named module sees
-     * only its own module's files.
+     * Returns a file on the class path. The class loader is asked, since a class in a named module
+     * sees only its own module's files.
      */
     static @Nullable URL resourceUrl(String path) {
         return Platform.class.getClassLoader().getResource(path);
     }
 
-    /** A file on the class path, opened. */
+    /** Opens a file on the class path. */
     static @Nullable InputStream resource(String path) throws IOException {
         URL url = resourceUrl(path);
         return url == null ? null : url.openStream();

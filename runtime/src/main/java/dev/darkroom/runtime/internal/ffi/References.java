@@ -30,7 +30,7 @@ final class References {
         return LINKER.downcallHandle(function, FunctionDescriptor.ofVoid(ValueLayout.JAVA_LONG));
     }
 
-    /** Another reference to the same tensor. */
+    /** Makes another reference to the same tensor. */
     static long retainTensor(long address) {
         try {
             return (long) RETAIN_TENSOR.invokeExact(address);
@@ -71,7 +71,10 @@ final class References {
         }
     }
 
-    /** Native code throws nothing; the JVM may, at the end of a stack. */
+    /**
+     * Makes an error of what was thrown: native code throws nothing; the JVM may, at the end of a
+     * stack.
+     */
     private static Error failed(Throwable e) {
         return e instanceof Error error ? error : new AssertionError(e);
     }

@@ -52,7 +52,7 @@ final class Results {
         this.count = count;
     }
 
-    /** There are none until a call has written some. */
+    /** Begins without results, until a call has written some. */
     void begin() {
         count.set(ValueLayout.JAVA_INT, 0, 0);
     }
@@ -82,13 +82,13 @@ final class Results {
         return tag == TENSOR_LIST || tag == OPTIONAL_TENSOR_LIST;
     }
 
-    /** A scalar. */
+    /** Returns a scalar. */
     double real(int index) {
         long payload = payload(index);
         return tag(index) == DOUBLE ? Double.longBitsToDouble(payload) : payload;
     }
 
-    /** An integral scalar, which a double may not hold. */
+    /** Returns an integral scalar, which a double may not hold. */
     long integer(int index) {
         long payload = payload(index);
         return tag(index) == DOUBLE ? (long) Double.longBitsToDouble(payload) : payload;
@@ -173,7 +173,7 @@ final class Results {
 
     // ---- Other values ----
 
-    /** A result that holds no tensor. */
+    /** Returns a result that holds no tensor. */
     @Nullable Object plain(int index) {
         int tag = tag(index);
         if (tag == NONE) {

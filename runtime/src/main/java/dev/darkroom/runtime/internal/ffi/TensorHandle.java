@@ -43,7 +43,7 @@ public final class TensorHandle extends Handle {
         }
     }
 
-    /** Handles that are not closed. */
+    /** Returns the number of handles that are not closed. */
     public static long live() {
         return LIVE.sum();
     }
@@ -54,7 +54,7 @@ public final class TensorHandle extends Handle {
         }
     }
 
-    /** The tensor's type, device and shape. */
+    /** Returns the tensor's type, device and shape. */
     public TensorInfo info() {
         int now = epoch;
         TensorInfo known = info;
@@ -99,7 +99,10 @@ public final class TensorHandle extends Handle {
         }
     }
 
-    /** The tensor's memory, as a segment that is valid until the handle is closed; it is held. */
+    /**
+     * Returns the tensor's memory, as a segment that is valid until the handle is closed; it is
+     * held.
+     */
     MemorySegment segment(long address, long bytes) {
         MemorySegment memory = borrowed;
         if (memory != null) {
@@ -120,7 +123,7 @@ public final class TensorHandle extends Handle {
         return known;
     }
 
-    /** Whether no segment is valid any more. */
+    /** Returns whether no segment is valid any more. */
     private synchronized boolean revoke() {
         Arena known = segments;
         if (known != null) {
