@@ -39,7 +39,8 @@ public final class Checkpoint implements AutoCloseable {
     /** Kept free beside the weights: the JVM, libtorch and the first activations. */
     private static final long HEADROOM = 256L << 20;
 
-    private static final String INDEX = "model_index.json";
+    /** The file that makes a folder a checkpoint. */
+    public static final String INDEX = "model_index.json";
 
     private final Path folder;
     private final LoadOptions options;
@@ -66,7 +67,23 @@ public final class Checkpoint implements AutoCloseable {
         this.labels = labels;
     }
 
+    /**
+     * Opens a checkpoint and reads its {@code model_index.json}.
+     *
+     * @throws CheckpointException if the folder holds no checkpoint, or no part has the variant
+     * @throws IOException if the file can't be read
+     */
     public static Checkpoint open(Path folder, LoadOptions options) throws IOException {
+        return open(folder, options, options.strict() ? Warnings.strict() : Warnings.collected());
+    }
+
+    /**
+     * Opens a checkpoint as {@link #open(Path, LoadOptions)} does.
+     *
+     * @param warnings are told of what loading meets
+     */
+    public static Checkpoint open(Path folder, LoadOptions options, Warnings warnings)
+            throws IOException {
         Path file = folder.resolve(INDEX);
         requireFinished(file);
         if (!Files.isDirectory(folder)) {
@@ -81,7 +98,6 @@ public final class Checkpoint implements AutoCloseable {
                             + "; name the folder of a whole checkpoint, not of one of its parts or"
                             + " a single weights file");
         }
-        Warnings warnings = options.strict() ? Warnings.strict() : Warnings.collected();
         Checkpoint checkpoint =
                 ConfigReader.read(
                         file,

@@ -60,7 +60,7 @@ public final class ConfigReader {
 
     private static final int LONGEST = 100;
 
-    private static final JsonMapper JSON =
+    static final JsonMapper JSON =
             JsonMapper.builder()
                     .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS)
                     .disable(JsonWriteFeature.WRITE_NAN_AS_STRINGS)
@@ -147,12 +147,33 @@ public final class ConfigReader {
             String name, String json, Warnings warnings, Function<ConfigReader, T> build) {
         try {
             if (JSON.readTree(json) instanceof ObjectNode object) {
-                return build(new ConfigReader(name, object, warnings), build);
+                return of(name, object, warnings, build);
             }
         } catch (JsonProcessingException e) {
             throw new IllegalArgumentException(OneLine.ofJsonProblem(e.getOriginalMessage()), e);
         }
         throw new IllegalArgumentException(OneLine.of("a config is a JSON object, not " + json));
+    }
+
+    /**
+     * Reads a config that people write for Darkroom: an unknown option is an error.
+     *
+     * @throws IllegalArgumentException which says what is wrong in it
+     */
+    public static <T> T of(ObjectNode json, Function<ConfigReader, T> build) {
+        return of("", json, Warnings.strict(), build);
+    }
+
+    /**
+     * Reads a checkpoint's config.
+     *
+     * @param name what warnings call it
+     * @param warnings are told of unknown options; if they are strict, these are errors
+     * @throws IllegalArgumentException which says what is wrong in it
+     */
+    public static <T> T of(
+            String name, ObjectNode json, Warnings warnings, Function<ConfigReader, T> build) {
+        return build(new ConfigReader(name, json, warnings), build);
     }
 
     private static <T> T build(ConfigReader reader, Function<ConfigReader, T> build) {
@@ -249,20 +270,15 @@ public final class ConfigReader {
     }
 
     /**
-     * A config as JSON text, for a reader elsewhere; null if it is missing.
+     * A copy of a config inside this one, for a reader elsewhere; null if it is missing.
      *
      * @throws IllegalArgumentException if the option is no object
      */
-    public @Nullable String json(String key) {
+    public @Nullable ObjectNode objectOrNull(String key) {
         JsonNode value = present(key);
-        if (value == null) {
-            return null;
-        }
-        try {
-            return JSON.writeValueAsString(require(key, value, JsonNode::isObject, "an object"));
-        } catch (JsonProcessingException e) {
-            throw new IllegalArgumentException(key + " can't be written as JSON", e);
-        }
+        return value == null
+                ? null
+                : (ObjectNode) require(key, value, JsonNode::isObject, "an object").deepCopy();
     }
 
     /** Every value in the file, by its path, such as {@code optimizer.learningRate}. */

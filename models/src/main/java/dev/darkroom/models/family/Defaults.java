@@ -1,7 +1,11 @@
 package dev.darkroom.models.family;
 
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+
 import dev.darkroom.models.config.ConfigException;
 import dev.darkroom.models.config.ConfigReader;
+import dev.darkroom.models.config.ConfigWriter;
 
 import org.jspecify.annotations.Nullable;
 
@@ -22,9 +26,9 @@ public record Defaults(@Nullable Integer steps, @Nullable Double guidanceScale) 
     public static final String FILE = "darkroom.json";
 
     /** The keys in the file. */
-    public static final String STEPS = "steps";
+    private static final String STEPS = "steps";
 
-    public static final String GUIDANCE_SCALE = "guidance_scale";
+    private static final String GUIDANCE_SCALE = "guidance_scale";
 
     /** Says nothing. */
     public static final Defaults NONE = new Defaults(null, null);
@@ -62,6 +66,27 @@ public record Defaults(@Nullable Integer steps, @Nullable Double guidanceScale) 
                                         json.integerOrNull(STEPS),
                                         json.numberOrNull(GUIDANCE_SCALE)))
                 : NONE;
+    }
+
+    /**
+     * Writes the file of a checkpoint, or deletes it if nothing is said.
+     *
+     * @param checkpoint the folder that holds {@code model_index.json}
+     */
+    public void write(Path checkpoint) throws IOException {
+        ObjectNode json = JsonNodeFactory.instance.objectNode();
+        if (steps != null) {
+            json.put(STEPS, steps);
+        }
+        if (guidanceScale != null) {
+            json.put(GUIDANCE_SCALE, guidanceScale);
+        }
+        Path file = checkpoint.resolve(FILE);
+        if (json.isEmpty()) {
+            Files.deleteIfExists(file);
+        } else {
+            ConfigWriter.write(file, json);
+        }
     }
 
     /**

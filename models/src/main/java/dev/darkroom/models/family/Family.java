@@ -3,6 +3,7 @@ package dev.darkroom.models.family;
 import dev.darkroom.models.checkpoint.Checkpoint;
 
 import java.io.IOException;
+import java.util.Optional;
 import java.util.Set;
 
 /** A family of models: which checkpoints it reads, and how. */
@@ -16,4 +17,9 @@ public interface Family {
      * @throws IOException if a part is missing, malformed, or does not fit the others
      */
     Model load(Checkpoint checkpoint) throws IOException;
+
+    /** Returns how its networks are trained; empty if they can't be trained yet. */
+    default Optional<Trainable<?>> trainable() {
+        return Optional.empty();
+    }
 }

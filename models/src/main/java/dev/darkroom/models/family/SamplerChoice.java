@@ -45,7 +45,9 @@ public record SamplerChoice(Path file, ObjectNode config, Scheduler own) {
                         file
                                 + " describes a "
                                 + described.className()
-                                + ", but model_index.json names the scheduler "
+                                + ", but "
+                                + Checkpoint.INDEX
+                                + " names the scheduler "
                                 + className);
         if (warnings.isStrict()) {
             throw new CheckpointException(difference + "; make them the same");

@@ -104,7 +104,7 @@ public abstract class TransformerBuilder<B extends TransformerBuilder<B>> {
         json.only("activation_fn", "gelu-approximate", "gelu");
         activation = Activation.parse(json.text("activation_fn", "gelu-approximate"));
         normEps = json.number("norm_eps", normEps);
-        timeCondProjDim = json.integerOrNull("time_cond_proj_dim"); // U-Nets' name for it
+        timeCondProjDim = json.integerOrNull(TransformerOptions.GUIDANCE_CHANNELS);
         return self();
     }
 

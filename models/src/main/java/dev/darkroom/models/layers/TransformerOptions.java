@@ -11,6 +11,9 @@ import java.util.Locale;
  * too.
  */
 public final class TransformerOptions {
+    /** The number of sinusoids of the distilled guidance, as diffusers' U-Nets have it. */
+    public static final String GUIDANCE_CHANNELS = "time_cond_proj_dim";
+
     private TransformerOptions() {}
 
     /**
@@ -34,7 +37,7 @@ public final class TransformerOptions {
     public static void requireGuidanceChannels(@Nullable Integer channels) {
         if (channels != null && (channels < 4 || channels % 2 != 0)) {
             throw new IllegalArgumentException(
-                    "time_cond_proj_dim must be an even number from 4, not " + channels);
+                    GUIDANCE_CHANNELS + " must be an even number from 4, not " + channels);
         }
     }
 

@@ -1,5 +1,6 @@
 package dev.darkroom.models.pipeline;
 
+import dev.darkroom.models.checkpoint.Checkpoint;
 import dev.darkroom.models.family.Family;
 import dev.darkroom.models.family.dit.Dit;
 import dev.darkroom.models.family.pixart.PixArt;
@@ -8,19 +9,26 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 
-/** All families. */
-final class Families {
-    private static final List<Family> ALL = List.of(new PixArt(), new Dit());
+/** Which families there are. */
+public final class Families {
+    /** Those that Darkroom comes with. */
+    public static final Families BUILT_IN = new Families(List.of(new PixArt(), new Dit()));
 
-    private static final Map<String, Family> BY_PIPELINE = new TreeMap<>();
+    private final List<Family> all;
+    private final Map<String, Family> byPipeline = new TreeMap<>();
 
-    static {
-        for (Family family : ALL) {
-            family.pipelines().forEach(name -> BY_PIPELINE.put(name, family));
+    /** Families of which each reads other pipelines. */
+    public Families(List<Family> all) {
+        this.all = List.copyOf(all);
+        for (Family family : all) {
+            family.pipelines().forEach(name -> byPipeline.put(name, family));
         }
     }
 
-    private Families() {}
+    /** All families. */
+    public List<Family> all() {
+        return all;
+    }
 
     /**
      * The family of a checkpoint.
@@ -28,14 +36,15 @@ final class Families {
      * @param pipeline the class in {@code model_index.json}; empty if it names none
      * @throws IllegalArgumentException if there is none
      */
-    static Family of(String pipeline) {
-        Family family = BY_PIPELINE.get(pipeline);
+    public Family of(String pipeline) {
+        Family family = byPipeline.get(pipeline);
         if (family == null) {
             throw new IllegalArgumentException(
-                    "model_index.json asks for "
+                    Checkpoint.INDEX
+                            + " asks for "
                             + (pipeline.isEmpty() ? "no pipeline" : "the pipeline " + pipeline)
                             + "; supported are "
-                            + String.join(", ", BY_PIPELINE.keySet()));
+                            + String.join(", ", byPipeline.keySet()));
         }
         return family;
     }

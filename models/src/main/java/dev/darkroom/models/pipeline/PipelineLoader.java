@@ -52,7 +52,7 @@ final class PipelineLoader {
 
     private static Family family(Checkpoint checkpoint) {
         try {
-            return Families.of(checkpoint.className());
+            return Families.BUILT_IN.of(checkpoint.className());
         } catch (IllegalArgumentException e) {
             throw new PipelineException(checkpoint.folder() + ": " + e.getMessage(), e);
         }

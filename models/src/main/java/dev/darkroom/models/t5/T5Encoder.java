@@ -2,6 +2,8 @@ package dev.darkroom.models.t5;
 
 import static dev.darkroom.runtime.nn.Attention.multiHead;
 
+import dev.darkroom.models.checkpoint.Library;
+import dev.darkroom.models.checkpoint.NetworkPart;
 import dev.darkroom.models.text.Encoded;
 import dev.darkroom.models.text.TextEncoder;
 import dev.darkroom.runtime.DType;
@@ -29,7 +31,7 @@ import java.util.List;
  * feed-forward network then stays in float32, and so does everything that is added to after it. In
  * bfloat16 nothing overflows, and nothing is kept in float32.
  */
-public final class T5Encoder extends Module implements TextEncoder {
+public final class T5Encoder extends TextEncoder {
     private final T5Config config;
     private final Embedding shared;
     private final List<Block> blocks;
@@ -65,12 +67,23 @@ public final class T5Encoder extends Module implements TextEncoder {
                         config.layerNormEpsilon());
     }
 
+    /** Returns the encoder as a part of checkpoints, such as {@code text_encoder}. */
+    public static NetworkPart<T5Config, T5Encoder> part(String name) {
+        return new NetworkPart<>(
+                name,
+                Library.TRANSFORMERS,
+                List.of("T5EncoderModel"),
+                T5Config::of,
+                T5Encoder::new);
+    }
+
     /** Returns the table of token embeddings {@code [vocabSize,dModel]}. */
+    @Override
     public Parameter tokenEmbeddings() {
         return shared.weight();
     }
 
-    /** Returns the config that the network was made with. */
+    @Override
     public T5Config config() {
         return config;
     }

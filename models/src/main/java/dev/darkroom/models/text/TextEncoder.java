@@ -1,22 +1,35 @@
 package dev.darkroom.models.text;
 
 import dev.darkroom.runtime.Tensor;
+import dev.darkroom.runtime.nn.Module;
+import dev.darkroom.runtime.nn.Parameter;
+import dev.darkroom.runtime.nn.Weights;
 
 import org.jspecify.annotations.Nullable;
 
-/** A network that reads tokens. */
-public interface TextEncoder {
+/** A network that reads tokens, for sampling and for training. */
+public abstract class TextEncoder extends Module {
+    protected TextEncoder(Weights w) {
+        super(w);
+    }
+
     /**
      * Encodes texts.
      *
      * @param ids token ids, int64 {@code [N,L]}
      * @param mask 1 for a token and 0 for padding {@code [N,L]}; null if all are tokens
      */
-    Encoded encode(Tensor ids, @Nullable Tensor mask);
+    public abstract Encoded encode(Tensor ids, @Nullable Tensor mask);
 
-    /** Width of the states. */
-    int width();
+    /** Returns the width of the states. */
+    public abstract int width();
 
-    /** Number of tokens that it knows. */
-    int vocabularySize();
+    /** Returns the number of tokens that it knows. */
+    public abstract int vocabularySize();
+
+    /** Returns the table of token embeddings, a row for each token. */
+    public abstract Parameter tokenEmbeddings();
+
+    /** Returns the config that the network was made with. */
+    public abstract Record config();
 }

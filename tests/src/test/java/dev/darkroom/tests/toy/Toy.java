@@ -1,10 +1,16 @@
 package dev.darkroom.tests.toy;
 
+import dev.darkroom.models.checkpoint.Checkpoint;
+import dev.darkroom.models.checkpoint.Library;
+import dev.darkroom.models.checkpoint.NetworkPart;
+import dev.darkroom.models.config.ConfigReader;
+import dev.darkroom.models.config.ConfigWriter;
 import dev.darkroom.models.diffusion.Condition;
 import dev.darkroom.models.diffusion.Network;
 import dev.darkroom.models.family.Conditioner;
 import dev.darkroom.models.family.Defaults;
 import dev.darkroom.models.family.DiffusionNetwork;
+import dev.darkroom.models.family.Family;
 import dev.darkroom.models.family.Inputs;
 import dev.darkroom.models.family.LatentCodec;
 import dev.darkroom.models.family.Model;
@@ -12,6 +18,8 @@ import dev.darkroom.models.family.Report;
 import dev.darkroom.models.family.SamplerChoice;
 import dev.darkroom.models.family.Size;
 import dev.darkroom.models.family.Sizes;
+import dev.darkroom.models.family.Trainable;
+import dev.darkroom.models.family.TrainingInput;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Ops;
 import dev.darkroom.runtime.Shape;
@@ -20,18 +28,66 @@ import dev.darkroom.runtime.TensorScope;
 import dev.darkroom.runtime.nn.Linear;
 import dev.darkroom.runtime.nn.Weights;
 
+import java.io.IOException;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+
 /**
  * A family that the library knows nothing of: a row of numbers for a picture, conditioned on how
  * bright it shall be.
  */
-final class Toy {
+final class Toy implements Family {
+    static final String PIPELINE = "ToyPipeline";
+
     static final int SIDE = 8;
     private static final int CHANNELS = 2;
     private static final int LENGTH = SIDE * SIDE / CHANNELS;
     private static final int WIDTH = 32;
     private static final String BRIGHTNESS = "brightness";
 
-    private Toy() {}
+    private static final NetworkPart<Config, Net> NETWORK =
+            new NetworkPart<>("toy", Library.DIFFUSERS, List.of("ToyModel"), Config::of, Net::new);
+
+    @Override
+    public Set<String> pipelines() {
+        return Set.of(PIPELINE);
+    }
+
+    @Override
+    public Model load(Checkpoint checkpoint) throws IOException {
+        NETWORK.require(checkpoint);
+        return model(NETWORK.read(checkpoint).load(checkpoint), SamplerChoice.read(checkpoint));
+    }
+
+    @Override
+    public Optional<Trainable<?>> trainable() {
+        var levels =
+                new TrainingInput.Classes(
+                        "levels",
+                        numbers ->
+                                Condition.of(BRIGHTNESS, numbers.to(DType.FLOAT32).unsqueeze(1)));
+        return Optional.of(
+                new Trainable<>(
+                        NETWORK,
+                        PIPELINE,
+                        levels,
+                        (json, data) -> ConfigWriter.fill(json, "levels", data.conditionSize()),
+                        config -> {},
+                        null));
+    }
+
+    /**
+     * What a toy's config says.
+     *
+     * @param outputs 1, or 2 for a variance too
+     * @param levels how many grades of brightness it was trained on
+     */
+    record Config(int outputs, int levels) {
+        static Config of(ConfigReader json) {
+            return new Config(json.integer("outputs", 1), json.integer("levels", 1));
+        }
+    }
 
     /** Two layers over all numbers of a sample, conditioned on the time and the brightness. */
     static final class Net extends DiffusionNetwork {
@@ -40,12 +96,9 @@ final class Toy {
         private final Linear embedding;
         private final Linear output;
 
-        /**
-         * @param outputs 1, or 2 for a variance too
-         */
-        Net(Weights w, int outputs) {
+        Net(Weights w, Config config) {
             super(w);
-            this.outputs = outputs;
+            outputs = config.outputs();
             input = Linear.asInPyTorch(w.sub("input"), CHANNELS * LENGTH, WIDTH, true);
             embedding = Linear.asInPyTorch(w.sub("embedding"), 2, WIDTH, true);
             output =
@@ -81,8 +134,9 @@ final class Toy {
                                     time.size(0) == n ? time : time.repeatInterleave(n, 0),
                                     brightness.to(x.dtype()));
                     Tensor h = input.forward(x.flatten(1, -1)).plus(embedding.forward(both)).silu();
-                    return scope.keep(
-                            output.forward(h).reshape(n, (long) outputs * CHANNELS, LENGTH));
+                    long[] shape = x.shape().toArray();
+                    shape[1] *= outputs;
+                    return scope.keep(output.forward(h).reshape(shape));
                 }
             };
         }

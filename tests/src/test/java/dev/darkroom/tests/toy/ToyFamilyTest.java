@@ -5,6 +5,15 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+
+import dev.darkroom.models.checkpoint.Checkpoint;
+import dev.darkroom.models.checkpoint.CheckpointWriter;
+import dev.darkroom.models.checkpoint.Library;
+import dev.darkroom.models.checkpoint.LoadOptions;
+import dev.darkroom.models.checkpoint.Tiling;
+import dev.darkroom.models.config.ConfigReader;
 import dev.darkroom.models.diffusion.ClassifierFree;
 import dev.darkroom.models.diffusion.Condition;
 import dev.darkroom.models.diffusion.Guidance;
@@ -15,10 +24,13 @@ import dev.darkroom.models.diffusion.diffusers.Scheduler;
 import dev.darkroom.models.family.SamplerChoice;
 import dev.darkroom.models.lora.Lora;
 import dev.darkroom.models.lora.LoraConfig;
+import dev.darkroom.models.pipeline.Families;
 import dev.darkroom.models.pipeline.Pipeline;
 import dev.darkroom.models.pipeline.PipelineException;
 import dev.darkroom.models.pipeline.PipelineOptions;
 import dev.darkroom.models.pipeline.SampleRequest;
+import dev.darkroom.models.vae.AutoencoderKl;
+import dev.darkroom.models.vae.AutoencoderKlConfig;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Generator;
@@ -41,10 +53,14 @@ import dev.darkroom.training.objective.LatentConsistency;
 import dev.darkroom.training.objective.LearnedVariance;
 import dev.darkroom.training.objective.Objective;
 import dev.darkroom.training.objective.ScoreMatching;
+import dev.darkroom.training.run.RunListener;
+import dev.darkroom.training.run.Trainer;
+import dev.darkroom.training.stage.Stage;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
+import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -53,6 +69,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.DoubleStream;
+
+import javax.imageio.ImageIO;
 
 /**
  * A family outside of the library, with latents of rank 3, has every solver, guidance, objective
@@ -72,7 +90,8 @@ class ToyFamilyTest {
     }
 
     private static Toy.Net network(int outputs) {
-        return Weights.random(3, DType.FLOAT32, Device.CPU, w -> new Toy.Net(w, outputs));
+        return Weights.random(
+                3, DType.FLOAT32, Device.CPU, w -> new Toy.Net(w, new Toy.Config(outputs, 1)));
     }
 
     private static SampleRequest request(String sampler, Guidance guidance) {
@@ -210,6 +229,77 @@ class ToyFamilyTest {
                                     consistency.uniform(clean, 6, generator),
                                     true));
         }
+    }
+
+    /** Its own class of network, in a part of its own, becomes a checkpoint that it reads. */
+    @Test
+    void trainsThroughAStage() throws IOException {
+        Path data = Files.createDirectory(folder.resolve("data"));
+        for (int i = 0; i < 4; i++) {
+            var picture = new BufferedImage(Toy.SIDE, Toy.SIDE, BufferedImage.TYPE_INT_RGB);
+            for (int pixel = 0; pixel < Toy.SIDE * Toy.SIDE; pixel++) {
+                picture.setRGB(pixel % Toy.SIDE, pixel / Toy.SIDE, i < 2 ? 0x202020 : 0xe0e0e0);
+            }
+            ImageIO.write(picture, "png", data.resolve(i + ".png").toFile());
+            Files.writeString(data.resolve(i + ".txt"), i < 2 ? "dark" : "light");
+        }
+        writeAutoencoder(folder.resolve("vae"));
+        Path config =
+                Files.writeString(
+                        folder.resolve("toy.json"),
+                        """
+                        {"steps": 4, "batch": 4, "size": 8, "vae": "vae", "showEvery": 2,
+                         "optimizer": {"warmUp": 1},
+                         "toy": {"_class_name": "ToyModel"},
+                         "scheduler": {"_class_name": "DDIMScheduler"}}
+                        """);
+        long live = Memory.liveTensors();
+        var families = new Families(List.of(new Toy()));
+        Path out = folder.resolve("toy");
+        Stage stage = Stage.read(Stage.Kind.DIFFUSION, config, data, families);
+        assertEquals(Trainer.End.FINISHED, stage.run(out, RunListener.NONE));
+        assertEquals(
+                "{\"_class_name\":\"ToyModel\",\"levels\":2}", compact(out, "toy/config.json"));
+        var options =
+                new LoadOptions(DType.FLOAT32, null, Device.CPU, true, null, true, Tiling.AUTO);
+        try (var checkpoint = Checkpoint.open(out, options)) {
+            assertEquals(Toy.PIPELINE, checkpoint.className());
+            assertEquals(Map.of("0", "dark", "1", "light"), checkpoint.labels());
+            var model = families.of(Toy.PIPELINE).load(checkpoint);
+            try (var pipeline = Pipeline.of("toy", model, PipelineOptions.defaults())) {
+                assertEquals(1, pipeline.sample(SampleRequest.of("1")).pictures().size());
+            }
+        }
+        Path adapted = Files.writeString(folder.resolve("lora.json"), "{\"base\": \"toy\"}");
+        var refused =
+                assertThrows(
+                        IOException.class,
+                        () -> Stage.read(Stage.Kind.LORA, adapted, data, families));
+        assertTrue(refused.getMessage().contains("conditioned on classes"), refused.getMessage());
+        refused =
+                assertThrows(
+                        IOException.class, () -> Stage.read(Stage.Kind.DIFFUSION, config, data));
+        assertTrue(refused.getMessage().contains("transformer is missing"), refused.getMessage());
+        assertEquals(live, Memory.liveTensors());
+    }
+
+    /** One channel of latents for each pixel. */
+    private static void writeAutoencoder(Path part) throws IOException {
+        ObjectNode json = JsonNodeFactory.instance.objectNode();
+        json.put("latent_channels", 1).put("layers_per_block", 1).put("norm_num_groups", 2);
+        json.putArray("block_out_channels").add(4);
+        json.putArray("down_block_types").add("DownEncoderBlock2D");
+        json.putArray("up_block_types").add("UpDecoderBlock2D");
+        var config = ConfigReader.of(json, AutoencoderKlConfig::of);
+        try (var vae =
+                Weights.random(1, DType.FLOAT32, Device.CPU, w -> new AutoencoderKl(w, config))) {
+            Files.createDirectory(part);
+            CheckpointWriter.network(part, Library.DIFFUSERS, json, vae, DType.FLOAT32);
+        }
+    }
+
+    private static String compact(Path folder, String file) throws IOException {
+        return ConfigReader.object(folder.resolve(file)).toString();
     }
 
     /** A step's loss of a batch of clean data. */

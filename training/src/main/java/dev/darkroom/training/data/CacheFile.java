@@ -101,12 +101,17 @@ final class CacheFile implements AutoCloseable {
         return tensors;
     }
 
-    /** A tensor of the file; it stays the cache's. */
+    /** Returns whether the file has a tensor. */
+    boolean has(String name) {
+        return tensors.containsKey(name);
+    }
+
+    /** Returns a tensor of the file; it stays the cache's. */
     Tensor tensor(String name) {
         return Objects.requireNonNull(tensors.get(name), name);
     }
 
-    /** Copies of rows. */
+    /** Returns copies of rows. */
     Tensor rows(String name, int[] rows) {
         Tensor all = tensor(name);
         var indices = new long[rows.length];

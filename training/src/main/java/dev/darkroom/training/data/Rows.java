@@ -36,7 +36,12 @@ final class Rows {
         filled += (int) batch.size(0);
     }
 
-    /** All rows {@code [count,…]}. */
+    /** Returns whether no row was added. */
+    boolean isEmpty() {
+        return filled == 0;
+    }
+
+    /** Returns all rows {@code [count,…]}. */
     Tensor all() {
         if (all == null || filled != count) {
             throw new IllegalStateException(filled + " of " + count + " rows were added");

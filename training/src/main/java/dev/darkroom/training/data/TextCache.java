@@ -1,7 +1,8 @@
 package dev.darkroom.training.data;
 
 import dev.darkroom.common.Sha256;
-import dev.darkroom.models.t5.T5Encoder;
+import dev.darkroom.models.text.Encoded;
+import dev.darkroom.models.text.TextEncoder;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.ForeignCode;
 import dev.darkroom.runtime.Ops;
@@ -23,20 +24,14 @@ import java.util.TreeSet;
 
 /**
  * What a frozen text encoder makes of captions, encoded once. The file holds {@code states} {@code
- * [n,L,D]} in the encoder's type and {@code mask} {@code [n,L]}, a row for each distinct caption.
+ * [n,L,D]} in the encoder's type, {@code mask} {@code [n,L]} and, if the encoder has them, {@code
+ * pooled} {@code [n,P]}: a row for each distinct caption.
  */
 public final class TextCache implements AutoCloseable {
     private static final String STATES = "states";
     private static final String MASK = "mask";
+    private static final String POOLED = "pooled";
     private static final int BATCH = 32;
-
-    /**
-     * Texts as networks see them.
-     *
-     * @param states {@code [N,L,D]}
-     * @param mask int64 {@code [N,L]}, 1 for a token and 0 for padding
-     */
-    public record Texts(Tensor states, Tensor mask) {}
 
     private final CacheFile file;
     private final Map<String, Integer> rows;
@@ -52,14 +47,14 @@ public final class TextCache implements AutoCloseable {
      *
      * @param file where it lies or shall lie
      * @param captions in any order; add the empty one if captions are left out in training
-     * @param length places for tokens: L
+     * @param length of a caption in tokens: L
      * @throws DataException if the file is no such cache
      * @throws dev.darkroom.models.pipeline.CancelledException if the listener asked for it
      */
     public static TextCache openOrMake(
             Path file,
             Collection<String> captions,
-            T5Encoder encoder,
+            TextEncoder encoder,
             Tokenizer tokenizer,
             int length,
             CacheListener listener)
@@ -89,9 +84,10 @@ public final class TextCache implements AutoCloseable {
     }
 
     private static Map<String, Tensor> encode(
-            List<Tokenizer.Tokens> tokens, T5Encoder encoder, int length, CacheListener listener) {
+            List<Tokenizer.Tokens> tokens, TextEncoder encoder, int length, CacheListener listener) {
         var states = new Rows(tokens.size());
         var masks = new Rows(tokens.size());
+        var pooled = new Rows(tokens.size());
         for (int done = 0; done < tokens.size(); done += BATCH) {
             CacheFile.requireGoingOn(listener);
             var batch = tokens.subList(done, Math.min(done + BATCH, tokens.size()));
@@ -102,32 +98,37 @@ public final class TextCache implements AutoCloseable {
                     ids.add(Tensor.copyOf(each.ids(), length));
                     mask.add(Tensor.copyOf(each.mask(), length));
                 }
-                Tensor places = Ops.stack(0, mask).to(DType.INT64); // [N,L]
-                Tensor encoded =
-                        encoder.forward(
+                Tensor tokenMask = Ops.stack(0, mask).to(DType.INT64); // [N,L]
+                Encoded encoded =
+                        encoder.encode(
                                 Ops.stack(0, ids).to(DType.INT64).to(encoder.device()),
-                                places.to(encoder.device())); // [N,L,D]
-                if (encoded.isFinite().all().item() == 0) {
+                                tokenMask.to(encoder.device()));
+                if (encoded.states().isFinite().all().item() == 0) {
                     throw new TrainingException(
                             "the text encoder's states of a caption are not finite in "
                                     + encoder.dtype()
                                     + "; encode in float32");
                 }
-                masks.add(places, scope);
-                states.add(encoded, scope);
+                masks.add(tokenMask, scope);
+                states.add(encoded.states(), scope);
+                if (encoded.pooled() != null) {
+                    pooled.add(encoded.pooled(), scope);
+                }
             }
-            int encoded = done + batch.size();
-            ForeignCode.run(() -> listener.encoded(encoded, tokens.size()));
+            int finished = done + batch.size();
+            ForeignCode.run(() -> listener.encoded(finished, tokens.size()));
         }
-        return Map.of(STATES, states.all(), MASK, masks.all());
+        return pooled.isEmpty()
+                ? Map.of(STATES, states.all(), MASK, masks.all())
+                : Map.of(STATES, states.all(), MASK, masks.all(), POOLED, pooled.all());
     }
 
     /**
-     * The states of some captions, on the CPU.
+     * Returns the states of some captions, on the CPU.
      *
      * @throws IllegalArgumentException if one is not in the cache
      */
-    public Texts of(List<String> captions) {
+    public Encoded of(List<String> captions) {
         var numbers = new int[captions.size()];
         for (int i = 0; i < numbers.length; i++) {
             Integer row = rows.get(captions.get(i));
@@ -137,7 +138,10 @@ public final class TextCache implements AutoCloseable {
             }
             numbers[i] = row;
         }
-        return new Texts(file.rows(STATES, numbers), file.rows(MASK, numbers));
+        return new Encoded(
+                file.rows(STATES, numbers),
+                file.rows(MASK, numbers),
+                file.has(POOLED) ? file.rows(POOLED, numbers) : null);
     }
 
     /** How many captions there are. */

@@ -1,5 +1,7 @@
 package dev.darkroom.training.stage;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
+
 import dev.darkroom.models.config.ConfigReader;
 import dev.darkroom.models.vae.AutoencoderKl;
 import dev.darkroom.models.vae.AutoencoderKlConfig;
@@ -19,7 +21,7 @@ import java.nio.file.Path;
 import java.util.Map;
 
 /**
- * Trains an autoencoder from drawn weights; it becomes {@code vae} in the folder of the run.
+ * Trains an autoencoder from random weights; it becomes {@code vae} in the folder of the run.
  *
  * @param pictures how they are cut
  * @param autoencoder its config
@@ -30,7 +32,7 @@ record AutoencoderStage(
         TrainingConfig config,
         Path data,
         Pictures pictures,
-        String autoencoder,
+        ObjectNode autoencoder,
         AutoencoderLoss loss,
         boolean withShift)
         implements Stage {
@@ -56,10 +58,10 @@ record AutoencoderStage(
         }
     }
 
-    static AutoencoderStage read(ConfigReader json, Places places) {
+    static AutoencoderStage read(ConfigReader json, StageContext context) {
         TrainingConfig config = TrainingConfig.of(json);
         Pictures pictures = Pictures.of(json, config.batch());
-        String autoencoder = DiffusionStage.required(json, "vae");
+        ObjectNode autoencoder = DiffusionStage.required(json, "vae");
         int multiple = ConfigReader.of(autoencoder, AutoencoderKlConfig::of).downsampling();
         requireMultiple("size", pictures.size(), multiple);
         if (pictures.crop() != null) {
@@ -67,7 +69,7 @@ record AutoencoderStage(
         }
         return new AutoencoderStage(
                 config,
-                places.data(json),
+                context.data(json),
                 pictures,
                 autoencoder,
                 json.section("loss", AutoencoderStage::loss),

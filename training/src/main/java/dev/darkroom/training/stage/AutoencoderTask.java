@@ -1,5 +1,7 @@
 package dev.darkroom.training.stage;
 
+import dev.darkroom.models.checkpoint.CheckpointWriter;
+import dev.darkroom.models.checkpoint.Library;
 import dev.darkroom.models.pipeline.Picture;
 import dev.darkroom.models.vae.AutoencoderKl;
 import dev.darkroom.runtime.DType;
@@ -64,7 +66,9 @@ final class AutoencoderTask implements Task {
                         crop == null ? full : full.then(Augmentation.randomCrop(crop)),
                         config.batch());
         whole = loader(full, pictures.wholeBatch());
-        learner = config.optimizer().learner(Map.of("vae", network)); // last: it is to be closed
+        learner =
+                config.optimizer()
+                        .learner(Map.of(BaseCheckpoint.VAE, network)); // last: it is to be closed
     }
 
     private PictureLoader loader(Augmentation augmentation, int batch) {
@@ -132,7 +136,7 @@ final class AutoencoderTask implements Task {
         }
     }
 
-    /** The next batch, as the network takes it. */
+    /** Returns the next batch, as the network takes it. */
     private Tensor images(PictureLoader loader) throws IOException {
         return loader.next().images().to(config.device()).to(network.dtype());
     }
@@ -156,15 +160,15 @@ final class AutoencoderTask implements Task {
         learner.withAverage(
                 () -> {
                     LatentScale scale = measure();
-                    Path part = Files.createDirectories(out.resolve("vae"));
-                    var json = HubFolder.object(stage.autoencoder());
-                    json.put("_class_name", "AutoencoderKL");
+                    Path part = Files.createDirectories(out.resolve(BaseCheckpoint.VAE));
+                    var json = stage.autoencoder().deepCopy();
+                    json.put("_class_name", BaseCheckpoint.VAE_CLASS);
                     json.put("scaling_factor", scale.scale());
                     if (stage.withShift()) {
                         json.put("shift_factor", scale.shift());
                     }
-                    HubFolder.network(
-                            part, HubFolder.Library.DIFFUSERS, json, network, config.savedDtype());
+                    CheckpointWriter.network(
+                            part, Library.DIFFUSERS, json, network, config.savedDtype());
                 });
     }
 

@@ -1,41 +1,19 @@
 package dev.darkroom.training.stage;
 
-import dev.darkroom.runtime.DType;
-import dev.darkroom.runtime.nn.Module;
-import dev.darkroom.tokenizers.Prompts;
+import dev.darkroom.models.family.TrainingInput;
 import dev.darkroom.training.data.PictureFolder;
-import dev.darkroom.training.data.TextCache.Texts;
 
-import java.io.IOException;
 import java.util.List;
-import java.util.Map;
 
-/** The captions of a data set, and what reads them. */
-interface Captions extends AutoCloseable {
-    /**
-     * The states of some captions.
-     *
-     * @param examples of the data set
-     * @param dropped which of them are read as the empty caption
-     */
-    Texts read(int[] examples, boolean[] dropped);
+/** The captions of a data set. */
+final class Captions {
+    /** Stands for a caption that is dropped. */
+    static final String NONE = "";
 
-    /** The class of pipelines that read such captions. */
-    String pipelineClass();
+    private Captions() {}
 
-    /** What is trained, by the name of its part. */
-    Map<String, Module> trained();
-
-    /** Writes tokenizer and text encoder. */
-    void write(HubFolder hub, DType dtype) throws IOException;
-
-    /**
-     * The captions of a data set's examples, in their order, as PixArt's pipelines read prompts.
-     */
-    static List<String> of(PictureFolder data) {
-        return data.examples().stream().map(example -> Prompts.prepare(example.caption())).toList();
+    /** Returns the captions of a data set's examples, in their order, as prompts are read. */
+    static List<String> of(PictureFolder data, TrainingInput.Text input) {
+        return data.examples().stream().map(example -> input.prepared(example.caption())).toList();
     }
-
-    @Override
-    void close();
 }

@@ -15,7 +15,7 @@ import java.util.List;
  */
 record ClassLabels(@Nullable String field) {
     /**
-     * The class of an example.
+     * Returns the class of an example.
      *
      * @throws DataException if it has no such field
      */
@@ -31,7 +31,7 @@ record ClassLabels(@Nullable String field) {
         return label;
     }
 
-    /** The classes of examples, in their order. */
+    /** Returns the classes of examples, in their order. */
     List<String> of(List<Example> examples) throws DataException {
         List<String> labels = new ArrayList<>();
         for (Example example : examples) {

@@ -16,8 +16,6 @@ import java.util.Arrays;
 
 /** A student that learns from a teacher, and from its own moving average. */
 final class ConsistencyTask extends LatentTask {
-    static final String PREFIX = "transformer";
-
     /**
      * Networks of one config.
      *
@@ -33,7 +31,7 @@ final class ConsistencyTask extends LatentTask {
             DiffusionNetwork target,
             @Nullable Lora adapters)
             implements AutoCloseable {
-        /** The teacher, as it is without adapters. */
+        /** Returns the teacher, as it is without adapters. */
         ConditionedNetwork unadapted() {
             return condition -> {
                 try (var off = withoutAdapters()) {
@@ -65,27 +63,31 @@ final class ConsistencyTask extends LatentTask {
 
     private final Networks networks;
     private final LatentConsistency objective;
+    private final String prefix;
 
     /**
      * @param networks taken over, but for the teacher
      * @param learner taken over; its average is the target, where that is a network of its own
+     * @param prefix that the names of the learner's parameters begin with, without the dot
      */
     ConsistencyTask(
             LatentData data,
             Conditioning conditioning,
             Networks networks,
             Learner learner,
+            String prefix,
             LatentConsistency objective,
-            Output output) {
-        super(data, conditioning, networks.student(), learner, output);
+            ResultCheckpoint result) {
+        super(data, conditioning, networks.student(), learner, result);
         this.networks = networks;
+        this.prefix = prefix;
         this.objective = objective;
     }
 
     @Override
     public Tensor loss(long step, int part, Generator noise) {
         if (part == 0 && networks.adapters() == null) {
-            learner.copyAverage(PREFIX + ".", networks.target());
+            learner.copyAverage(prefix + ".", networks.target());
         }
         int[] rows = data.rows(step, part);
         int[] examples = data.examples(rows);

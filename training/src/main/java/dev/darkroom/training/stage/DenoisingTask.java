@@ -24,8 +24,8 @@ final class DenoisingTask extends LatentTask {
             Learner learner,
             Objective objective,
             double dropout,
-            Output output) {
-        super(data, conditioning, network, learner, output);
+            ResultCheckpoint result) {
+        super(data, conditioning, network, learner, result);
         this.objective = objective;
         this.dropout = new ConditionDropout(dropout);
     }

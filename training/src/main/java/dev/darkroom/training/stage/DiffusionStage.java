@@ -2,16 +2,17 @@ package dev.darkroom.training.stage;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
+import dev.darkroom.models.checkpoint.Architecture;
 import dev.darkroom.models.config.ConfigReader;
 import dev.darkroom.models.diffusion.diffusers.Scheduler;
 import dev.darkroom.models.family.Defaults;
 import dev.darkroom.models.family.DiffusionNetwork;
-import dev.darkroom.models.t5.T5Config;
-import dev.darkroom.models.t5.T5Encoder;
+import dev.darkroom.models.family.Family;
+import dev.darkroom.models.family.Trainable;
+import dev.darkroom.models.family.TrainingInput;
+import dev.darkroom.models.pipeline.Families;
 import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.runtime.nn.Weights;
-import dev.darkroom.tokenizers.Tokenizer;
-import dev.darkroom.tokenizers.Tokenizers;
 import dev.darkroom.training.data.CacheListener;
 import dev.darkroom.training.data.PictureFolder;
 import dev.darkroom.training.objective.Objective;
@@ -20,24 +21,24 @@ import dev.darkroom.training.run.Seeds;
 import dev.darkroom.training.run.Trainer;
 import dev.darkroom.training.run.Trainer.End;
 
-import org.jspecify.annotations.Nullable;
-
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Collectors;
 
 /**
- * Trains a network that denoises latents, from drawn weights: PixArt on captions, its text encoder
- * trained along, or DiT on classes.
+ * Trains a network that denoises latents, from random weights: on captions, with a text encoder
+ * that is trained along, or on classes.
  *
  * @param latents the data
  * @param dropout the share of samples that lose their condition
  * @param scheduler of the result, which says what the network predicts
- * @param transformer config of the network, what follows from other parts left out
- * @param text null for DiT
- * @param classField of the data's captions file, for DiT; null for the captions themselves
+ * @param type of the network
+ * @param network its config, what follows from other parts left out
+ * @param input captions or classes
  * @param defaults how the result is sampled best
  */
 record DiffusionStage(
@@ -45,65 +46,106 @@ record DiffusionStage(
         LatentData.Config latents,
         Objective objective,
         double dropout,
-        String scheduler,
-        String transformer,
-        @Nullable Text text,
-        @Nullable String classField,
+        ObjectNode scheduler,
+        Trainable<?> type,
+        ObjectNode network,
+        Input input,
         Defaults defaults,
-        Samples samples)
+        Previews previews)
         implements Stage {
-    /**
-     * What reads captions.
-     *
-     * @param tokenizer its folder
-     * @param encoder config of a T5 encoder that is trained along
-     * @param places tokens of a caption
-     */
-    record Text(Path tokenizer, String encoder, int places) {}
+    /** What the network is conditioned on. */
+    private sealed interface Input {}
 
-    /** Of drawn weights. */
+    /**
+     * Captions.
+     *
+     * @param type how the family reads them
+     * @param tokenizer its folder
+     * @param encoder config of a text encoder that is trained along
+     * @param length of a caption in tokens
+     */
+    private record Text(TrainingInput.Text type, Path tokenizer, ObjectNode encoder, int length)
+            implements Input {}
+
+    /**
+     * Classes.
+     *
+     * @param type how the family takes them
+     * @param labels what names the class of a picture
+     */
+    private record Classes(TrainingInput.Classes type, ClassLabels labels) implements Input {}
+
+    /** Seeds of random weights. */
     private static final int NETWORK = 1;
 
     private static final int TEXT_ENCODER = 2;
 
-    static DiffusionStage read(ConfigReader json, Places places) {
-        String scheduler = required(json, "scheduler");
-        String transformer = required(json, "transformer");
-        String className = HubFolder.object(transformer).path("_class_name").asText();
-        boolean isDit = className.equals(ClassConditioning.CLASS_NAME);
-        if (!isDit && !className.equals(CaptionConditioning.CLASS_NAME)) {
-            throw new IllegalArgumentException(
-                    "transformer: _class_name must be "
-                            + CaptionConditioning.CLASS_NAME
-                            + " or "
-                            + ClassConditioning.CLASS_NAME
-                            + ", not "
-                            + className);
-        }
+    static DiffusionStage read(ConfigReader json, StageContext context) {
+        ObjectNode scheduler = required(json, "scheduler");
+        Trainable<?> type = type(json, context.families());
         Scheduler sampler = ConfigReader.of(scheduler, Scheduler::of);
-        Text text =
-                isDit
-                        ? null
-                        : new Text(
-                                places.folder(json, "tokenizer"),
-                                required(json, "text_encoder"),
-                                json.integer("captionTokens", 120));
         return new DiffusionStage(
                 TrainingConfig.of(json),
-                LatentData.Config.of(json, places),
+                LatentData.Config.of(json, context),
                 json.section("objective", each -> Objectives.read(each, sampler)),
                 json.number("dropout", 0.1),
                 scheduler,
-                transformer,
-                text,
-                isDit ? json.textOrNull("classField") : null,
-                Output.defaults(json),
-                json.section("samples", Samples::of));
+                type,
+                required(json, type.network().name()),
+                input(json, context, type.input()),
+                ResultCheckpoint.defaults(json),
+                json.section("samples", Previews::of));
     }
 
-    /** A config in diffusers' form that must be there, as JSON. */
-    static String required(ConfigReader json, String key) {
-        String value = json.json(key);
+    private static Input input(ConfigReader json, StageContext context, TrainingInput type) {
+        return switch (type) {
+            case TrainingInput.Text text ->
+                    new Text(
+                            text,
+                            context.folder(json, TrainingInput.Text.TOKENIZER),
+                            required(json, text.encoder().name()),
+                            json.integer("captionTokens", text.length()));
+            case TrainingInput.Classes classes ->
+                    new Classes(classes, new ClassLabels(json.textOrNull("classField")));
+        };
+    }
+
+    /** Finds the type of the network whose config there is. */
+    private static Trainable<?> type(ConfigReader json, Families families) {
+        Map<String, List<Trainable<?>>> byPart =
+                families.all().stream()
+                        .map(Family::trainable)
+                        .flatMap(Optional::stream)
+                        .collect(
+                                Collectors.groupingBy(
+                                        type -> type.network().name(),
+                                        LinkedHashMap::new,
+                                        Collectors.toList()));
+        String part =
+                byPart.keySet().stream()
+                        .filter(json::has)
+                        .findFirst()
+                        .orElse(String.join(" or ", byPart.keySet()));
+        String className = required(json, part).path("_class_name").asText();
+        List<Trainable<?>> types = byPart.getOrDefault(part, List.of());
+        return types.stream()
+                .filter(type -> type.network().className().equals(className))
+                .findFirst()
+                .orElseThrow(
+                        () ->
+                                new IllegalArgumentException(
+                                        part
+                                                + ": _class_name must be "
+                                                + types.stream()
+                                                        .map(type -> type.network().className())
+                                                        .collect(Collectors.joining(" or "))
+                                                + ", not "
+                                                + className));
+    }
+
+    /** Returns a config in diffusers' form that must be there. */
+    static ObjectNode required(ConfigReader json, String key) {
+        ObjectNode value = json.objectOrNull(key);
         if (value == null) {
             throw new IllegalArgumentException(
                     key + " is missing; it is a config in diffusers' form");
@@ -115,100 +157,85 @@ record DiffusionStage(
     public End run(Path out, RunListener listener) throws IOException {
         var folder = PictureFolder.open(latents.folder());
         try (var data = LatentData.open(latents, folder, config, out, listener);
-                var conditioning = conditioning(folder, data);
-                var network =
-                        Weights.random(
-                                seed(NETWORK),
-                                config.dtype(),
-                                config.device(),
-                                conditioning::network);
-                var task = task(data, conditioning, network)) {
-            var identity = new LinkedHashMap<>(data.identity());
-            if (text != null) {
-                identity.put("tokenizer", Inputs.hash(text.tokenizer()));
+                var conditioning = conditioning(folder)) {
+            var architecture = type.architecture(network, data.sizes(conditioning));
+            try (DiffusionNetwork trained =
+                            Weights.random(
+                                    seed(NETWORK),
+                                    config.dtype(),
+                                    config.device(),
+                                    architecture::network);
+                    var task = task(data, conditioning, architecture, trained)) {
+                var identity = new LinkedHashMap<>(data.identity());
+                if (input instanceof Text text) {
+                    identity.put(TrainingInput.Text.TOKENIZER, FolderHash.of(text.tokenizer()));
+                }
+                return new Trainer(out, config.identity(identity), config.runOptions(), listener)
+                        .run(task);
             }
-            return new Trainer(out, config.identity(identity), config.runOptions(), listener)
-                    .run(task);
         }
     }
 
     @Override
     public DryRun dryRun(CacheListener listener) throws IOException {
-        return text == null
-                ? DryRun.ofClasses(latents.folder(), new ClassLabels(classField), listener)
-                : DryRun.ofCaptions(latents.folder(), text.tokenizer(), text.places(), listener);
+        return switch (input) {
+            case Text text ->
+                    DryRun.ofCaptions(
+                            latents.folder(),
+                            text.type(),
+                            text.tokenizer(),
+                            text.length(),
+                            listener);
+            case Classes classes -> DryRun.ofClasses(latents.folder(), classes.labels(), listener);
+        };
     }
 
     private DenoisingTask task(
-            LatentData data, Conditioning conditioning, DiffusionNetwork network) {
+            LatentData data,
+            Conditioning conditioning,
+            Architecture<?, ?> architecture,
+            DiffusionNetwork network) {
         network.train();
         Map<String, Module> trained = new LinkedHashMap<>();
-        trained.put("transformer", network);
+        trained.put(architecture.part().name(), network);
         trained.putAll(conditioning.trained());
-        var output =
-                new Output(
-                        data,
+        var result =
+                new ResultCheckpoint(
+                        type.pipeline(),
+                        architecture,
                         conditioning,
-                        HubFolder.object(scheduler),
+                        data,
+                        scheduler,
                         defaults,
                         config,
-                        samples,
+                        previews,
                         null);
         return Building.with(
                 config.optimizer().learner(trained),
                 learner ->
                         new DenoisingTask(
-                                data, conditioning, network, learner, objective, dropout, output));
+                                data, conditioning, network, learner, objective, dropout, result));
     }
 
-    private Conditioning conditioning(PictureFolder folder, LatentData data) throws IOException {
-        ObjectNode json = HubFolder.object(transformer);
-        int channels = data.autoencoder().latentChannels();
-        fill(json, "in_channels", channels);
-        fill(json, "out_channels", channels);
-        fill(json, "sample_size", data.latentSize());
-        if (text == null) {
-            List<String> labels = new ClassLabels(classField).of(folder.examples());
-            return new ClassConditioning(json, labels, config.device());
-        }
-        ObjectNode encoder = HubFolder.object(text.encoder());
-        Tokenizer tokenizer = Tokenizers.load(text.tokenizer(), "T5Tokenizer");
-        fill(encoder, "vocab_size", tokenizer.size());
-        encoder.put("model_type", "t5").putArray("architectures").add("T5EncoderModel");
-        T5Config t5 = ConfigReader.of(encoder.toString(), T5Config::of);
-        int width =
-                json.path("num_attention_heads").asInt(16)
-                        * json.path("attention_head_dim").asInt(72);
-        fill(json, "cross_attention_dim", width);
-        fill(json, "caption_channels", t5.dModel());
-        json.put("use_additional_conditions", false);
-        List<String> captions = Captions.of(folder);
-        T5Encoder drawn =
-                Weights.random(
-                        seed(TEXT_ENCODER),
-                        config.dtype(),
-                        config.device(),
-                        w -> new T5Encoder(w, t5));
-        return Building.with(
-                drawn,
-                trained -> {
-                    trained.train();
-                    var read =
-                            new TrainedCaptions(
-                                    text.tokenizer(),
-                                    tokenizer,
-                                    encoder,
-                                    trained,
-                                    captions,
-                                    text.places());
-                    return new CaptionConditioning(json, read);
-                });
-    }
-
-    private static void fill(ObjectNode json, String key, int value) {
-        if (!json.has(key)) {
-            json.put(key, value);
-        }
+    private Conditioning conditioning(PictureFolder folder) throws IOException {
+        return switch (input) {
+            case Text text ->
+                    new TrainedCaptions(
+                            text.type(),
+                            text.tokenizer(),
+                            text.encoder().deepCopy(),
+                            Captions.of(folder, text.type()),
+                            text.length(),
+                            seed(TEXT_ENCODER),
+                            config.dtype(),
+                            config.device());
+            case Classes classes ->
+                    new ClassConditioning(
+                            classes.type(),
+                            network,
+                            classes.labels().of(folder.examples()),
+                            config.device());
+        };
     }
 
     private long seed(int of) {

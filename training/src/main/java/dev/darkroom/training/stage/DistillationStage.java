@@ -1,7 +1,9 @@
 package dev.darkroom.training.stage;
 
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
+import dev.darkroom.models.checkpoint.Architecture;
 import dev.darkroom.models.config.ConfigReader;
 import dev.darkroom.models.diffusion.NoiseSchedule;
 import dev.darkroom.models.diffusion.diffusers.Scheduler;
@@ -10,6 +12,7 @@ import dev.darkroom.models.family.DiffusionNetwork;
 import dev.darkroom.models.lora.Lora;
 import dev.darkroom.models.lora.LoraConfig;
 import dev.darkroom.runtime.Generator;
+import dev.darkroom.runtime.Warnings;
 import dev.darkroom.runtime.nn.Weights;
 import dev.darkroom.training.data.CacheListener;
 import dev.darkroom.training.data.PictureFolder;
@@ -40,10 +43,10 @@ import java.util.Objects;
 record DistillationStage(
         TrainingConfig config,
         LatentData.Config latents,
-        Source teacher,
+        BaseCheckpoint teacher,
         Student student,
         Defaults defaults,
-        Samples samples)
+        Previews previews)
         implements Stage {
     /**
      * How the student is made. Guidance is as at sampling: w + 1.
@@ -54,8 +57,8 @@ record DistillationStage(
      * @param timestepScaling in the boundary conditions
      * @param huber c of the pseudo-Huber distance; null for the squared distance
      * @param targetDecay of the moving average that sets the targets
-     * @param guidanceChannels sinusoids of the guidance that the student is told, so that it can be
-     *     chosen at sampling; null for a student that is told none
+     * @param guidanceChannels sinusoids of the guidance that the student is conditioned on, so that
+     *     it can be chosen at sampling; null for a student of one guidance
      * @param adapters null for a network of its own; else the student is the teacher with adapters,
      *     and its own target (LCM-LoRA: Luo et al. 2023, arXiv:2311.05556)
      */
@@ -73,8 +76,8 @@ record DistillationStage(
         Student {
             if (adapters != null && guidanceChannels != null) {
                 throw new IllegalArgumentException(
-                        "guidanceChannels: adapters can't be told the guidance; leave it out, and"
-                                + " distil for one");
+                        "guidanceChannels: adapters can't be conditioned on the guidance; leave it"
+                                + " out, and distil for one");
             }
         }
 
@@ -91,7 +94,9 @@ record DistillationStage(
                     json.has("lora") ? json.section("lora", LoraStage::adapters) : null);
         }
 
-        /** The paper's, but not where the student is its own target: see LatentConsistency. */
+        /**
+         * Returns the paper's, but not where the student is its own target: see LatentConsistency.
+         */
         private static @Nullable Double huber(ConfigReader json) {
             return json.has("huber") || json.has("lora")
                     ? json.numberOrNull("huber")
@@ -120,17 +125,19 @@ record DistillationStage(
         }
 
         /**
-         * Four steps; without guidance, as it has learned that, or with the middle of its range if
-         * it is told the guidance.
+         * Returns four steps; without guidance, as it has learned that, or with the middle of its
+         * range if it is conditioned on the guidance.
          */
         Defaults defaults() {
             return new Defaults(
                     STEPS, guidanceChannels == null ? 1 : (leastGuidance + greatestGuidance) / 2);
         }
 
-        /** The scheduler of the student: the teacher's betas and prediction, LCM's steps. */
+        /**
+         * Returns the scheduler of the student: the teacher's betas and prediction, LCM's steps.
+         */
         ObjectNode scheduler(ObjectNode ofTeacher) {
-            ObjectNode own = HubFolder.object("{}");
+            ObjectNode own = JsonNodeFactory.instance.objectNode();
             own.put("_class_name", "LCMScheduler");
             own.put("original_inference_steps", gridSteps);
             own.put("timestep_scaling", timestepScaling);
@@ -153,30 +160,33 @@ record DistillationStage(
         }
     }
 
-    static DistillationStage read(ConfigReader json, Places places) {
-        Source teacher = Source.of(json, places, "teacher");
+    static DistillationStage read(ConfigReader json, StageContext context) {
+        BaseCheckpoint teacher = BaseCheckpoint.of(json, context, "teacher");
         return new DistillationStage(
                 TrainingConfig.of(json),
-                LatentData.Config.of(json, places, teacher.part("vae")),
+                LatentData.Config.of(json, context, teacher),
                 teacher,
                 json.section("student", Student::of),
-                Output.defaults(json),
-                json.section("samples", Samples::of));
+                ResultCheckpoint.defaults(json),
+                json.section("samples", Previews::of));
     }
 
     @Override
     public End run(Path out, RunListener listener) throws IOException {
         var folder = PictureFolder.open(latents.folder());
-        LatentConsistency objective = student.objective(teacher.sampler());
+        LatentConsistency objective = student.objective(teacher.samplers().own());
+        Warnings warnings = teacher.warnings(listener);
         try (var data = LatentData.open(latents, folder, config, out, listener);
-                var ofTeacher =
-                        teacher.conditioning(folder, LatentData.cache(out, "captions"), listener);
-                var frozen = teacher.network(ofTeacher, config.dtype(), config.device(), listener);
-                var task = task(data, ofTeacher, objective, frozen)) {
-            var identity = new LinkedHashMap<>(data.identity());
-            identity.putAll(teacher.identity("teacher"));
-            return new Trainer(out, config.identity(identity), config.runOptions(), listener)
-                    .run(task);
+                var conditioning = teacher.conditioning(folder, out, warnings, listener);
+                var checkpoint = teacher.open(config.dtype(), config.device(), warnings)) {
+            var architecture = teacher.type().architecture(checkpoint);
+            DiffusionNetwork frozen = architecture.load(checkpoint);
+            try (var task = task(data, conditioning, objective, architecture, frozen)) {
+                var identity = new LinkedHashMap<>(data.identity());
+                identity.putAll(teacher.identity("teacher"));
+                return new Trainer(out, config.identity(identity), config.runOptions(), listener)
+                        .run(task);
+            }
         }
     }
 
@@ -185,10 +195,73 @@ record DistillationStage(
         return teacher.dryRun(latents.folder(), listener);
     }
 
-    /** A student that begins as its teacher: what only it has is drawn, as zero. */
-    private DiffusionNetwork copy(DiffusionNetwork frozen, Conditioning conditioning) {
+    private ConsistencyTask task(
+            LatentData data,
+            Conditioning conditioning,
+            LatentConsistency objective,
+            Architecture<?, ? extends DiffusionNetwork> ofTeacher,
+            DiffusionNetwork frozen) {
+        Integer channels = student.guidanceChannels();
+        Architecture<?, ? extends DiffusionNetwork> architecture =
+                channels == null
+                        ? ofTeacher
+                        : teacher.type().withGuidance(ofTeacher.json(), channels);
+        String part = architecture.part().name();
         return Building.with(
-                Weights.random(0, config.dtype(), config.device(), conditioning::network),
+                student.adapters() == null ? three(frozen, architecture) : adapted(frozen),
+                networks -> {
+                    var result =
+                            new ResultCheckpoint(
+                                    teacher.checkpoint().className(),
+                                    architecture,
+                                    conditioning,
+                                    data,
+                                    student.scheduler(teacher.samplers().config()),
+                                    defaults.orElse(student.defaults()),
+                                    config,
+                                    previews,
+                                    networks.adapters());
+                    return Building.with(
+                            learner(networks, part),
+                            learner ->
+                                    new ConsistencyTask(
+                                            data,
+                                            conditioning,
+                                            networks,
+                                            learner,
+                                            part,
+                                            objective,
+                                            result));
+                });
+    }
+
+    private Learner learner(ConsistencyTask.Networks networks, String part) {
+        Lora adapters = networks.adapters();
+        return adapters == null
+                ? config.optimizer()
+                        .withoutRamp(student.targetDecay())
+                        .learner(Map.of(part, networks.student()))
+                : config.optimizer().learnerOf(adapters.parameters(), networks.teacher());
+    }
+
+    private ConsistencyTask.Networks three(
+            DiffusionNetwork frozen, Architecture<?, ? extends DiffusionNetwork> architecture) {
+        return Building.with(
+                copy(frozen, architecture),
+                trained -> {
+                    trained.train();
+                    DiffusionNetwork target = copy(frozen, architecture);
+                    return new ConsistencyTask.Networks(frozen, trained, target, null);
+                });
+    }
+
+    /** Makes a student that begins as its teacher; what only the student has begins as zero. */
+    private DiffusionNetwork copy(
+            DiffusionNetwork frozen, Architecture<?, ? extends DiffusionNetwork> architecture) {
+        DiffusionNetwork random =
+                Weights.random(0, config.dtype(), config.device(), architecture::network);
+        return Building.with(
+                random,
                 made -> {
                     var parameters = made.parameters();
                     frozen.parameters()
@@ -198,58 +271,6 @@ record DistillationStage(
                                                     .value()
                                                     .copyInPlace(parameter.value()));
                     return made;
-                });
-    }
-
-    private ConsistencyTask task(
-            LatentData data,
-            CaptionConditioning ofTeacher,
-            LatentConsistency objective,
-            DiffusionNetwork frozen)
-            throws IOException {
-        Conditioning conditioning = ofTeacher.told(student.guidanceChannels());
-        var scheduler = student.scheduler(teacher.config("scheduler", "scheduler_config.json"));
-        return Building.with(
-                student.adapters() == null ? three(frozen, conditioning) : adapted(frozen),
-                networks -> {
-                    var output =
-                            new Output(
-                                    data,
-                                    conditioning,
-                                    scheduler,
-                                    defaults.orElse(student.defaults()),
-                                    config,
-                                    samples,
-                                    networks.adapters());
-                    return Building.with(
-                            learner(networks),
-                            learner ->
-                                    new ConsistencyTask(
-                                            data,
-                                            conditioning,
-                                            networks,
-                                            learner,
-                                            objective,
-                                            output));
-                });
-    }
-
-    private Learner learner(ConsistencyTask.Networks networks) {
-        Lora adapters = networks.adapters();
-        return adapters == null
-                ? config.optimizer()
-                        .withoutRamp(student.targetDecay())
-                        .learner(Map.of(ConsistencyTask.PREFIX, networks.student()))
-                : config.optimizer().learnerOf(adapters.parameters(), networks.teacher());
-    }
-
-    private ConsistencyTask.Networks three(DiffusionNetwork frozen, Conditioning conditioning) {
-        return Building.with(
-                copy(frozen, conditioning),
-                trained -> {
-                    trained.train();
-                    DiffusionNetwork target = copy(frozen, conditioning);
-                    return new ConsistencyTask.Networks(frozen, trained, target, null);
                 });
     }
 

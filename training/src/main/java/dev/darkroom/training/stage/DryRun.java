@@ -1,6 +1,6 @@
 package dev.darkroom.training.stage;
 
-import dev.darkroom.tokenizers.Prompts;
+import dev.darkroom.models.family.TrainingInput;
 import dev.darkroom.tokenizers.Tokenizer;
 import dev.darkroom.tokenizers.Tokenizers;
 import dev.darkroom.training.data.CacheListener;
@@ -39,16 +39,15 @@ public record DryRun(
      * @param cut how many pictures have a longer caption
      */
     public record Tokens(int longest, int limit, int cut) {
-        static Tokens of(List<Example> examples, Path tokenizerFolder, int limit)
+        static Tokens of(
+                List<Example> examples, TrainingInput.Text input, Path tokenizerFolder, int limit)
                 throws IOException {
             Tokenizer tokenizer = Tokenizers.load(tokenizerFolder, null);
             int longest = 0;
             int cut = 0;
             for (Example example : examples) {
-                int tokens =
-                        tokenizer
-                                .encode(Prompts.prepare(example.caption()), limit)
-                                .unpaddedLength();
+                String text = input.prepared(example.caption());
+                int tokens = tokenizer.encode(text, limit).unpaddedLength();
                 longest = Math.max(longest, tokens);
                 cut += tokens > limit ? 1 : 0;
             }
@@ -61,21 +60,26 @@ public record DryRun(
         problems = List.copyOf(problems);
     }
 
-    /** Of a stage that reads pictures and captions as they are. */
+    /** Reads the data of a stage that takes pictures and captions as they are. */
     static DryRun of(Path folder, CacheListener listener) throws IOException {
         DataReport data = DataReport.of(folder, listener);
         return new DryRun(data, distinct(data), null, null, data.problems());
     }
 
-    /** Of a stage whose captions are read by a tokenizer. */
-    static DryRun ofCaptions(Path folder, Path tokenizer, int limit, CacheListener listener)
+    /** Reads the data of a stage whose captions are read by a tokenizer. */
+    static DryRun ofCaptions(
+            Path folder,
+            TrainingInput.Text input,
+            Path tokenizer,
+            int limit,
+            CacheListener listener)
             throws IOException {
         DataReport data = DataReport.of(folder, listener);
-        Tokens tokens = Tokens.of(data.examples(), tokenizer, limit);
+        Tokens tokens = Tokens.of(data.examples(), input, tokenizer, limit);
         return new DryRun(data, distinct(data), tokens, null, data.problems());
     }
 
-    /** Of a stage that is conditioned on classes. */
+    /** Reads the data of a stage that is conditioned on classes. */
     static DryRun ofClasses(Path folder, ClassLabels labels, CacheListener listener)
             throws IOException {
         DataReport data = DataReport.of(folder, listener);

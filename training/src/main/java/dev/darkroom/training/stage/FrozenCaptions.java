@@ -1,18 +1,18 @@
 package dev.darkroom.training.stage;
 
-import dev.darkroom.models.t5.T5Config;
-import dev.darkroom.models.t5.T5Encoder;
+import dev.darkroom.models.checkpoint.Checkpoint;
+import dev.darkroom.models.checkpoint.CheckpointWriter;
+import dev.darkroom.models.checkpoint.Library;
+import dev.darkroom.models.diffusion.Condition;
+import dev.darkroom.models.family.TrainingInput;
+import dev.darkroom.models.text.TextEncoder;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Warnings;
 import dev.darkroom.runtime.nn.Module;
-import dev.darkroom.runtime.nn.Weights;
-import dev.darkroom.runtime.safetensors.WeightFiles;
 import dev.darkroom.tokenizers.Tokenizer;
-import dev.darkroom.tokenizers.Tokenizers;
 import dev.darkroom.training.data.PictureFolder;
 import dev.darkroom.training.data.TextCache;
-import dev.darkroom.training.data.TextCache.Texts;
 import dev.darkroom.training.run.RunListener;
 
 import java.io.IOException;
@@ -22,17 +22,17 @@ import java.util.List;
 import java.util.Map;
 
 /** Captions that a checkpoint's text encoder has read once. */
-final class FrozenCaptions implements Captions {
-    private static final String NONE = "";
-
-    private final Source source;
+final class FrozenCaptions implements Conditioning {
+    private final BaseCheckpoint base;
     private final TextCache cache;
     private final List<String> captions;
+    private final int width;
 
-    private FrozenCaptions(Source source, TextCache cache, List<String> captions) {
-        this.source = source;
+    private FrozenCaptions(BaseCheckpoint base, TextCache cache, List<String> captions, int width) {
+        this.base = base;
         this.cache = cache;
         this.captions = captions;
+        this.width = width;
     }
 
     /**
@@ -40,53 +40,44 @@ final class FrozenCaptions implements Captions {
      *
      * @param file where what the encoder makes of them is kept
      */
-    static FrozenCaptions read(Source source, PictureFolder data, Path file, RunListener listener)
+    static FrozenCaptions read(
+            BaseCheckpoint base,
+            PictureFolder data,
+            Path file,
+            Warnings warnings,
+            RunListener listener)
             throws IOException {
-        Tokenizer tokenizer = Tokenizers.load(source.part("tokenizer"), null);
-        Warnings warnings = Warnings.passedTo(listener::warned);
-        T5Config config =
-                T5Config.read(source.part("text_encoder").resolve("config.json"), warnings);
-        List<String> captions = Captions.of(data);
+        TrainingInput.Text input = base.input();
+        List<String> captions = Captions.of(data, input);
         List<String> all = new ArrayList<>(captions);
-        all.add(NONE);
-        try (var encoder =
-                Inputs.network(
-                        source.part("text_encoder"),
-                        WeightFiles.TRANSFORMERS,
-                        DType.FLOAT32,
-                        Device.CPU,
-                        warnings,
-                        (weights, dtype, device, told) ->
-                                Weights.load(
-                                        weights,
-                                        dtype,
-                                        device,
-                                        told,
-                                        w -> new T5Encoder(w, config)))) {
+        all.add(Captions.NONE);
+        try (Checkpoint checkpoint = base.open(DType.FLOAT32, Device.CPU, warnings)) {
+            Tokenizer tokenizer = input.tokenizer(checkpoint);
+            TextEncoder encoder = input.encoder().read(checkpoint).load(checkpoint);
             var cache =
                     TextCache.openOrMake(
                             file,
                             all,
                             encoder,
                             tokenizer,
-                            source.places(),
+                            base.textLength(),
                             LatentData.watching(listener));
-            return new FrozenCaptions(source, cache, captions);
+            return new FrozenCaptions(base, cache, captions, encoder.width());
         }
     }
 
     @Override
-    public Texts read(int[] examples, boolean[] dropped) {
+    public int size() {
+        return width;
+    }
+
+    @Override
+    public Condition batch(int[] examples, boolean[] dropped) {
         List<String> read = new ArrayList<>();
         for (int i = 0; i < examples.length; i++) {
-            read.add(dropped[i] ? NONE : captions.get(examples[i]));
+            read.add(dropped[i] ? Captions.NONE : captions.get(examples[i]));
         }
-        return cache.of(read);
-    }
-
-    @Override
-    public String pipelineClass() {
-        return source.index().path("_class_name").asText();
+        return base.input().condition().apply(cache.of(read));
     }
 
     @Override
@@ -95,11 +86,9 @@ final class FrozenCaptions implements Captions {
     }
 
     @Override
-    public void write(HubFolder hub, DType dtype) throws IOException {
-        for (String part : new String[] {"tokenizer", "text_encoder"}) {
-            String className = source.index().path(part).path(1).asText();
-            hub.copy(part, HubFolder.Library.TRANSFORMERS, className, source.part(part));
-        }
+    public void write(CheckpointWriter writer, DType dtype) throws IOException {
+        base.copy(TrainingInput.Text.TOKENIZER, Library.TRANSFORMERS, null, writer);
+        base.copy(base.input().encoder().name(), Library.TRANSFORMERS, base.variant(), writer);
     }
 
     @Override

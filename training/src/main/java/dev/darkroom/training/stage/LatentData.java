@@ -1,12 +1,17 @@
 package dev.darkroom.training.stage;
 
+import dev.darkroom.models.checkpoint.CheckpointWriter;
+import dev.darkroom.models.checkpoint.Library;
 import dev.darkroom.models.config.ConfigReader;
+import dev.darkroom.models.family.DataSizes;
 import dev.darkroom.models.vae.AutoencoderKl;
 import dev.darkroom.models.vae.AutoencoderKlConfig;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Generator;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.Warnings;
+import dev.darkroom.runtime.safetensors.LoadMode;
+import dev.darkroom.runtime.safetensors.Safetensors;
 import dev.darkroom.runtime.safetensors.WeightFiles;
 import dev.darkroom.training.data.Augmentation;
 import dev.darkroom.training.data.CacheListener;
@@ -14,6 +19,8 @@ import dev.darkroom.training.data.LatentCache;
 import dev.darkroom.training.data.Order;
 import dev.darkroom.training.data.PictureFolder;
 import dev.darkroom.training.run.RunListener;
+
+import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
 import java.nio.file.Path;
@@ -27,23 +34,39 @@ final class LatentData implements AutoCloseable {
      *
      * @param folder of pictures
      * @param autoencoder its folder
+     * @param variant whose weights of the autoencoder are loaded; null for the plain ones
      * @param size of the pictures, in pixels
-     * @param variants augmented latents of each picture
+     * @param augmentations how many latents each picture has
      * @param flip probability of a mirror image
      */
-    record Config(Path folder, Path autoencoder, int size, int variants, double flip) {
-        static Config of(ConfigReader json, Places places) {
-            return of(json, places, places.folder(json, "vae"));
+    record Config(
+            Path folder,
+            Path autoencoder,
+            @Nullable String variant,
+            int size,
+            int augmentations,
+            double flip) {
+        static Config of(ConfigReader json, StageContext context) {
+            return of(json, context, context.folder(json, "vae"), null);
         }
 
-        static Config of(ConfigReader json, Places places, Path autoencoder) {
-            int variants = json.integer("variants", 1);
-            TrainingConfig.require(variants >= 1, "variants", variants);
+        static Config of(ConfigReader json, StageContext context, BaseCheckpoint base) {
+            return of(json, context, base.part(BaseCheckpoint.VAE), base.variant());
+        }
+
+        private static Config of(
+                ConfigReader json,
+                StageContext context,
+                Path autoencoder,
+                @Nullable String variant) {
+            int augmentations = json.integer("variants", 1);
+            TrainingConfig.require(augmentations >= 1, "variants", augmentations);
             return new Config(
-                    places.data(json),
+                    context.data(json),
                     autoencoder,
+                    variant,
                     json.integer("size", 256),
-                    variants,
+                    augmentations,
                     json.number("flip", 0));
         }
     }
@@ -90,15 +113,14 @@ final class LatentData implements AutoCloseable {
             throws IOException {
         Warnings warnings = Warnings.passedTo(listener::warned);
         var kl = AutoencoderKlConfig.read(config.autoencoder.resolve("config.json"), warnings);
-        AutoencoderKl autoencoder =
-                Inputs.network(
-                        config.autoencoder,
-                        WeightFiles.DIFFUSERS,
-                        DType.FLOAT32,
-                        training.device(),
-                        warnings,
-                        (weights, dtype, device, told) ->
-                                AutoencoderKl.load(weights, kl, dtype, device, told));
+        Path weights =
+                WeightFiles.find(config.autoencoder, WeightFiles.DIFFUSERS, config.variant).path();
+        AutoencoderKl autoencoder;
+        try (var file = Safetensors.open(weights, LoadMode.READ)) {
+            autoencoder =
+                    AutoencoderKl.load(
+                            file.weights(), kl, DType.FLOAT32, training.device(), warnings);
+        }
         try (autoencoder) {
             var latents =
                     LatentCache.openOrMake(
@@ -108,13 +130,13 @@ final class LatentData implements AutoCloseable {
                             folder,
                             Augmentation.fit(config.size).then(Augmentation.flip(config.flip)),
                             autoencoder,
-                            new LatentCache.Options(config.variants, training.seed(), BATCH),
+                            new LatentCache.Options(config.augmentations, training.seed(), BATCH),
                             watching(listener));
             return new LatentData(config, training, folder, kl, latents);
         }
     }
 
-    /** Where what frozen networks made is kept. */
+    /** Returns where what frozen networks made is kept. */
     static Path cache(Path run, String name) {
         return run.resolve("training").resolve(name + ".safetensors");
     }
@@ -134,29 +156,34 @@ final class LatentData implements AutoCloseable {
         };
     }
 
-    AutoencoderKlConfig autoencoder() {
-        return autoencoder;
+    /** Returns what a network's config follows from. */
+    DataSizes sizes(Conditioning conditioning) {
+        return new DataSizes(
+                autoencoder.latentChannels(),
+                config.size / autoencoder.downsampling(),
+                conditioning.size());
     }
 
-    Path autoencoderFolder() {
-        return config.autoencoder;
+    /** Copies the autoencoder into a result. */
+    void copyAutoencoder(CheckpointWriter writer) throws IOException {
+        writer.copy(
+                BaseCheckpoint.VAE,
+                Library.DIFFUSERS,
+                BaseCheckpoint.VAE_CLASS,
+                config.autoencoder,
+                config.variant);
     }
 
-    /** Rows of the latents of pictures of the configured size. */
-    int latentSize() {
-        return config.size / autoencoder.downsampling();
-    }
-
-    /** What a result depends on. */
+    /** Returns what a result depends on. */
     Map<String, String> identity() throws IOException {
-        return Map.of("data", folder.fingerprint(), "vae", Inputs.hash(config.autoencoder));
+        return Map.of("data", folder.fingerprint(), "vae", FolderHash.of(config.autoencoder));
     }
 
     long samples(long steps) {
         return steps * training.accumulation() * training.batch();
     }
 
-    /** Which latents a part of a step has. */
+    /** Returns which latents a part of a step has. */
     int[] rows(long step, int part) {
         long first = samples(step) + (long) part * training.batch();
         var rows = new int[training.batch()];
@@ -166,11 +193,11 @@ final class LatentData implements AutoCloseable {
         return rows;
     }
 
-    /** Which examples of the data set rows are of. */
+    /** Returns which examples of the data set rows are of. */
     int[] examples(int... rows) {
         var examples = new int[rows.length];
         for (int i = 0; i < rows.length; i++) {
-            examples[i] = rows[i] / config.variants;
+            examples[i] = rows[i] / config.augmentations;
         }
         return examples;
     }

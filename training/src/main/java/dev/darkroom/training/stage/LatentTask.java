@@ -15,7 +15,7 @@ abstract class LatentTask implements Task {
     final Conditioning conditioning;
     final DiffusionNetwork network;
     final Learner learner;
-    private final Output output;
+    private final ResultCheckpoint result;
 
     /**
      * @param network is trained
@@ -26,15 +26,18 @@ abstract class LatentTask implements Task {
             Conditioning conditioning,
             DiffusionNetwork network,
             Learner learner,
-            Output output) {
+            ResultCheckpoint result) {
         this.data = data;
         this.conditioning = conditioning;
         this.network = network;
         this.learner = learner;
-        this.output = output;
+        this.result = result;
     }
 
-    /** A condition for networks that may take the guidance as an input: w = 0 for each sample. */
+    /**
+     * Returns a condition for networks that may take the guidance as an input: w = 0 for each
+     * sample.
+     */
     static Condition unguided(Condition condition, Tensor clean) {
         return condition.with(
                 Condition.DISTILLED_GUIDANCE,
@@ -56,12 +59,12 @@ abstract class LatentTask implements Task {
 
     @Override
     public final void show(long step, Path folder) throws IOException {
-        learner.withAverage(() -> output.show(step, folder, network));
+        learner.withAverage(() -> result.show(step, folder, network));
     }
 
     @Override
     public final void finish(Path folder) throws IOException {
-        learner.withAverage(() -> output.finish(folder, network));
+        learner.withAverage(() -> result.finish(folder, network));
     }
 
     @Override

@@ -1,11 +1,13 @@
 package dev.darkroom.training.stage;
 
+import dev.darkroom.models.checkpoint.Architecture;
 import dev.darkroom.models.config.ConfigReader;
 import dev.darkroom.models.family.Defaults;
 import dev.darkroom.models.family.DiffusionNetwork;
 import dev.darkroom.models.lora.Lora;
 import dev.darkroom.models.lora.LoraConfig;
 import dev.darkroom.runtime.Generator;
+import dev.darkroom.runtime.Warnings;
 import dev.darkroom.training.data.CacheListener;
 import dev.darkroom.training.data.PictureFolder;
 import dev.darkroom.training.objective.Objective;
@@ -19,8 +21,8 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 
 /**
- * Trains low-rank adapters of a checkpoint's transformer. The folder of the run becomes the
- * checkpoint with the adapters merged in; they themselves lie in {@code lora}, in PEFT's files.
+ * Trains low-rank adapters of a checkpoint's network. The folder of the run becomes the checkpoint
+ * with the adapters merged in; they themselves lie in {@code lora}, in PEFT's files.
  *
  * @param base what is adapted
  * @param adapters which layers, and how
@@ -29,27 +31,27 @@ import java.util.LinkedHashMap;
 record LoraStage(
         TrainingConfig config,
         LatentData.Config latents,
-        Source base,
+        BaseCheckpoint base,
         LoraConfig adapters,
         Objective objective,
         double dropout,
         Defaults defaults,
-        Samples samples)
+        Previews previews)
         implements Stage {
-    static LoraStage read(ConfigReader json, Places places) {
-        Source base = Source.of(json, places, "base");
+    static LoraStage read(ConfigReader json, StageContext context) {
+        BaseCheckpoint base = BaseCheckpoint.of(json, context, "base");
         return new LoraStage(
                 TrainingConfig.of(json),
-                LatentData.Config.of(json, places, base.part("vae")),
+                LatentData.Config.of(json, context, base),
                 base,
                 json.section("lora", LoraStage::adapters),
-                json.section("objective", each -> Objectives.read(each, base.sampler())),
+                json.section("objective", each -> Objectives.read(each, base.samplers().own())),
                 json.number("dropout", 0.1),
-                Output.defaults(json),
-                json.section("samples", Samples::of));
+                ResultCheckpoint.defaults(json),
+                json.section("samples", Previews::of));
     }
 
-    /** Which layers are adapted: the section {@code lora} of a config. */
+    /** Returns which layers are adapted: the section {@code lora} of a config. */
     static LoraConfig adapters(ConfigReader json) {
         int rank = json.integer("rank", 16);
         return new LoraConfig(
@@ -59,18 +61,20 @@ record LoraStage(
     @Override
     public End run(Path out, RunListener listener) throws IOException {
         var folder = PictureFolder.open(latents.folder());
+        Warnings warnings = base.warnings(listener);
         try (var data = LatentData.open(latents, folder, config, out, listener);
-                var conditioning =
-                        base.conditioning(folder, LatentData.cache(out, "captions"), listener);
-                var network =
-                        base.network(conditioning, config.dtype(), config.device(), listener);
-                var noise = new Generator(Seeds.of(config.seed(), 1));
-                var lora = Lora.create(network, adapters, noise);
-                var task = task(data, conditioning, network, lora)) {
-            var identity = new LinkedHashMap<>(data.identity());
-            identity.putAll(base.identity("base"));
-            return new Trainer(out, config.identity(identity), config.runOptions(), listener)
-                    .run(task);
+                var conditioning = base.conditioning(folder, out, warnings, listener);
+                var checkpoint = base.open(config.dtype(), config.device(), warnings)) {
+            var architecture = base.type().architecture(checkpoint);
+            DiffusionNetwork network = architecture.load(checkpoint);
+            try (var noise = new Generator(Seeds.of(config.seed(), 1));
+                    var lora = Lora.create(network, adapters, noise);
+                    var task = task(data, conditioning, architecture, network, lora)) {
+                var identity = new LinkedHashMap<>(data.identity());
+                identity.putAll(base.identity("base"));
+                return new Trainer(out, config.identity(identity), config.runOptions(), listener)
+                        .run(task);
+            }
         }
     }
 
@@ -80,23 +84,27 @@ record LoraStage(
     }
 
     private DenoisingTask task(
-            LatentData data, Conditioning conditioning, DiffusionNetwork network, Lora lora)
-            throws IOException {
+            LatentData data,
+            Conditioning conditioning,
+            Architecture<?, ?> architecture,
+            DiffusionNetwork network,
+            Lora lora) {
         lora.train(true);
-        var scheduler = base.config("scheduler", "scheduler_config.json");
-        var output =
-                new Output(
-                        data,
+        var result =
+                new ResultCheckpoint(
+                        base.checkpoint().className(),
+                        architecture,
                         conditioning,
-                        scheduler,
-                        defaults.orElse(Defaults.read(base.folder())),
+                        data,
+                        base.samplers().config(),
+                        defaults.orElse(base.defaults()),
                         config,
-                        samples,
+                        previews,
                         lora);
         return Building.with(
                 config.optimizer().learnerOf(lora.parameters(), network),
                 learner ->
                         new DenoisingTask(
-                                data, conditioning, network, learner, objective, dropout, output));
+                                data, conditioning, network, learner, objective, dropout, result));
     }
 }

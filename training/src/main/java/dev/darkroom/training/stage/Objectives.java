@@ -24,7 +24,7 @@ final class Objectives {
     private Objectives() {}
 
     /**
-     * The objective that fits what the scheduler says that the network predicts.
+     * Returns the objective that fits what the scheduler says that the network predicts.
      *
      * @param json the section of the config
      */

@@ -1,7 +1,7 @@
 package dev.darkroom.training.stage;
 
 import dev.darkroom.models.config.ConfigReader;
-import dev.darkroom.models.t5.T5Encoder;
+import dev.darkroom.models.text.TextEncoder;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.nn.Checkpointing;
 import dev.darkroom.runtime.nn.Module;
@@ -127,7 +127,7 @@ record OptimizerConfig(
         networks.forEach(
                 (prefix, network) -> {
                     ParameterGroups groups = ParameterGroups.of(network);
-                    T5Encoder text = network instanceof T5Encoder encoder ? encoder : null;
+                    TextEncoder text = network instanceof TextEncoder encoder ? encoder : null;
                     groups.matrices()
                             .forEach(
                                     (name, each) -> {

@@ -1,6 +1,7 @@
 package dev.darkroom.training.stage;
 
 import dev.darkroom.models.config.ConfigReader;
+import dev.darkroom.models.pipeline.Families;
 import dev.darkroom.training.data.CacheListener;
 import dev.darkroom.training.run.RunListener;
 import dev.darkroom.training.run.Trainer.End;
@@ -30,14 +31,14 @@ public interface Stage {
         /** Low-rank adapters of a checkpoint's network. */
         LORA(LoraStage::read);
 
-        private final BiFunction<ConfigReader, Places, Stage> reader;
+        private final BiFunction<ConfigReader, StageContext, Stage> reader;
 
-        Kind(BiFunction<ConfigReader, Places, Stage> reader) {
+        Kind(BiFunction<ConfigReader, StageContext, Stage> reader) {
             this.reader = reader;
         }
 
         /**
-         * The kind of a name, such as {@code vae}.
+         * Returns the kind of a name, such as {@code vae}.
          *
          * @throws IllegalArgumentException if there is none
          */
@@ -58,7 +59,7 @@ public interface Stage {
             return Arrays.stream(values()).map(Kind::toString).collect(Collectors.joining(", "));
         }
 
-        /** The name in small letters. */
+        /** Returns the name in small letters. */
         @Override
         public String toString() {
             return name().toLowerCase(Locale.ROOT);
@@ -74,9 +75,19 @@ public interface Stage {
      *     not supported
      */
     static Stage read(Kind kind, Path config, @Nullable Path data) throws IOException {
+        return read(kind, config, data, Families.BUILT_IN);
+    }
+
+    /**
+     * Reads a stage's config as {@link #read(Kind, Path, Path)} does.
+     *
+     * @param families whose networks can be trained
+     */
+    static Stage read(Kind kind, Path config, @Nullable Path data, Families families)
+            throws IOException {
+        var context = new StageContext(config, data, families);
         try {
-            return ConfigReader.read(
-                    config, json -> kind.reader.apply(json, new Places(config, data)));
+            return ConfigReader.read(config, json -> kind.reader.apply(json, context));
         } catch (UncheckedIOException e) {
             throw e.getCause(); // of a file that the config names
         }

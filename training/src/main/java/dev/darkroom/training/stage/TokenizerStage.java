@@ -1,6 +1,7 @@
 package dev.darkroom.training.stage;
 
 import dev.darkroom.models.config.ConfigReader;
+import dev.darkroom.models.family.TrainingInput;
 import dev.darkroom.tokenizers.UnigramTrainer;
 import dev.darkroom.training.data.CacheListener;
 import dev.darkroom.training.data.PictureFolder;
@@ -16,12 +17,10 @@ import java.nio.file.Path;
  * @param data whose captions it is trained on
  */
 record TokenizerStage(Path data, UnigramTrainer.Options options) implements Stage {
-    static final String PART = "tokenizer";
-
-    static TokenizerStage read(ConfigReader json, Places places) {
+    static TokenizerStage read(ConfigReader json, StageContext context) {
         var defaults = UnigramTrainer.Options.of(json.integer("vocabularySize", 8000));
         return new TokenizerStage(
-                places.data(json),
+                context.data(json),
                 new UnigramTrainer.Options(
                         defaults.vocabularySize(),
                         json.flag("lowercase", defaults.lowercase()),
@@ -34,7 +33,7 @@ record TokenizerStage(Path data, UnigramTrainer.Options options) implements Stag
     public End run(Path out, RunListener listener) throws IOException {
         new UnigramTrainer(options)
                 .train(PictureFolder.open(data).captions())
-                .save(out.resolve(PART));
+                .save(out.resolve(TrainingInput.Text.TOKENIZER));
         return End.FINISHED;
     }
 

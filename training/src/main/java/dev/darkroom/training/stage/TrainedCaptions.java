@@ -2,13 +2,19 @@ package dev.darkroom.training.stage;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
-import dev.darkroom.models.t5.T5Encoder;
+import dev.darkroom.models.checkpoint.Architecture;
+import dev.darkroom.models.checkpoint.CheckpointWriter;
+import dev.darkroom.models.checkpoint.Library;
+import dev.darkroom.models.config.ConfigWriter;
+import dev.darkroom.models.diffusion.Condition;
+import dev.darkroom.models.family.TrainingInput;
+import dev.darkroom.models.text.TextEncoder;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.nn.Module;
+import dev.darkroom.runtime.nn.Weights;
 import dev.darkroom.tokenizers.Tokenizer;
-import dev.darkroom.training.data.TextCache.Texts;
 
 import java.io.IOException;
 import java.nio.file.Path;
@@ -16,77 +22,89 @@ import java.util.List;
 import java.util.Map;
 
 /** Captions read by a text encoder that is trained along. */
-final class TrainedCaptions implements Captions {
-    private final Path tokenizerFolder;
-    private final ObjectNode config;
-    private final T5Encoder encoder;
+final class TrainedCaptions implements Conditioning {
+    private final TrainingInput.Text input;
+    private final Path tokenizer;
+    private final Architecture<?, ? extends TextEncoder> architecture;
+    private final TextEncoder encoder;
     private final Tokenizer.Tokens[] captions;
     private final Tokenizer.Tokens none;
-    private final int places;
+    private final int length;
     private final Device device;
 
     /**
-     * @param tokenizerFolder where the tokenizer lies
-     * @param config of the encoder
-     * @param encoder in training; taken over
+     * Makes a text encoder.
+     *
+     * @param tokenizer its folder
+     * @param config of the encoder, without what follows from the tokenizer
      * @param captions of the examples, in their order
-     * @param places tokens of a caption; what is longer is cut
+     * @param length of a caption in tokens; what is longer is cut
+     * @param seed of the encoder's weights
      */
     TrainedCaptions(
-            Path tokenizerFolder,
-            Tokenizer tokenizer,
+            TrainingInput.Text input,
+            Path tokenizer,
             ObjectNode config,
-            T5Encoder encoder,
             List<String> captions,
-            int places) {
-        this.tokenizerFolder = tokenizerFolder;
-        this.config = config;
-        this.encoder = encoder;
-        this.places = places;
+            int length,
+            long seed,
+            DType dtype,
+            Device device)
+            throws IOException {
+        this.input = input;
+        this.tokenizer = tokenizer;
+        this.length = length;
+        this.device = device;
+        Tokenizer reader = input.tokenizer(tokenizer);
         this.captions =
                 captions.stream()
-                        .map(caption -> tokenizer.encode(caption, places))
+                        .map(caption -> reader.encode(caption, length))
                         .toArray(Tokenizer.Tokens[]::new);
-        none = tokenizer.encode("", places);
-        device = encoder.device();
+        none = reader.encode(Captions.NONE, length);
+        ConfigWriter.fill(config, "vocab_size", reader.size());
+        config.put("model_type", input.modelType());
+        config.putArray("architectures").add(input.encoder().className());
+        architecture = input.encoder().of(config);
+        encoder = Weights.random(seed, dtype, device, architecture::network);
+        encoder.train();
     }
 
     @Override
-    public Texts read(int[] examples, boolean[] dropped) {
+    public int size() {
+        return encoder.width();
+    }
+
+    @Override
+    public Condition batch(int[] examples, boolean[] dropped) {
         int n = examples.length;
-        var ids = new long[n * places];
-        var masks = new long[n * places];
+        var ids = new long[n * length];
+        var masks = new long[n * length];
         for (int i = 0; i < n; i++) {
             Tokenizer.Tokens tokens = dropped[i] ? none : captions[examples[i]];
-            for (int j = 0; j < places; j++) {
-                ids[i * places + j] = tokens.ids()[j];
-                masks[i * places + j] = tokens.mask()[j] ? 1 : 0;
+            for (int j = 0; j < length; j++) {
+                ids[i * length + j] = tokens.ids()[j];
+                masks[i * length + j] = tokens.mask()[j] ? 1 : 0;
             }
         }
-        Tensor mask = Tensor.copyOf(masks, n, places).to(device);
-        return new Texts(encoder.forward(Tensor.copyOf(ids, n, places).to(device), mask), mask);
-    }
-
-    @Override
-    public String pipelineClass() {
-        return "PixArtAlphaPipeline";
+        Tensor mask = Tensor.copyOf(masks, n, length).to(device);
+        return input.condition()
+                .apply(encoder.encode(Tensor.copyOf(ids, n, length).to(device), mask));
     }
 
     @Override
     public Map<String, Module> trained() {
-        return Map.of("text_encoder", encoder);
+        return Map.of(architecture.part().name(), encoder);
     }
 
     @Override
-    public void write(HubFolder hub, DType dtype) throws IOException {
-        hub.copy("tokenizer", HubFolder.Library.TRANSFORMERS, "T5Tokenizer", tokenizerFolder);
-        hub.network(
-                "text_encoder",
-                HubFolder.Library.TRANSFORMERS,
-                "T5EncoderModel",
-                config,
-                encoder,
-                dtype);
+    public void write(CheckpointWriter writer, DType dtype) throws IOException {
+        writer.copy(
+                TrainingInput.Text.TOKENIZER,
+                Library.TRANSFORMERS,
+                input.tokenizers().getFirst(),
+                tokenizer,
+                null);
+        writer.network(architecture, encoder, dtype);
     }
 
     @Override

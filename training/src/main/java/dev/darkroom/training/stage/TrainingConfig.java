@@ -89,7 +89,7 @@ record TrainingConfig(
     }
 
     /**
-     * All that the result depends on.
+     * Returns all that the result depends on.
      *
      * @param inputs besides the config, such as the hash of the data
      */

@@ -2,6 +2,8 @@ package dev.darkroom.training.stage;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import dev.darkroom.models.family.TrainingInput;
+import dev.darkroom.models.family.pixart.PixArt;
 import dev.darkroom.training.data.PictureFolder;
 
 import org.junit.jupiter.api.Test;
@@ -15,6 +17,12 @@ import java.util.List;
 class CaptionsTest {
     @TempDir private Path folder;
 
+    /** As PixArt reads them. */
+    private List<String> captions() throws IOException {
+        var input = new PixArt().trainable().orElseThrow().input();
+        return Captions.of(PictureFolder.open(folder), (TrainingInput.Text) input);
+    }
+
     @Test
     void eachExampleHasItsOwn() throws IOException {
         String[] captions = {"Red ", "a blue one", "red", "A blue one"};
@@ -22,9 +30,7 @@ class CaptionsTest {
             Files.createFile(folder.resolve(i + ".png")); // is not decoded
             Files.writeString(folder.resolve(i + ".txt"), captions[i]);
         }
-        assertEquals(
-                List.of("red", "a blue one", "red", "a blue one"),
-                Captions.of(PictureFolder.open(folder)));
+        assertEquals(List.of("red", "a blue one", "red", "a blue one"), captions());
     }
 
     /** As sampling prepares prompts: by Python's rules. */
@@ -32,6 +38,6 @@ class CaptionsTest {
     void areReadAsPromptsAre() throws IOException {
         Files.createFile(folder.resolve("a.png"));
         Files.writeString(folder.resolve("a.txt"), "\u0085RED \u0391\u03A3.\u0391\u001C");
-        assertEquals(List.of("red \u03B1\u03C3.\u03B1"), Captions.of(PictureFolder.open(folder)));
+        assertEquals(List.of("red \u03B1\u03C3.\u03B1"), captions());
     }
 }

@@ -215,7 +215,7 @@ class StageTest {
     }
 
     @Test
-    void aStudentIsToldTheGuidance() throws IOException {
+    void aStudentIsConditionedOnTheGuidance() throws IOException {
         Path student =
                 train(
                         Stage.Kind.DISTILL,
@@ -278,10 +278,8 @@ class StageTest {
         assertEquals(Defaults.read(teacher), Defaults.read(adapted));
     }
 
-    /** With an old class, leftovers of conversions, and what nobody knows. */
-    @Test
-    void aPublishedCheckpointIsAdapted() throws IOException {
-        Path base = root.resolve("published");
+    private static Path copyOfTheTeacher(String name) throws IOException {
+        Path base = root.resolve(name);
         try (var files = Files.walk(teacher)) {
             for (Path file : files.filter(Files::isRegularFile).toList()) {
                 Path copy = base.resolve(teacher.relativize(file).toString());
@@ -289,6 +287,77 @@ class StageTest {
                 Files.copy(file, copy);
             }
         }
+        return base;
+    }
+
+    private static String onBase(String base, String more) {
+        return """
+        {'steps': 2, 'batch': 4, 'base': '%s', 'size': 16, 'captionTokens': 8, %s
+         'optimizer': {'warmUp': 1}, 'lora': {'rank': 2}, 'showEvery': 1,
+         'samples': {'prompts': ['red']}}
+        """
+                .formatted(base, more);
+    }
+
+    /** The result has plain weights, whatever the variant was. */
+    @Test
+    void weightsOfAVariantAreAdapted() throws IOException {
+        Path plain = train(Stage.Kind.LORA, "plain", onBase("teacher", ""));
+        Path base = copyOfTheTeacher("half");
+        List<String> parts =
+                List.of(
+                        "vae/diffusion_pytorch_model",
+                        "transformer/diffusion_pytorch_model",
+                        "text_encoder/model");
+        for (String part : parts) {
+            Files.move(
+                    base.resolve(part + ".safetensors"), base.resolve(part + ".fp16.safetensors"));
+        }
+        Files.writeString(base.resolve("vae/diffusion_pytorch_model.safetensors"), "not these");
+        Path out = train(Stage.Kind.LORA, "of-half", onBase("half", "'variant': 'fp16',"));
+        assertSamples(out, SampleRequest.of("a red square on blue"));
+        for (String part : parts) {
+            String weights = part + ".safetensors";
+            assertArrayEquals(
+                    Files.readAllBytes(plain.resolve(weights)),
+                    Files.readAllBytes(out.resolve(weights)),
+                    weights);
+            assertFalse(Files.exists(out.resolve(part + ".fp16.safetensors")));
+        }
+        assertRefuses(
+                Stage.Kind.LORA, onBase("half", "'variant': 'bf16',"), "base", "bf16", "fp16");
+        Files.delete(base.resolve("vae/diffusion_pytorch_model.safetensors"));
+        var stage = stage(Stage.Kind.LORA, "without", onBase("half", ""));
+        var refused =
+                assertThrows(
+                        IOException.class,
+                        () -> stage.run(root.resolve("without"), RunListener.NONE));
+        assertTrue(refused.getMessage().contains("variant fp16"), refused.getMessage());
+    }
+
+    /** Before anything is loaded. */
+    @Test
+    void aBadBaseIsRefusedAtOnce() throws IOException {
+        Path base = copyOfTheTeacher("bad");
+        Files.writeString(base.resolve("darkroom.json"), "{\"steps\": 0}");
+        assertRefuses(Stage.Kind.LORA, onBase("bad", ""), "darkroom.json", "not 0");
+        Files.delete(base.resolve("darkroom.json"));
+        Path index = base.resolve("model_index.json");
+        String json = Files.readString(index);
+        Files.writeString(index, json.replace("T5EncoderModel", "CLIPTextModel"));
+        assertRefuses(
+                Stage.Kind.LORA,
+                onBase("bad", ""),
+                "base: ",
+                "text_encoder is of class CLIPTextModel; supported is T5EncoderModel");
+        Files.writeString(index, json.replace("PixArtAlphaPipeline", "MysteryPipeline"));
+        assertRefuses(Stage.Kind.LORA, onBase("bad", ""), "base: ", "MysteryPipeline");
+    }
+
+    /** With an old class, leftovers of conversions, and what nobody knows. */
+    @Test
+    void aPublishedCheckpointIsAdapted() throws IOException {
+        Path base = copyOfTheTeacher("published");
         Path config = base.resolve("transformer/config.json");
         Files.writeString(
                 config,
@@ -359,6 +428,28 @@ class StageTest {
                 classes, SampleRequest.builder().classes(List.of("a red square on blue")).build());
     }
 
+    /** Which was trained without it, whatever the config said. */
+    @Test
+    void aNetworkThatIsConditionedOnTheSizeIsNotTrainedYet() throws IOException {
+        var stage =
+                stage(
+                        Stage.Kind.DIFFUSION,
+                        "sized",
+                        diffusion(6)
+                                .replace(
+                                        "'num_layers': 2",
+                                        "'num_layers': 2, 'use_additional_conditions': true")
+                                .replace("'attention_head_dim': 8", "'attention_head_dim': 12"));
+        long live = Memory.liveTensors();
+        var refused =
+                assertThrows(
+                        IllegalArgumentException.class,
+                        () -> stage.run(root.resolve("sized"), RunListener.NONE));
+        assertTrue(
+                refused.getMessage().contains("use_additional_conditions"), refused.getMessage());
+        assertEquals(live, Memory.liveTensors());
+    }
+
     /** Stops after a number of steps. */
     private record StoppingAfter(long[] left) implements RunListener {
         @Override
@@ -403,9 +494,9 @@ class StageTest {
         return assertThrows(Exception.class, () -> stage(kind, "refused", config)).getMessage();
     }
 
-    private static void assertRefuses(Stage.Kind kind, String config, String... told) {
+    private static void assertRefuses(Stage.Kind kind, String config, String... expected) {
         String message = refusal(kind, config);
-        for (String part : told) {
+        for (String part : expected) {
             assertTrue(message.contains(part), message);
         }
     }
@@ -429,6 +520,10 @@ class StageTest {
                 "UNet2DConditionModel");
         assertRefuses(
                 Stage.Kind.DIFFUSION, diffusion(6).replace("vae/vae", "nowhere"), "vae", "nowhere");
+        assertRefuses(
+                Stage.Kind.DIFFUSION,
+                diffusion(6).replace("'transformer'", "'unet'"),
+                "transformer is missing");
         assertRefuses(
                 Stage.Kind.DIFFUSION,
                 diffusion(6)

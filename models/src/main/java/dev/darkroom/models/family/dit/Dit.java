@@ -1,22 +1,32 @@
 package dev.darkroom.models.family.dit;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
+
 import dev.darkroom.common.OneLine;
 import dev.darkroom.models.checkpoint.Checkpoint;
 import dev.darkroom.models.checkpoint.CheckpointException;
+import dev.darkroom.models.checkpoint.Library;
+import dev.darkroom.models.checkpoint.NetworkPart;
+import dev.darkroom.models.config.ConfigWriter;
+import dev.darkroom.models.family.DataSizes;
 import dev.darkroom.models.family.Defaults;
 import dev.darkroom.models.family.Family;
 import dev.darkroom.models.family.Model;
 import dev.darkroom.models.family.SamplerChoice;
 import dev.darkroom.models.family.Size;
 import dev.darkroom.models.family.Sizes;
+import dev.darkroom.models.family.Trainable;
+import dev.darkroom.models.family.TrainingInput;
+import dev.darkroom.models.layers.TransformerOptions;
 import dev.darkroom.models.vae.AutoencoderCodec;
-import dev.darkroom.runtime.safetensors.WeightFiles;
 import dev.darkroom.tokenizers.Prompts;
 
 import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 
@@ -24,25 +34,33 @@ import java.util.TreeMap;
 public final class Dit implements Family {
     private static final Defaults DEFAULTS = new Defaults(50, 4.0);
 
+    private static final String PIPELINE = "DiTPipeline";
+    private static final String CLASSES = "num_embeds_ada_norm";
+
+    private static final NetworkPart<DitConfig, DitTransformer> TRANSFORMER =
+            new NetworkPart<>(
+                    "transformer",
+                    Library.DIFFUSERS,
+                    List.of("DiTTransformer2DModel", "Transformer2DModel"),
+                    DitConfig::of,
+                    DitTransformer::new);
+
     /** The family. */
     public Dit() {}
 
     @Override
     public Set<String> pipelines() {
-        return Set.of("DiTPipeline");
+        return Set.of(PIPELINE);
     }
 
     @Override
     public Model load(Checkpoint checkpoint) throws IOException {
-        checkpoint.requirePart("transformer", "DiTTransformer2DModel", "Transformer2DModel");
+        TRANSFORMER.require(checkpoint);
         checkpoint.requirePart("vae", "AutoencoderKL");
         var samplers = SamplerChoice.read(checkpoint);
-        var config =
-                DitConfig.read(
-                        checkpoint.file("transformer", "config.json"), checkpoint.warnings());
-        DitTransformer transformer =
-                checkpoint.network(
-                        "transformer", WeightFiles.DIFFUSERS, w -> new DitTransformer(w, config));
+        var network = TRANSFORMER.read(checkpoint);
+        DitConfig config = network.config();
+        DitTransformer transformer = network.load(checkpoint);
         var codec = AutoencoderCodec.load(checkpoint, config.inChannels(), config.outChannels());
         return new Model(
                 transformer,
@@ -52,6 +70,25 @@ public final class Dit implements Family {
                 samplers,
                 square(config.sampleSize() * codec.pixelsPerLatent()),
                 DEFAULTS);
+    }
+
+    @Override
+    public Optional<Trainable<?>> trainable() {
+        return Optional.of(
+                new Trainable<>(
+                        TRANSFORMER,
+                        PIPELINE,
+                        new TrainingInput.Classes(CLASSES, DitConditioner::condition),
+                        Dit::complete,
+                        config -> {}, // all are trained
+                        TransformerOptions.GUIDANCE_CHANNELS));
+    }
+
+    private static void complete(ObjectNode json, DataSizes data) {
+        ConfigWriter.fill(json, "in_channels", data.latentChannels());
+        ConfigWriter.fill(json, "out_channels", data.latentChannels());
+        ConfigWriter.fill(json, "sample_size", data.latentSize());
+        ConfigWriter.fill(json, CLASSES, data.conditionSize());
     }
 
     /** Class numbers by label; {@code id2label} gives a number several labels, split by commas. */

@@ -59,7 +59,12 @@ record DitConditioner(DitConfig config, Map<String, Integer> labels, Device devi
     }
 
     private Condition condition(long... ids) {
-        return Condition.of(DitTransformer.LABELS, Tensor.copyOf(ids, ids.length).to(device));
+        return condition(Tensor.copyOf(ids, ids.length).to(device));
+    }
+
+    /** The condition on classes, int64 {@code [N]}. */
+    static Condition condition(Tensor classes) {
+        return Condition.of(DitTransformer.LABELS, classes);
     }
 
     private int id(String name) {

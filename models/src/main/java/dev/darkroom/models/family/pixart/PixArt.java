@@ -1,24 +1,33 @@
 package dev.darkroom.models.family.pixart;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
+
 import dev.darkroom.models.checkpoint.Checkpoint;
 import dev.darkroom.models.checkpoint.CheckpointException;
+import dev.darkroom.models.checkpoint.Library;
+import dev.darkroom.models.checkpoint.NetworkPart;
+import dev.darkroom.models.config.ConfigWriter;
+import dev.darkroom.models.family.DataSizes;
 import dev.darkroom.models.family.Defaults;
 import dev.darkroom.models.family.Family;
 import dev.darkroom.models.family.Model;
+import dev.darkroom.models.family.PromptEncoder;
 import dev.darkroom.models.family.SamplerChoice;
 import dev.darkroom.models.family.Size;
 import dev.darkroom.models.family.Sizes;
+import dev.darkroom.models.family.Trainable;
+import dev.darkroom.models.family.TrainingInput;
+import dev.darkroom.models.layers.TransformerOptions;
 import dev.darkroom.models.t5.T5Config;
 import dev.darkroom.models.t5.T5Encoder;
-import dev.darkroom.models.text.PromptEncoder;
 import dev.darkroom.models.vae.AutoencoderCodec;
-import dev.darkroom.runtime.Warnings;
-import dev.darkroom.runtime.safetensors.WeightFiles;
+import dev.darkroom.tokenizers.Prompts;
 import dev.darkroom.tokenizers.Tokenizer;
-import dev.darkroom.tokenizers.Tokenizers;
 
 import java.io.IOException;
+import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -28,9 +37,31 @@ import java.util.Set;
 public final class PixArt implements Family {
     private static final String ALPHA = "PixArtAlphaPipeline";
     private static final String SIGMA = "PixArtSigmaPipeline";
+    private static final String SIZED = "use_additional_conditions";
     private static final int ALPHA_TOKENS = 120;
     private static final int SIGMA_TOKENS = 300;
     private static final Defaults DEFAULTS = new Defaults(20, 4.5);
+
+    private static final NetworkPart<T5Config, T5Encoder> TEXT_ENCODER =
+            T5Encoder.part("text_encoder");
+
+    private static final NetworkPart<PixArtConfig, PixArtTransformer> TRANSFORMER =
+            new NetworkPart<>(
+                    "transformer",
+                    Library.DIFFUSERS,
+                    List.of("PixArtTransformer2DModel", "Transformer2DModel"),
+                    PixArtConfig::of,
+                    PixArtTransformer::new);
+
+    /** How prompts and captions are read. */
+    static final TrainingInput.Text TEXT =
+            new TrainingInput.Text(
+                    TEXT_ENCODER,
+                    "t5",
+                    List.of("T5Tokenizer", "T5TokenizerFast"),
+                    ALPHA_TOKENS,
+                    Prompts::prepare,
+                    PixArtConditioner::condition);
 
     /** The family. */
     public PixArt() {}
@@ -42,25 +73,17 @@ public final class PixArt implements Family {
 
     @Override
     public Model load(Checkpoint checkpoint) throws IOException {
-        String tokenizerClass =
-                checkpoint.requirePart("tokenizer", "T5Tokenizer", "T5TokenizerFast");
-        checkpoint.requirePart("text_encoder", "T5EncoderModel");
-        checkpoint.requirePart("transformer", "PixArtTransformer2DModel", "Transformer2DModel");
+        TEXT.require(checkpoint);
+        TRANSFORMER.require(checkpoint);
         checkpoint.requirePart("vae", "AutoencoderKL");
         var samplers = SamplerChoice.read(checkpoint);
-        var tokenizer = Tokenizers.load(checkpoint.folder().resolve("tokenizer"), tokenizerClass);
-        Warnings warnings = checkpoint.warnings();
-        var text = T5Config.read(checkpoint.file("text_encoder", "config.json"), warnings);
-        var config = PixArtConfig.read(checkpoint.file("transformer", "config.json"), warnings);
-        requireFit(checkpoint, tokenizer, text, config);
-        T5Encoder textEncoder =
-                checkpoint.network(
-                        "text_encoder", WeightFiles.TRANSFORMERS, w -> new T5Encoder(w, text));
-        PixArtTransformer transformer =
-                checkpoint.network(
-                        "transformer",
-                        WeightFiles.DIFFUSERS,
-                        w -> new PixArtTransformer(w, config));
+        Tokenizer tokenizer = TEXT.tokenizer(checkpoint);
+        var text = TEXT_ENCODER.read(checkpoint);
+        var network = TRANSFORMER.read(checkpoint);
+        PixArtConfig config = network.config();
+        requireFit(checkpoint, tokenizer, text.config(), config);
+        T5Encoder textEncoder = text.load(checkpoint);
+        PixArtTransformer transformer = network.load(checkpoint);
         var codec = AutoencoderCodec.load(checkpoint, config.inChannels(), config.outChannels());
         var prompts = new PromptEncoder(tokenizer, textEncoder, checkpoint.options().device());
         return new Model(
@@ -74,6 +97,41 @@ public final class PixArt implements Family {
                 samplers,
                 sizes(config, codec.pixelsPerLatent()),
                 DEFAULTS);
+    }
+
+    @Override
+    public Optional<Trainable<?>> trainable() {
+        return Optional.of(
+                new Trainable<>(
+                        TRANSFORMER,
+                        ALPHA,
+                        TEXT,
+                        PixArt::complete,
+                        PixArt::requireTrainable,
+                        TransformerOptions.GUIDANCE_CHANNELS));
+    }
+
+    private static void complete(ObjectNode json, DataSizes data) {
+        ConfigWriter.fill(json, "in_channels", data.latentChannels());
+        ConfigWriter.fill(json, "out_channels", data.latentChannels());
+        ConfigWriter.fill(json, "sample_size", data.latentSize());
+        int width =
+                json.path("num_attention_heads").asInt(16)
+                        * json.path("attention_head_dim").asInt(72);
+        ConfigWriter.fill(json, "cross_attention_dim", width);
+        ConfigWriter.fill(json, "caption_channels", data.conditionSize());
+        if (!json.has(SIZED)) {
+            json.put(SIZED, false);
+        }
+    }
+
+    private static void requireTrainable(PixArtConfig config) {
+        if (config.useAdditionalConditions()) {
+            throw new IllegalArgumentException(
+                    SIZED
+                            + ": networks that are conditioned on the size of the picture are not"
+                            + " trained yet; set it to false");
+        }
     }
 
     /** Tells parts of different checkpoints apart that were put together by mistake. */

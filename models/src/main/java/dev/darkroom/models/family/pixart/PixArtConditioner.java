@@ -4,12 +4,11 @@ import dev.darkroom.models.diffusion.Condition;
 import dev.darkroom.models.family.Conditioner;
 import dev.darkroom.models.family.Finite;
 import dev.darkroom.models.family.Inputs;
+import dev.darkroom.models.family.PromptEncoder;
 import dev.darkroom.models.family.Report;
 import dev.darkroom.models.family.Size;
 import dev.darkroom.models.text.Encoded;
-import dev.darkroom.models.text.PromptEncoder;
 import dev.darkroom.runtime.DType;
-import dev.darkroom.tokenizers.Prompts;
 
 import java.util.Objects;
 
@@ -59,16 +58,14 @@ record PixArtConditioner(PromptEncoder prompts, boolean sized, int textLength, D
     private Condition condition(
             String name, String title, String text, Inputs inputs, Size size, Report report) {
         Encoded encoded =
-                prompts.encode(name, title, Prompts.prepare(text), length(inputs), report);
+                prompts.encode(name, title, PixArt.TEXT.prepared(text), length(inputs), report);
         Finite.require(
                 encoded.states(),
                 "the text encoder's states",
                 dtype.bytes() < DType.FLOAT32.bytes()
                         ? Finite.FLOAT32
                         : "the text encoder's weights may be broken");
-        var condition =
-                Condition.of(PixArtTransformer.TEXT, encoded.states())
-                        .with(PixArtTransformer.TEXT_MASK, encoded.mask());
+        Condition condition = condition(encoded);
         if (!sized) {
             return condition;
         }
@@ -76,5 +73,11 @@ record PixArtConditioner(PromptEncoder prompts, boolean sized, int textLength, D
         return condition
                 .with(PixArtTransformer.RESOLUTION, sizes.resolution())
                 .with(PixArtTransformer.ASPECT_RATIO, sizes.aspectRatio());
+    }
+
+    /** The condition on texts alone. */
+    static Condition condition(Encoded encoded) {
+        return Condition.of(PixArtTransformer.TEXT, encoded.states()) // [N,L,E]
+                .with(PixArtTransformer.TEXT_MASK, encoded.mask());
     }
 }

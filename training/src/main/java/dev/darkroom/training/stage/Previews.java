@@ -21,9 +21,10 @@ import java.util.List;
  * @param guidance null for the checkpoint's choice
  * @param seed of each
  */
-record Samples(List<String> prompts, @Nullable Integer steps, @Nullable Double guidance, int seed) {
-    static Samples of(ConfigReader json) {
-        return new Samples(
+record Previews(
+        List<String> prompts, @Nullable Integer steps, @Nullable Double guidance, int seed) {
+    static Previews of(ConfigReader json) {
+        return new Previews(
                 json.texts("prompts", List.of()),
                 json.integerOrNull("steps"),
                 json.numberOrNull("guidance"),

@@ -1,6 +1,7 @@
 package dev.darkroom.training.stage;
 
 import dev.darkroom.models.config.ConfigReader;
+import dev.darkroom.models.pipeline.Families;
 
 import org.jspecify.annotations.Nullable;
 
@@ -8,16 +9,17 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 
 /**
- * Where a config's paths lead.
+ * What a stage's config is read with: where its paths lead, and which families there are.
  *
  * @param config the file
  * @param data the training pictures, if they are named elsewhere
+ * @param families whose networks can be trained
  */
-record Places(Path config, @Nullable Path data) {
+record StageContext(Path config, @Nullable Path data, Families families) {
     private static final String DATA = "data";
 
     /**
-     * A folder that the config must name.
+     * Returns a folder that the config must name.
      *
      * @throws IllegalArgumentException if it doesn't, or there is none
      */
@@ -29,7 +31,7 @@ record Places(Path config, @Nullable Path data) {
         return require(key, config.toAbsolutePath().resolveSibling(path).normalize());
     }
 
-    /** The training pictures. */
+    /** Returns the folder of the training pictures. */
     Path data(ConfigReader json) {
         if (data == null) {
             return folder(json, DATA);

@@ -1,6 +1,7 @@
-package dev.darkroom.models.text;
+package dev.darkroom.models.family;
 
-import dev.darkroom.models.family.Report;
+import dev.darkroom.models.text.Encoded;
+import dev.darkroom.models.text.TextEncoder;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Tensor;

@@ -2,6 +2,8 @@ package dev.darkroom.training.stage;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
+import dev.darkroom.models.checkpoint.Architecture;
+import dev.darkroom.models.checkpoint.CheckpointWriter;
 import dev.darkroom.models.config.ConfigReader;
 import dev.darkroom.models.family.Defaults;
 import dev.darkroom.models.lora.Lora;
@@ -23,45 +25,50 @@ import java.util.Map;
 import java.util.Objects;
 
 /**
- * Where a run's network goes: into a checkpoint with all that it needs.
+ * The checkpoint that a run's network becomes.
  *
+ * @param pipeline the class that its index names
+ * @param network of the run
+ * @param conditioning the parts beside it
  * @param scheduler its config
  * @param defaults how the checkpoint is sampled where nothing else is said
  * @param adapters of the network, which are merged into the checkpoint; null for none
  */
-record Output(
-        LatentData data,
+record ResultCheckpoint(
+        String pipeline,
+        Architecture<?, ?> network,
         Conditioning conditioning,
+        LatentData data,
         ObjectNode scheduler,
         Defaults defaults,
         TrainingConfig config,
-        Samples samples,
+        Previews previews,
         @Nullable Lora adapters) {
     private static final String ADAPTERS = "lora";
 
-    /** The section {@code defaults} of a stage's config. */
+    /** Reads the section {@code defaults} of a stage's config. */
     static Defaults defaults(ConfigReader json) {
         return json.section(
                 "defaults",
                 each -> new Defaults(each.integerOrNull("steps"), each.numberOrNull("guidance")));
     }
 
-    /** A checkpoint of the weights, and adapters, as they are. */
-    private void write(Path folder, Module network, DType dtype) throws IOException {
+    /** Writes a checkpoint of the weights, and adapters, as they are. */
+    private void write(Path folder, Module trained, DType dtype) throws IOException {
         if (adapters == null) {
-            writeAsItIs(folder, network, dtype);
+            writeAsItIs(folder, trained, dtype);
             return;
         }
         try (var scope = TensorScope.open();
                 var mode = Mode.NO_GRAD.enter()) {
             Map<String, Tensor> before = new LinkedHashMap<>();
-            network.state().forEach((name, value) -> before.put(name, value.copy()));
+            trained.state().forEach((name, value) -> before.put(name, value.copy()));
             adapters.merge();
             try {
-                writeAsItIs(folder, network, dtype);
+                writeAsItIs(folder, trained, dtype);
             } finally {
                 adapters.unmerge(); // up to rounding, which would change the run
-                network.state()
+                trained.state()
                         .forEach(
                                 (name, value) ->
                                         value.copyInPlace(
@@ -70,35 +77,29 @@ record Output(
         }
     }
 
-    private void writeAsItIs(Path folder, Module network, DType dtype) throws IOException {
-        var hub = new HubFolder(folder, conditioning.pipelineClass());
-        conditioning.write(hub, dtype);
-        hub.network(
-                "transformer",
-                HubFolder.Library.DIFFUSERS,
-                conditioning.json().path("_class_name").asText(),
-                conditioning.json(),
-                network,
-                dtype);
-        hub.scheduler(scheduler);
-        hub.defaults(defaults);
-        hub.copy("vae", HubFolder.Library.DIFFUSERS, "AutoencoderKL", data.autoencoderFolder());
-        hub.finish();
+    private void writeAsItIs(Path folder, Module trained, DType dtype) throws IOException {
+        var writer = new CheckpointWriter(folder, pipeline);
+        conditioning.write(writer, dtype);
+        writer.network(network, trained, dtype);
+        writer.scheduler(scheduler);
+        defaults.write(folder);
+        data.copyAutoencoder(writer);
+        writer.finish();
     }
 
-    /** The result. */
-    void finish(Path folder, Module network) throws IOException {
+    /** Writes the result. */
+    void finish(Path folder, Module trained) throws IOException {
         if (adapters != null) {
             adapters.save(folder.resolve(ADAPTERS));
         }
-        write(folder, network, config.savedDtype());
+        write(folder, trained, config.savedDtype());
     }
 
-    /** Pictures of the weights as they are, and the checkpoint that made them. */
-    void show(long step, Path pictures, Module network) throws IOException {
+    /** Writes pictures of the weights as they are, and the checkpoint that made them. */
+    void show(long step, Path pictures, Module trained) throws IOException {
         Path checkpoint = pictures.resolveSibling("preview");
-        write(checkpoint, network, DType.FLOAT32);
-        samples.write(
+        write(checkpoint, trained, DType.FLOAT32);
+        previews.write(
                 checkpoint,
                 PipelineOptions.defaults()
                         .withDevice(config.device())
