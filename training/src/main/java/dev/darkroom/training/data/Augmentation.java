@@ -81,7 +81,7 @@ public record Augmentation(String description, Change change) {
                 });
     }
 
-    /** A square from anywhere in a picture, which must be at least as large. */
+    /** Returns a square from anywhere in a picture, which must be at least as large. */
     public static Augmentation randomCrop(int size) {
         requireSize(size);
         return new Augmentation(
@@ -186,7 +186,7 @@ public record Augmentation(String description, Change change) {
         }
     }
 
-    /** The description. */
+    /** Returns the description. */
     @Override
     public String toString() {
         return description;

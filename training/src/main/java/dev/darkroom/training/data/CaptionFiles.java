@@ -13,7 +13,7 @@ import java.util.Set;
 final class CaptionFiles {
     private static final String EXTENSION = ".txt";
 
-    /** By name without extension, in small letters. */
+    /** The texts by their name without extension, in small letters. */
     private final Map<String, List<Path>> texts = new HashMap<>();
 
     /** What was taken, with the pictures. */
@@ -39,20 +39,23 @@ final class CaptionFiles {
         return stem(file).toLowerCase(Locale.ROOT);
     }
 
-    /** Those of exactly a picture's name, else those that differ in small and capital letters. */
+    /**
+     * Returns those of exactly a picture's name, else those that differ in small and capital
+     * letters.
+     */
     private List<Path> of(Path picture) {
         List<Path> found = texts.getOrDefault(key(picture), List.of());
         List<Path> exact = found.stream().filter(each -> stem(each).equals(stem(picture))).toList();
         return exact.isEmpty() ? found : exact;
     }
 
-    /** Whether a picture has a text. */
+    /** Returns whether a picture has a text. */
     boolean has(Path picture) {
         return !of(picture).isEmpty();
     }
 
     /**
-     * The text of a picture.
+     * Returns the text of a picture.
      *
      * @throws DataException if it has none or several, or it was already taken
      */
@@ -89,7 +92,7 @@ final class CaptionFiles {
         return text;
     }
 
-    /** What was taken. */
+    /** Returns what was taken. */
     Set<Path> used() {
         return new HashSet<>(taken.keySet());
     }

@@ -12,7 +12,7 @@ public final class DataException extends IOException {
     private static final long serialVersionUID = 1L;
 
     /**
-     * A problem of a file or folder.
+     * Makes an exception of a problem of a file or folder.
      *
      * @param problem and, where it is not obvious, what helps
      */

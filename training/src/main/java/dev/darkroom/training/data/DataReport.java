@@ -30,7 +30,7 @@ public record DataReport(
         SortedMap<Size, Integer> sizes,
         List<DataException> problems,
         List<Path> leftOut) {
-    /** Pictures that are decoded between two words to the listener. */
+    /** Pictures that are decoded between two calls of the listener. */
     private static final int BATCH = 64;
 
     /**
@@ -109,7 +109,7 @@ public record DataReport(
     }
 
     /**
-     * The size that most pictures have; of several, the one of fewest pixels.
+     * Returns the size that most pictures have; of several, the one of fewest pixels.
      *
      * @throws java.util.NoSuchElementException if there is no picture
      */

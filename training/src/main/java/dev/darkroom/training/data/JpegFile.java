@@ -81,7 +81,7 @@ record JpegFile(byte[] plain, int components, boolean isYcck) {
             return file[index] & 0xff;
         }
 
-        /** The next marker; what lies before it is skipped. */
+        /** Returns the next marker; what lies before it is skipped. */
         private int next() throws IIOException {
             while (unsigned(at) != 0xff || unsigned(at + 1) == 0 || unsigned(at + 1) == 0xff) {
                 at++;
@@ -138,7 +138,7 @@ record JpegFile(byte[] plain, int components, boolean isYcck) {
             kept.write(file, begin, at - begin);
         }
 
-        /** What libjpeg takes the components for, as Adobe's transform. */
+        /** Returns what libjpeg takes the components for, as Adobe's transform. */
         private int meaning() throws IIOException {
             return switch (ids.length) {
                 case 1 -> NONE;

@@ -97,7 +97,7 @@ public final class LatentCache implements AutoCloseable {
         return new LatentCache(cache, autoencoder, options.variants);
     }
 
-    /** The moments of all pictures, {@code [rows,2C,H,W]}. */
+    /** Returns the moments of all pictures, {@code [rows,2C,H,W]}. */
     private static Tensor encode(
             List<Example> examples,
             Augmentation augmentation,
@@ -150,12 +150,12 @@ public final class LatentCache implements AutoCloseable {
         return Ops.cat(1, posterior.mean(), posterior.logVariance()); // [N,2C,h,w]
     }
 
-    /** How many variants there are of each picture. */
+    /** Returns how many variants there are of each picture. */
     public int variants() {
         return variants;
     }
 
-    /** How many rows there are: variants of pictures. */
+    /** Returns how many rows there are: variants of pictures. */
     public int rows() {
         return (int) file.tensor(MOMENTS).size(0);
     }
@@ -174,7 +174,7 @@ public final class LatentCache implements AutoCloseable {
     }
 
     /**
-     * The most likely latents.
+     * Returns the most likely latents.
      *
      * @param rows numbers from 0
      * @return float32 {@code [N,C,H,W]} on the CPU, {@linkplain AutoencoderKl#scaled scaled}

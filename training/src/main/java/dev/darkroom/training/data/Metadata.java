@@ -34,7 +34,7 @@ final class Metadata {
     private final Path file;
     private final Path folder;
 
-    /** By name within the folder, sorted. */
+    /** The examples by their names within the folder, sorted. */
     private final TreeMap<String, Example> examples = new TreeMap<>();
 
     private int line;
@@ -128,7 +128,7 @@ final class Metadata {
         return stripped;
     }
 
-    /** The path of a name, from the folder, which does not leave it. */
+    /** Returns the path of a name, from the folder, which does not leave it. */
     private Path inside(String name) throws DataException {
         try {
             Path path = Path.of(name);

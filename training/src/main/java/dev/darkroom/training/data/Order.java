@@ -36,13 +36,13 @@ public final class Order {
         this.seed = seed;
     }
 
-    /** The epoch of a sample, both from 0. */
+    /** Returns the epoch of a sample, both from 0. */
     public long epoch(long sample) {
         return sample / size;
     }
 
     /**
-     * Which example a sample shows.
+     * Returns which example a sample shows.
      *
      * @param sample its number in the run, from 0
      * @return from 0

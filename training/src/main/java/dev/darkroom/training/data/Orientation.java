@@ -35,8 +35,8 @@ enum Orientation {
     TURN_LEFT;
 
     /**
-     * The orientation that a file names: in EXIF, or else in XMP. Broken or unknown ones count as
-     * none, as viewers see them.
+     * Returns the orientation that a file names: in EXIF, or else in XMP. Broken or unknown ones
+     * count as none, as viewers see them.
      */
     static Orientation of(byte[] file, PictureFormat format) {
         try {
@@ -94,7 +94,7 @@ enum Orientation {
         return value >= 1 && value <= values().length ? values()[value - 1] : NONE;
     }
 
-    /** A picture as it is to be seen. */
+    /** Returns a picture as it is to be seen. */
     Picture upright(Picture stored) {
         int w = stored.width();
         int h = stored.height();

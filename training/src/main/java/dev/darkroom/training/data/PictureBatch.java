@@ -23,7 +23,7 @@ public record PictureBatch(
     }
 
     /**
-     * The pictures as networks see them.
+     * Returns the pictures as networks see them.
      *
      * @return float32 {@code [N,3,H,W]} from −1 to 1, on the CPU
      */

@@ -90,7 +90,7 @@ final class PictureFile {
                                 : Pixels.of(reader.read(0)));
     }
 
-    /** The first frame of a GIF, where it lies on the screen. */
+    /** Returns the first frame of a GIF, where it lies on the screen. */
     private static Picture onScreen(ImageReader reader) throws IOException {
         NamedNodeMap screen = attributes(reader.getStreamMetadata(), "LogicalScreenDescriptor");
         NamedNodeMap frame = attributes(reader.getImageMetadata(0), "ImageDescriptor");

@@ -84,7 +84,7 @@ public final class PictureFolder {
                         .toList());
     }
 
-    /** The files of a folder but those that systems leave in any folder, sorted. */
+    /** Returns the files of a folder but those that systems leave in any folder, sorted. */
     private static List<Path> files(Path folder) throws IOException {
         try (Stream<Path> files = Files.list(folder)) {
             return files.filter(file -> !Files.isDirectory(file) && !isOfSystem(file))
@@ -173,12 +173,12 @@ public final class PictureFolder {
         return caption;
     }
 
-    /** The folder. */
+    /** Returns the folder. */
     public Path path() {
         return folder;
     }
 
-    /** All pictures, sorted by their names within the folder. */
+    /** Returns all pictures, sorted by their names within the folder. */
     public List<Example> examples() {
         return List.copyOf(examples.values());
     }
@@ -188,14 +188,14 @@ public final class PictureFolder {
         return leftOut;
     }
 
-    /** The distinct captions, sorted. */
+    /** Returns the distinct captions, sorted. */
     public List<String> captions() {
         return examples.values().stream().map(Example::caption).distinct().sorted().toList();
     }
 
     /**
-     * The SHA-256 of names, captions, fields and the bytes of the pictures: another one for another
-     * data set, wherever the folder lies. Reads every file.
+     * Returns the SHA-256 of names, captions, fields and the bytes of the pictures: another one for
+     * another data set, wherever the folder lies. Reads every file.
      *
      * @return hexadecimal digits
      */

@@ -26,7 +26,7 @@ enum PictureFormat {
     static final String NAMES = "png, jpg, jpeg, bmp, gif or webp";
 
     /**
-     * The format of a file, by its first bytes.
+     * Returns the format of a file, by its first bytes.
      *
      * @throws IIOException if it is none of these
      */
@@ -66,8 +66,8 @@ enum PictureFormat {
     }
 
     /**
-     * The JDK's reader of the format, and never one that an application or its libraries gave to
-     * ImageIO, which may read otherwise.
+     * Returns the JDK's reader of the format, and never one that an application or its libraries
+     * gave to ImageIO, which may read otherwise.
      *
      * @throws IIOException if there is none, as for WebP
      */

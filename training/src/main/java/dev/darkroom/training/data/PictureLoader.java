@@ -82,7 +82,7 @@ public final class PictureLoader implements AutoCloseable {
     private long nextSample = -1;
 
     /**
-     * A loader that has not begun.
+     * Makes a loader that has not begun.
      *
      * @param examples at least one
      * @param augmentation must bring all pictures to one size
@@ -138,7 +138,7 @@ public final class PictureLoader implements AutoCloseable {
     }
 
     /**
-     * The next batch, when it is read.
+     * Returns the next batch, when it is read.
      *
      * @throws IOException if a picture can't be read, or two have different sizes; the next call
      *     says the same
@@ -164,7 +164,7 @@ public final class PictureLoader implements AutoCloseable {
         }
     }
 
-    /** A failure of a reading thread, as one of the caller's. */
+    /** Returns a failure of a reading thread, as one of the caller's. */
     private static IOException rethrown(@Nullable Throwable cause) {
         return switch (cause) {
             case Error e -> throw e;
@@ -181,7 +181,7 @@ public final class PictureLoader implements AutoCloseable {
         var batch = new ArrayList<Example>(options.batchSize);
         for (int i = 0; i < options.batchSize; i++) {
             if (Thread.interrupted()) {
-                throw new InterruptedIOException("no longer wanted");
+                throw new InterruptedIOException("the loader was closed");
             }
             Sample sample = plan.at(firstSample + i);
             Example example = examples.get(sample.index);

@@ -15,7 +15,7 @@ final class Pixels {
 
     private Pixels() {}
 
-    /** A picture of an image, greys or colours, transparent or not, of 8 or 16 bits. */
+    /** Returns a picture of an image, greys or colours, transparent or not, of 8 or 16 bits. */
     static Picture of(BufferedImage image) {
         // Samples are taken as they are: Java would convert greys from linear light, and colours
         // from their profile.
@@ -24,7 +24,7 @@ final class Pixels {
                 : ofColours(image);
     }
 
-    /** Of a palette, or of packed pixels. */
+    /** Reads a picture with a palette or packed pixels. */
     private static Picture ofColours(BufferedImage image) {
         int width = image.getWidth();
         int height = image.getHeight();
@@ -85,7 +85,7 @@ final class Pixels {
         return (byte) ((value * alpha + WHITE * (255 - alpha) + 127) / 255);
     }
 
-    /** A picture on a white one, which it may jut out of. */
+    /** Returns a picture on a white one, which it may jut out of. */
     static Picture onWhite(Picture picture, int width, int height, int left, int top) {
         if (left == 0 && top == 0 && picture.width() == width && picture.height() == height) {
             return picture;
@@ -101,7 +101,7 @@ final class Pixels {
     }
 
     /**
-     * A picture of inks as Adobe stores them, inverted: 255 is none.
+     * Returns a picture of inks as Adobe stores them, inverted: 255 is none.
      *
      * @param raster cyan, magenta, yellow and black, or luma, two of chroma and black
      * @param isYcck which of them

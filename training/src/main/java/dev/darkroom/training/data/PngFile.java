@@ -56,8 +56,8 @@ final class PngFile {
     }
 
     /**
-     * A file that is whole, without its texts from where they take too much memory: readers of
-     * metadata unpack them all.
+     * Returns a file that is whole, without its texts from where they take too much memory: readers
+     * of metadata unpack them all.
      */
     static byte[] withFewTexts(byte[] file) {
         var bytes = ByteBuffer.wrap(file);
@@ -82,7 +82,7 @@ final class PngFile {
         return type == TEXT || type == PACKED_TEXT || type == INTERNATIONAL_TEXT;
     }
 
-    /** How long a chunk's text is, unpacked, up to where that is too long. */
+    /** Returns how long a chunk's text is, unpacked, up to where that is too long. */
     private static int unpacked(byte[] file, int from, int length, int type) {
         if (!isText(type)) {
             return 0;
@@ -115,7 +115,7 @@ final class PngFile {
         return count;
     }
 
-    /** Where the text ends that begins there, and its zero byte. */
+    /** Returns where the text ends that begins there, and its zero byte. */
     private static int after(byte[] file, int from, int end) {
         int at = from;
         while (at < end && file[at] != 0) {

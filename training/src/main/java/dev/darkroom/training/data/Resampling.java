@@ -18,7 +18,7 @@ final class Resampling {
      */
     record Window(double left, double top, double width, double height) {}
 
-    /** For each output position, which inputs count how much; all else of the 1 is white. */
+    /** Tells for each output position which inputs count how much; all else of the 1 is white. */
     private record Taps(int[] first, float[][] weights) {
         /**
          * @param inputs how many there are
@@ -63,7 +63,9 @@ final class Resampling {
 
     private Resampling() {}
 
-    /** The part of a picture in a window, at another size; white where the window juts out. */
+    /**
+     * Returns the part of a picture in a window, at another size; white where the window juts out.
+     */
     static Picture resample(Picture picture, Window window, int width, int height) {
         Taps across = Taps.of(picture.width(), window.left, window.width, width);
         Taps down = Taps.of(picture.height(), window.top, window.height, height);

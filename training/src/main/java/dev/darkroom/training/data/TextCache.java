@@ -84,7 +84,10 @@ public final class TextCache implements AutoCloseable {
     }
 
     private static Map<String, Tensor> encode(
-            List<Tokenizer.Tokens> tokens, TextEncoder encoder, int length, CacheListener listener) {
+            List<Tokenizer.Tokens> tokens,
+            TextEncoder encoder,
+            int length,
+            CacheListener listener) {
         var states = new Rows(tokens.size());
         var masks = new Rows(tokens.size());
         var pooled = new Rows(tokens.size());
@@ -144,7 +147,7 @@ public final class TextCache implements AutoCloseable {
                 file.has(POOLED) ? file.rows(POOLED, numbers) : null);
     }
 
-    /** How many captions there are. */
+    /** Returns how many captions there are. */
     public int size() {
         return rows.size();
     }

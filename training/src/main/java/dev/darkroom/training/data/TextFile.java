@@ -19,13 +19,13 @@ final class TextFile {
     /** Captions of some millions of pictures. */
     private static final long LONGEST = 1L << 30;
 
-    /** As bytes, as text, and as examples. */
+    /** Heap for a byte of the file: bytes, text and examples. */
     private static final int HEAP_PER_BYTE = 6;
 
     private TextFile() {}
 
     /**
-     * The text of a file, without a byte order mark.
+     * Returns the text of a file, without a byte order mark.
      *
      * @throws DataException that names the file, and the line that is no such text
      */
@@ -74,21 +74,21 @@ final class TextFile {
         return text;
     }
 
-    /** The number of a text's last line. */
+    /** Returns the number of a text's last line. */
     private static int line(String text) {
         return 1 + (int) text.chars().filter(c -> c == '\n').count();
     }
 
     /**
-     * A text without what is white at its ends: what Python's {@code str.strip} takes away, and
-     * spaces of no width, among them byte order marks.
+     * Returns a text without what is white at its ends: what Python's {@code str.strip} takes away,
+     * and spaces of no width, among them byte order marks.
      */
     static String strip(String text) {
         return Whitespace.strip(
                 text, c -> Whitespace.isPython(c) || c == ZERO_WIDTH_SPACE || c == BYTE_ORDER_MARK);
     }
 
-    /** Whether every surrogate of a text is one half of a character. */
+    /** Returns whether every surrogate of a text is one half of a character. */
     static boolean isWellFormed(String text) {
         return StandardCharsets.UTF_16BE.newEncoder().canEncode(text);
     }

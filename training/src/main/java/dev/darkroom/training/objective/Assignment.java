@@ -25,7 +25,7 @@ final class Assignment {
     }
 
     /**
-     * A column for each row, each column once, with the least sum of costs.
+     * Returns a column for each row, each column once, with the least sum of costs.
      *
      * @param cost of row and column, n × n, finite
      */

@@ -54,7 +54,7 @@ public record AutoencoderLoss(Options options) {
     }
 
     /**
-     * The loss of a batch, to call {@link Tensor#backward()} on.
+     * Returns the loss of a batch, to call {@link Tensor#backward()} on.
      *
      * @param images {@code [N,C,H,W]} from −1 to 1, H and W multiples of the autoencoder's
      *     downsampling

@@ -15,20 +15,20 @@ import java.util.function.ToDoubleFunction;
 final class Batches {
     private Batches() {}
 
-    /** Standard normal noise for a batch, drawn on the CPU. */
+    /** Draws standard normal noise for a batch on the CPU. */
     static Tensor noise(Tensor clean, Generator generator) {
         return Tensor.randn(clean.shape(), generator, DType.FLOAT32, Device.CPU)
                 .to(clean.dtype())
                 .to(clean.device());
     }
 
-    /** A uniform number in [0, 1) for each sample. */
+    /** Returns a uniform number in [0, 1) for each sample. */
     static double[] uniform(Tensor clean, Generator generator) {
         Shape batch = Shape.of(clean.size(0));
         return Tensor.rand(batch, generator, DType.FLOAT64, Device.CPU).toDoubleArray();
     }
 
-    /** A standard normal number for each sample. */
+    /** Returns a standard normal number for each sample. */
     static double[] normal(Tensor clean, Generator generator) {
         Shape batch = Shape.of(clean.size(0));
         return Tensor.randn(batch, generator, DType.FLOAT64, Device.CPU).toDoubleArray();
@@ -44,25 +44,25 @@ final class Batches {
         return values.to(batch.dtype()).reshape(columns(batch, values.size(0)));
     }
 
-    /** A number for each sample, as {@code [N,1,…]}. */
+    /** Returns a number for each sample, as {@code [N,1,…]}. */
     static Tensor column(Tensor batch, double... values) {
         return Tensor.copyOf(values, columns(batch, values.length))
                 .to(batch.dtype())
                 .to(batch.device());
     }
 
-    /** A number for each sample's level, as {@code [N,1,…]}. */
+    /** Returns a number for each sample's level, as {@code [N,1,…]}. */
     static Tensor column(Tensor batch, List<NoiseLevel> levels, ToDoubleFunction<NoiseLevel> of) {
         return column(batch, levels.stream().mapToDouble(of).toArray());
     }
 
-    /** What networks are told of levels {@code [N]}. */
+    /** Returns the timesteps of levels {@code [N]}. */
     static Tensor timesteps(Tensor batch, List<NoiseLevel> levels) {
         return vector(batch, levels.stream().mapToDouble(NoiseLevel::timestep).toArray());
     }
 
     /**
-     * A network's output.
+     * Returns a network's output.
      *
      * @throws IllegalStateException if it has not the shape of the batch
      */

@@ -18,20 +18,20 @@ import java.util.Arrays;
  * al. 2022, arXiv:2206.00364): a network that leads from any noise level to the data at once,
  * distilled from a denoiser or trained alone. x = x0 + sigma·ε.
  *
- * <p>Networks are told ln(sigma)/4 as the time.
+ * <p>The timestep of networks is ln(sigma)/4.
  *
  * @param sigmaMin where the model is the identity, &gt; 0
  * @param sigmaMax the greatest noise level
  * @param rho how levels crowd at the least noise
  * @param sigmaData standard deviation of the data
- * @param distance of what is found at neighbouring levels
+ * @param distance between the estimates at neighbouring levels
  */
 public record ConsistencyModel(
         double sigmaMin, double sigmaMax, double rho, double sigmaData, Distance distance) {
     /**
      * What is random in a loss.
      *
-     * @param indices each sample's place in the levels, from 0 to their number less 2: the cleaner
+     * @param indices each sample's index in the levels, from 0 to their number less 2: the cleaner
      *     one of its pair; int64 {@code [N]} on the CPU
      * @param noise standard normal {@code [N,…]}
      */
@@ -53,7 +53,10 @@ public record ConsistencyModel(
         }
     }
 
-    /** The paper's levels, 0.002 to 80 with rho = 7, for data with a standard deviation of 0.5. */
+    /**
+     * Returns the paper's levels, 0.002 to 80 with rho = 7, for data with a standard deviation of
+     * 0.5.
+     */
     public ConsistencyModel(Distance distance) {
         this(0.002, 80, 7, 0.5, distance);
     }
@@ -79,8 +82,8 @@ public record ConsistencyModel(
     }
 
     /**
-     * The consistency function c_skip·x + c_out·F(c_in·x), the identity at sigmaMin (equation 5 and
-     * appendix C).
+     * Returns the consistency function c_skip·x + c_out·F(c_in·x), the identity at sigmaMin
+     * (equation 5 and appendix C).
      *
      * @param sigma each sample's {@code [N]}
      */
@@ -93,8 +96,8 @@ public record ConsistencyModel(
     }
 
     /**
-     * A teacher's denoiser, c_skip·x + c_out·F(c_in·x) with EDM's coefficients (Karras et al. 2022,
-     * table 1).
+     * Returns a teacher's denoiser, c_skip·x + c_out·F(c_in·x) with EDM's coefficients (Karras et
+     * al. 2022, table 1).
      *
      * @param sigma each sample's {@code [N]}
      */
@@ -102,7 +105,7 @@ public record ConsistencyModel(
         return new Edm(sigmaData).denoised(network, x, sigma);
     }
 
-    /** The model for {@link dev.darkroom.models.diffusion.Solvers#consistency}. */
+    /** Returns the model for {@link dev.darkroom.models.diffusion.Solvers#consistency}. */
     public Denoiser denoiser(Network network) {
         return (x, at) -> {
             double[] sigma = new double[Math.toIntExact(x.size(0))];
@@ -177,12 +180,12 @@ public record ConsistencyModel(
             Tensor low = at(clean, sigmas, draw.indices);
             Tensor high = at(clean, sigmas, draw.indices.plus(1));
             Tensor x = clean.plus(draw.noise.times(Batches.column(clean, high)));
-            Tensor wanted;
+            Tensor aim;
             try (var mode = Mode.current().withGradients(false).enter()) {
-                wanted = consistency(target, heun(teacher, x, high, low), low);
+                aim = consistency(target, heun(teacher, x, high, low), low);
             }
-            Tensor found = consistency(student, x, high);
-            return scope.keep(distance.between(found, wanted).mean());
+            Tensor estimate = consistency(student, x, high);
+            return scope.keep(distance.between(estimate, aim).mean());
         }
     }
 
@@ -206,13 +209,13 @@ public record ConsistencyModel(
         try (var scope = TensorScope.open()) {
             Tensor low = at(clean, sigmas, draw.indices);
             Tensor high = at(clean, sigmas, draw.indices.plus(1));
-            Tensor wanted;
+            Tensor aim;
             try (var mode = Mode.current().withGradients(false).enter()) {
                 Tensor cleaner = clean.plus(draw.noise.times(Batches.column(clean, low)));
-                wanted = consistency(target, cleaner, low);
+                aim = consistency(target, cleaner, low);
             }
             Tensor x = clean.plus(draw.noise.times(Batches.column(clean, high)));
-            Tensor each = distance.between(consistency(student, x, high), wanted); // [N]
+            Tensor each = distance.between(consistency(student, x, high), aim); // [N]
             return scope.keep((improved ? each.dividedBy(high.minus(low)) : each).mean());
         }
     }
@@ -229,11 +232,11 @@ public record ConsistencyModel(
         return x.minus(denoised(teacher, x, sigma)).dividedBy(Batches.column(x, sigma));
     }
 
-    /** The levels of places: {@code [N]}. */
+    /** Returns the levels of indices {@code [N]}. */
     private static Tensor at(Tensor clean, double[] sigmas, Tensor indices) {
-        long[] places = indices.toLongArray();
+        long[] each = indices.toLongArray();
         return Batches.vector(
-                clean, Arrays.stream(places).mapToDouble(i -> sigmas[(int) i]).toArray());
+                clean, Arrays.stream(each).mapToDouble(i -> sigmas[(int) i]).toArray());
     }
 
     private static double square(double x) {

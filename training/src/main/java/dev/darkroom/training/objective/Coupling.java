@@ -10,7 +10,7 @@ import java.util.Arrays;
 /** Which noise goes with which sample of a batch. */
 @FunctionalInterface
 public interface Coupling {
-    /** As drawn. */
+    /** Leaves pairs as they are drawn. */
     Coupling INDEPENDENT = (clean, noise) -> noise;
 
     /**

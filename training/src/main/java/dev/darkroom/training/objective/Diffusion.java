@@ -46,13 +46,13 @@ public record Diffusion(
         }
     }
 
-    /** With timesteps that are all as likely. */
+    /** Makes an objective whose timesteps are all as likely. */
     public Diffusion(
             NoiseSchedule schedule, Prediction prediction, LossWeight weight, boolean stratified) {
         this(schedule, prediction, weight, stratified, 1);
     }
 
-    /** With independent timesteps that all count alike. */
+    /** Makes an objective whose timesteps are independent and count alike. */
     public Diffusion(NoiseSchedule schedule, Prediction prediction) {
         this(schedule, prediction, LossWeight.UNIFORM, false);
     }
@@ -65,7 +65,7 @@ public record Diffusion(
     }
 
     /**
-     * The loss of a batch.
+     * Returns the loss of a batch.
      *
      * @param clean data {@code [N,C,…]}
      * @return a scalar, float32
@@ -96,7 +96,7 @@ public record Diffusion(
         }
     }
 
-    /** The timesteps of numbers in [0, 1). */
+    /** Returns the timesteps of numbers in [0, 1). */
     static List<Integer> timesteps(NoiseSchedule schedule, double... u) {
         return Arrays.stream(u).mapToObj(each -> (int) (each * schedule.timesteps())).toList();
     }

@@ -12,7 +12,9 @@ public interface Distance {
     /** The mean of the squares of a sample's differences. */
     Distance SQUARED = Tensor::square;
 
-    /** What each element's difference counts: {@code [N,…]} to {@code [N,…]}, of its type. */
+    /**
+     * Returns what each element's difference counts: {@code [N,…]} to {@code [N,…]}, of its type.
+     */
     Tensor of(Tensor difference);
 
     /**

@@ -12,7 +12,7 @@ import java.util.Arrays;
 
 /**
  * EDM (Karras et al. 2022, arXiv:2206.00364, table 1): x = x0 + sigma·ε with log-normal sigma, and
- * a network within a preconditioned denoiser. Networks are told ln(sigma)/4.
+ * a network within a preconditioned denoiser. The timestep of networks is ln(sigma)/4.
  *
  * @param sigmaData standard deviation of the data
  * @param mean of ln sigma
@@ -39,13 +39,13 @@ public record Edm(double sigmaData, double mean, double deviation) implements Ob
         }
     }
 
-    /** The paper's distribution of ln sigma, −1.2 ± 1.2. */
+    /** Returns the paper's distribution of ln sigma, −1.2 ± 1.2. */
     public Edm(double sigmaData) {
         this(sigmaData, -1.2, 1.2);
     }
 
     /**
-     * The denoiser D = c_skip·x + c_out·F(c_in·x, c_noise) (equation 7).
+     * Returns the denoiser D = c_skip·x + c_out·F(c_in·x, c_noise) (equation 7).
      *
      * @param x noisy data {@code [N,C,…]}
      * @param sigma each sample's {@code [N]}
@@ -58,7 +58,8 @@ public record Edm(double sigmaData, double mean, double deviation) implements Ob
     }
 
     /**
-     * The trained network for any sampler: at levels with alpha ≠ 1, latents are divided by alpha.
+     * Returns the trained network for any sampler: at levels with alpha ≠ 1, latents are divided by
+     * alpha.
      */
     public Denoiser denoiser(Network network) {
         return (x, at) -> {
@@ -78,7 +79,7 @@ public record Edm(double sigmaData, double mean, double deviation) implements Ob
     }
 
     /**
-     * The loss of a batch (equation 2, weighted by 1/c_out²).
+     * Returns the loss of a batch (equation 2, weighted by 1/c_out²).
      *
      * @param clean data {@code [N,C,…]}
      * @return a scalar, float32
@@ -87,12 +88,12 @@ public record Edm(double sigmaData, double mean, double deviation) implements Ob
         try (var scope = TensorScope.open()) {
             Tensor sigma = draw.sigma;
             Tensor x = clean.plus(draw.noise.times(Batches.column(clean, sigma)));
-            Tensor found = Batches.sameShape(denoised(network, x, sigma), x);
+            Tensor estimate = Batches.sameShape(denoised(network, x, sigma), x);
             Tensor squares = sigma.square();
             Tensor weight =
                     squares.plus(sigmaData * sigmaData)
                             .dividedBy(squares.times(sigmaData * sigmaData));
-            return scope.keep(Distance.SQUARED.between(found, clean).times(weight).mean());
+            return scope.keep(Distance.SQUARED.between(estimate, clean).times(weight).mean());
         }
     }
 

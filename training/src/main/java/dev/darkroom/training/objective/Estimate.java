@@ -14,7 +14,7 @@ import java.util.List;
  */
 record Estimate(Tensor x0, Tensor epsilon) {
     /**
-     * What a network's output stands for.
+     * Returns what a network's output stands for.
      *
      * @param output {@code [N,C,…]}
      * @param x what the network was shown {@code [N,C,…]}

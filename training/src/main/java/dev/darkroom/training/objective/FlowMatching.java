@@ -19,7 +19,7 @@ import java.util.stream.IntStream;
 /**
  * Flow matching along straight lines, rectified flow: at x = (1 − t)·x0 + t·ε, the network learns
  * the velocity ε − x0 (Liu et al. 2022, arXiv:2209.03003, equation 1; Lipman et al. 2022,
- * arXiv:2210.02747). Networks are told 1000·t.
+ * arXiv:2210.02747). The timestep of networks is 1000·t.
  *
  * @param times how t is distributed
  * @param coupling which noise goes with which sample
@@ -35,12 +35,12 @@ public record FlowMatching(FlowTimes times, Coupling coupling) implements Object
      */
     public record Draw(List<Double> times, Tensor noise) {}
 
-    /** With independent noise. */
+    /** Pairs data with independent noise. */
     public FlowMatching(FlowTimes times) {
         this(times, Coupling.INDEPENDENT);
     }
 
-    /** The level of a time, as the network is told it. */
+    /** Returns the level of a time, with the network's timestep. */
     public static NoiseLevel level(double t) {
         return NoiseLevel.flow(t, TIMESTEPS * t);
     }
@@ -48,15 +48,15 @@ public record FlowMatching(FlowTimes times, Coupling coupling) implements Object
     @Override
     public Tensor loss(Network network, Tensor clean, Generator generator) {
         try (var scope = TensorScope.open()) {
-            List<Double> drawn = drawTimes(clean, generator);
+            List<Double> eachTime = drawTimes(clean, generator);
             Tensor noise = coupling.couple(clean, Batches.noise(clean, generator));
-            return scope.keep(loss(network, clean, new Draw(drawn, noise)));
+            return scope.keep(loss(network, clean, new Draw(eachTime, noise)));
         }
     }
 
     /**
-     * The loss of pairs: reflow, if they are the two ends of {@link #rectified} trajectories (Liu
-     * et al. 2022, algorithm 1). The coupling is theirs.
+     * Returns the loss of pairs: reflow, if they are the two ends of {@link #rectified}
+     * trajectories (Liu et al. 2022, algorithm 1). The coupling is theirs.
      *
      * @param clean where the trajectories ended {@code [N,C,…]}
      * @param noise where they began {@code [N,C,…]}
@@ -67,7 +67,7 @@ public record FlowMatching(FlowTimes times, Coupling coupling) implements Object
     }
 
     /**
-     * The loss of a batch.
+     * Returns the loss of a batch.
      *
      * @param clean data {@code [N,C,…]}
      * @return a scalar, float32

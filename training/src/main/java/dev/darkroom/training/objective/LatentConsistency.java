@@ -60,7 +60,7 @@ public record LatentConsistency(
             ConditionedNetwork teacher,
             Condition conditional,
             Condition unconditional) {
-        /** The condition with each sample's guidance. */
+        /** Returns the condition with each sample's guidance. */
         private Condition guided(Tensor w) {
             return conditional.with(Condition.DISTILLED_GUIDANCE, w);
         }
@@ -69,7 +69,7 @@ public record LatentConsistency(
     /**
      * What is random in a loss.
      *
-     * @param indices each sample's place in the grid, from 0
+     * @param indices each sample's index in the grid, from 0
      * @param guidance each sample's w, float32 {@code [N]}
      * @param noise standard normal {@code [N,C,…]}
      */
@@ -104,7 +104,8 @@ public record LatentConsistency(
     }
 
     /**
-     * The published recipe: 50 steps, timesteps scaled by 10, pseudo-Huber distance with c = 0.001.
+     * Returns the published recipe: 50 steps, timesteps scaled by 10, pseudo-Huber distance with c
+     * = 0.001.
      *
      * @param leastGuidance see the record
      * @param greatestGuidance see the record
@@ -125,7 +126,7 @@ public record LatentConsistency(
     }
 
     /**
-     * The loss of a batch, with everything drawn.
+     * Returns the loss of a batch, with given random values.
      *
      * @param clean latents {@code [N,C,…]}
      * @return a scalar, float32, or float64 where the latents are
@@ -152,7 +153,7 @@ public record LatentConsistency(
     }
 
     /**
-     * The loss of a batch.
+     * Returns the loss of a batch.
      *
      * @param clean latents {@code [N,C,…]}
      * @return a scalar, float32, or float64 where the latents are
@@ -173,12 +174,15 @@ public record LatentConsistency(
                 Tensor next = solve(networks, noisy, from, to, w);
                 target = consistency(networks.target.bind(networks.guided(w)), next, to);
             }
-            Tensor found = consistency(networks.student.bind(networks.guided(w)), noisy, from);
-            return scope.keep(distance.between(found, target).mean());
+            Tensor estimate = consistency(networks.student.bind(networks.guided(w)), noisy, from);
+            return scope.keep(distance.between(estimate, target).mean());
         }
     }
 
-    /** A DDIM step of the guided teacher (equation 17, with w for the guidance scale less 1). */
+    /**
+     * Returns a DDIM step of the guided teacher (equation 17, with w for the guidance scale less
+     * 1).
+     */
     private Tensor solve(
             Networks networks, Tensor x, List<NoiseLevel> from, List<NoiseLevel> to, Tensor w) {
         Tensor times = timesteps(x, from);
@@ -203,7 +207,7 @@ public record LatentConsistency(
         return at.timestep() * timestepScaling;
     }
 
-    /** What the first C channels stand for. */
+    /** Returns what the first C channels stand for. */
     private Estimate estimate(Tensor predicted, Tensor x, List<NoiseLevel> at) {
         return Estimate.of(prediction, predicted.narrow(1, 0, x.size(1)), x, at);
     }

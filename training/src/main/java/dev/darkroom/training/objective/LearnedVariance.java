@@ -44,7 +44,7 @@ public record LearnedVariance(NoiseSchedule schedule, Prediction prediction, dou
         }
     }
 
-    /** With the published lambda. */
+    /** Weighs the bound with the published lambda. */
     public LearnedVariance(NoiseSchedule schedule, Prediction prediction) {
         this(schedule, prediction, 0.001);
     }
@@ -61,7 +61,7 @@ public record LearnedVariance(NoiseSchedule schedule, Prediction prediction, dou
     }
 
     /**
-     * The loss of a batch.
+     * Returns the loss of a batch.
      *
      * @param network predicts {@code [N,2C,…]}, the variance's channels after the mean's
      * @param clean data {@code [N,C,…]}
@@ -92,7 +92,7 @@ public record LearnedVariance(NoiseSchedule schedule, Prediction prediction, dou
         }
     }
 
-    /** The mean term of the variational bound, in bits per dimension. */
+    /** Returns the mean term of the variational bound, in bits per dimension. */
     private Tensor bound(
             Tensor clean, Tensor x0, Tensor x, Tensor variance, List<NoiseLevel> levels) {
         Tensor low = Batches.column(x, levels, at -> Math.log(posteriorVariance(at)));
@@ -114,7 +114,10 @@ public record LearnedVariance(NoiseSchedule schedule, Prediction prediction, dou
         return first.where(likelihood.negated(), divergence).mean().dividedBy(Math.log(2));
     }
 
-    /** Of a level of a picture under a normal distribution (Ho et al. 2020, equation 13). */
+    /**
+     * Returns the probability of a level of a picture under a normal distribution (Ho et al. 2020,
+     * equation 13).
+     */
     private static Tensor logLikelihood(Tensor clean, Tensor mean, Tensor logVariance) {
         Tensor inverse = logVariance.dividedBy(-2).exp();
         Tensor centred = clean.minus(mean);
@@ -128,7 +131,7 @@ public record LearnedVariance(NoiseSchedule schedule, Prediction prediction, dou
         return mass.clamp(1e-12, 1).log();
     }
 
-    /** The standard normal distribution's. */
+    /** Returns the standard normal distribution's cumulative probability at each element. */
     private static Tensor cumulative(Tensor x) {
         return x.dividedBy(Math.sqrt(2)).erf().plus(1).dividedBy(2);
     }
@@ -148,7 +151,7 @@ public record LearnedVariance(NoiseSchedule schedule, Prediction prediction, dou
         return left * left * beta(from);
     }
 
-    /** How much of the posterior's mean x0 is (equation 11). */
+    /** Returns how much of the posterior's mean x0 is (equation 11). */
     private double weightOfX0(NoiseLevel at) {
         return cleaner(at).alpha() * beta(at) / (at.sigma() * at.sigma());
     }

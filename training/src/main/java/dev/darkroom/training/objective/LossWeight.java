@@ -9,7 +9,7 @@ public interface LossWeight {
     /** Every sample counts 1 (Ho et al. 2020, arXiv:2006.11239, equation 14). */
     LossWeight UNIFORM = (prediction, at) -> 1;
 
-    /** The weight of the squared error of a prediction at a level. */
+    /** Returns the weight of the squared error of a prediction at a level. */
     double of(Prediction prediction, NoiseLevel at);
 
     /**

@@ -7,8 +7,8 @@ import dev.darkroom.runtime.Tensor;
 /** What a diffusion network is trained to. */
 public interface Objective {
     /**
-     * The loss of a batch. All that is random is drawn on the CPU, so that a seed gives the same
-     * everywhere.
+     * Returns the loss of a batch. All that is random is drawn on the CPU, so that a seed gives the
+     * same everywhere.
      *
      * @param network is trained
      * @param clean data {@code [N,C,…]}

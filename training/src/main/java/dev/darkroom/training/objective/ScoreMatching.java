@@ -17,7 +17,8 @@ import java.util.stream.IntStream;
  * Denoising score matching at geometric noise scales (Song and Ermon 2019, arXiv:1907.05600,
  * equations 5 and 6 with λ = sigma²): x = x0 + sigma·ε, and the network F stands for the score
  * F/sigma, so that it has the same size at every scale (Song et al. 2021, arXiv:2011.13456,
- * appendix C). Networks are told the scale's index, 0 for the least, with fractions in between.
+ * appendix C). The timestep of networks is the scale's index, 0 for the least, with fractions in
+ * between.
  *
  * @param sigmaMin the least scale, &gt; 0
  * @param sigmaMax the greatest
@@ -44,30 +45,30 @@ public record ScoreMatching(double sigmaMin, double sigmaMax, int scales) implem
         }
     }
 
-    /** The level of a scale; fractions lie in between, geometrically. */
+    /** Returns the level of a scale; fractions lie in between, geometrically. */
     public NoiseLevel level(double scale) {
         double sigma = sigmaMin * Math.pow(sigmaMax / sigmaMin, scale / (scales - 1));
         return NoiseLevel.varianceExploding(sigma, scale);
     }
 
-    /** All scales, the greatest first, as samplers take them. */
+    /** Returns all scales, the greatest first, as samplers take them. */
     public List<NoiseLevel> levels() {
         return IntStream.range(0, scales).mapToObj(i -> level(scales - 1.0 - i)).toList();
     }
 
     /**
-     * The trained network for any sampler: x̂0 = x + sigma²·score (Tweedie's formula). At levels
-     * with alpha ≠ 1, latents are divided by alpha.
+     * Returns the trained network for any sampler: x̂0 = x + sigma²·score (Tweedie's formula). At
+     * levels with alpha ≠ 1, latents are divided by alpha.
      */
     public Denoiser denoiser(Network network) {
         return (x, at) -> {
             Edm.requireData(at);
             double sigma = at.noiseToSignal();
             double scale = Math.log(sigma / sigmaMin) / Math.log(sigmaMax / sigmaMin);
-            double[] told = new double[Math.toIntExact(x.size(0))];
-            Arrays.fill(told, scale * (scales - 1));
+            double[] indices = new double[Math.toIntExact(x.size(0))];
+            Arrays.fill(indices, scale * (scales - 1));
             Tensor exploding = x.dividedBy(at.alpha());
-            Tensor output = network.predict(exploding, Batches.vector(x, told)).to(x.dtype());
+            Tensor output = network.predict(exploding, Batches.vector(x, indices)).to(x.dtype());
             return new Denoised(exploding.plus(output, sigma));
         };
     }
@@ -80,7 +81,7 @@ public record ScoreMatching(double sigmaMin, double sigmaMax, int scales) implem
     }
 
     /**
-     * The loss of a batch: ½·‖F + ε‖², for each element.
+     * Returns the loss of a batch: ½·‖F + ε‖², for each element.
      *
      * @param clean data {@code [N,C,…]}
      * @return a scalar, float32
@@ -98,10 +99,10 @@ public record ScoreMatching(double sigmaMin, double sigmaMax, int scales) implem
 
     /** Draws scales, all alike, then noise. */
     Draw draw(Tensor clean, Generator generator) {
-        List<Integer> drawn =
+        List<Integer> indices =
                 Arrays.stream(Batches.uniform(clean, generator))
                         .mapToObj(u -> (int) (u * scales))
                         .toList();
-        return new Draw(drawn, Batches.noise(clean, generator));
+        return new Draw(indices, Batches.noise(clean, generator));
     }
 }

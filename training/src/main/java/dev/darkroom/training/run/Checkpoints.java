@@ -220,7 +220,7 @@ final class Checkpoints {
                 .toList();
     }
 
-    /** What is wrong with a checkpoint. */
+    /** Returns what is wrong with a checkpoint. */
     private static Optional<String> problem(Path checkpoint) {
         try {
             JsonNode hashes = JSON.readTree(Files.readAllBytes(checkpoint.resolve(MANIFEST)));

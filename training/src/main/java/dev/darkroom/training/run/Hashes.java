@@ -15,7 +15,7 @@ public final class Hashes {
 
     private Hashes() {}
 
-    /** The hash of tensors: their names, types, shapes and elements. */
+    /** Returns the hash of tensors: their names, types, shapes and elements. */
     public static String of(Map<String, Tensor> tensors) {
         var sha = new Sha256();
         new TreeMap<>(tensors)

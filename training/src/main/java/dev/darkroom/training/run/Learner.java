@@ -58,7 +58,7 @@ public final class Learner implements AutoCloseable {
         this.checkpoints = checkpoints;
     }
 
-    /** The weights by name. */
+    /** Returns the weights by name. */
     public Map<String, Tensor> weights() {
         var values = new LinkedHashMap<String, Tensor>();
         weights.forEach((name, parameter) -> values.put(name, parameter.value()));
@@ -100,7 +100,7 @@ public final class Learner implements AutoCloseable {
         return average;
     }
 
-    /** What the optimizer reads gradients from. */
+    /** Returns what the optimizer reads gradients from. */
     Map<String, Parameter> optimised() {
         return optimizer instanceof MasterWeights masters ? masters.masters() : weights;
     }

@@ -40,7 +40,7 @@ public interface RunListener {
     /** Something is not as it should be; the run goes on. */
     default void warned(String warning) {}
 
-    /** Whether the run shall save and stop; asked between steps. */
+    /** Returns whether the run shall save and stop; asked between steps. */
     default boolean isStopping() {
         return false;
     }

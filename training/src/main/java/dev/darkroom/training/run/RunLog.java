@@ -55,7 +55,7 @@ final class RunLog implements AutoCloseable {
         }
     }
 
-    /** Where the last line of a step that counts ends. */
+    /** Returns where the last line of a step that counts ends. */
     private static long end(byte[] log, long steps) {
         int end = 0;
         for (int i = 0; i < log.length; i++) {

@@ -9,9 +9,9 @@ public final class Seeds {
     private Seeds() {}
 
     /**
-     * The seed of a place, such as (step, part) or (epoch, index). Any difference in the arguments
-     * changes every bit of the result with a probability of one half (SplitMix64: Steele, Lea and
-     * Flood 2014, "Fast splittable pseudorandom number generators"; Stafford's variant 13).
+     * Returns the seed of a place, such as (step, part) or (epoch, index). Any difference in the
+     * arguments changes every bit of the result with a probability of one half (SplitMix64: Steele,
+     * Lea and Flood 2014, "Fast splittable pseudorandom number generators"; Stafford's variant 13).
      *
      * <p>libtorch's generator on the CPU takes the lower 32 bits of it.
      *

@@ -11,10 +11,10 @@ import java.nio.file.Path;
  * from its number, so that a step is the same whenever it is taken.
  */
 public interface Task extends AutoCloseable {
-    /** What changes in training. */
+    /** Returns what changes in training. */
     Learner learner();
 
-    /** How many pictures, or whatever is counted, the first steps of a run take. */
+    /** Returns how many pictures, or whatever is counted, the first steps of a run take. */
     long samples(long steps);
 
     /**
@@ -25,7 +25,7 @@ public interface Task extends AutoCloseable {
     void start(long step);
 
     /**
-     * The loss of a part of a step. Called with gradients recorded, in a scope of its own.
+     * Returns the loss of a part of a step. Called with gradients recorded, in a scope of its own.
      *
      * @param step from 0
      * @param part of the step, from 0; more than one if gradients are accumulated

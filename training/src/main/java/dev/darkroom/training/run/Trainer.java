@@ -47,7 +47,7 @@ public final class Trainer {
     private final Checkpoints checkpoints;
 
     /**
-     * A run that has not begun.
+     * Makes a run that has not begun.
      *
      * @param folder of the run; made if it is missing
      * @param config everything that the result depends on, by name; a run can't be resumed with
@@ -75,7 +75,7 @@ public final class Trainer {
         checkpoints = new Checkpoints(training.resolve("checkpoints"), between);
     }
 
-    /** Where a run's log is. */
+    /** Returns where a run's log is. */
     public static Path log(Path folder) {
         return folder.resolve("training").resolve("log.jsonl");
     }

@@ -32,11 +32,11 @@ import java.util.regex.Pattern;
  * @param muonLearningRate of Muon, which then optimises the matrices inside numbered blocks, but
  *     not those of a text encoder: T5 does not scale its scores down, and Muon, which moves all
  *     directions alike, soon makes every token look at one other; null to leave all to AdamW
- * @param textLearningRate of AdamW for a text encoder but its words: its weights begin small, and
- *     at a rate that suits the network's others its feed-forward layers drown what tells words
- *     apart
- * @param wordLearningRate of AdamW for a text encoder's table of words, whose entries are seen
- *     seldom and are large
+ * @param textLearningRate of AdamW for a text encoder but its token embeddings: its weights begin
+ *     small, and at a rate that suits the network's others its feed-forward layers drown what tells
+ *     tokens apart
+ * @param embeddingLearningRate of AdamW for a text encoder's token embeddings, whose entries are
+ *     seen seldom and are large
  * @param weightDecay of matrices
  * @param warmUp steps
  * @param isCosine whether the rate falls to the floor as a half cosine, or stays
@@ -51,7 +51,7 @@ record OptimizerConfig(
         double learningRate,
         @Nullable Double muonLearningRate,
         double textLearningRate,
-        double wordLearningRate,
+        double embeddingLearningRate,
         double weightDecay,
         int warmUp,
         boolean isCosine,
@@ -92,7 +92,7 @@ record OptimizerConfig(
                 learningRate,
                 muonLearningRate,
                 textLearningRate,
-                wordLearningRate,
+                embeddingLearningRate,
                 weightDecay,
                 warmUp,
                 isCosine,
@@ -108,7 +108,7 @@ record OptimizerConfig(
     }
 
     /**
-     * What learns in networks that are being trained.
+     * Returns what learns in networks that are being trained.
      *
      * @param networks by the names that their parameters begin with
      */
@@ -116,14 +116,14 @@ record OptimizerConfig(
         return learner(networks.values(), groups(networks));
     }
 
-    /** What is optimised alike; the first group is Muon's, if there is one. */
+    /** Returns what is optimised alike; the first group is Muon's, if there is one. */
     List<ParameterGroup> groups(Map<String, ? extends Module> networks) {
         var inBlocks = new LinkedHashMap<String, Parameter>();
         var matrices = new LinkedHashMap<String, Parameter>();
         var others = new LinkedHashMap<String, Parameter>();
         var textMatrices = new LinkedHashMap<String, Parameter>();
         var textOthers = new LinkedHashMap<String, Parameter>();
-        var words = new LinkedHashMap<String, Parameter>();
+        var embeddings = new LinkedHashMap<String, Parameter>();
         networks.forEach(
                 (prefix, network) -> {
                     ParameterGroups groups = ParameterGroups.of(network);
@@ -138,9 +138,11 @@ record OptimizerConfig(
                     groups.others()
                             .forEach(
                                     (name, each) -> {
-                                        boolean word =
+                                        boolean isEmbedding =
                                                 text != null && each == text.tokenEmbeddings();
-                                        (word ? words : text != null ? textOthers : others)
+                                        (isEmbedding
+                                                        ? embeddings
+                                                        : text != null ? textOthers : others)
                                                 .put(prefix + "." + name, each);
                                     });
                 });
@@ -150,11 +152,11 @@ record OptimizerConfig(
                 new ParameterGroup("others", others, learningRate, 0),
                 new ParameterGroup("text matrices", textMatrices, textLearningRate, weightDecay),
                 new ParameterGroup("text others", textOthers, textLearningRate, 0),
-                new ParameterGroup("words", words, wordLearningRate, 0));
+                new ParameterGroup("token embeddings", embeddings, embeddingLearningRate, 0));
     }
 
     /**
-     * What learns in parameters that are all optimised alike.
+     * Returns what learns in parameters that are all optimised alike.
      *
      * @param network that they are in, or adapters of
      */

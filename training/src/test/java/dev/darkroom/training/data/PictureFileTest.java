@@ -95,8 +95,8 @@ class PictureFileTest {
 
     private static void assertRefused(Path file, String problem) {
         var refusal = assertThrows(DataException.class, () -> PictureFile.read(file));
-        String told = refusal.getMessage();
-        assertTrue(told.startsWith(file.toString()) && told.contains(problem), told);
+        String message = refusal.getMessage();
+        assertTrue(message.startsWith(file.toString()) && message.contains(problem), message);
     }
 
     // ---- As Pillow reads them ----

@@ -80,13 +80,13 @@ class DistilledAdaptersTest {
                     () -> {},
                     () -> objective.loss(networks, data(BATCH, generator), generator));
             double[] after = distances("lcm", network::forward);
-            String found =
+            String actual =
                     "energy distance of two and four steps: teacher %.4f %.4f (DDIM), %.4f %.4f"
                                     .formatted(teacher[0], teacher[1], untrained[0], untrained[1])
                             + " (LCM); adapted %.4f %.4f".formatted(after[0], after[1]);
-            assertTrue(teacher[0] > 0.2 && untrained[0] > 0.2, found);
-            assertTrue(teacher[1] > 0.08 && untrained[1] > 0.08, found);
-            assertTrue(after[0] < 0.05 && after[1] < 0.05, found);
+            assertTrue(teacher[0] > 0.2 && untrained[0] > 0.2, actual);
+            assertTrue(teacher[1] > 0.08 && untrained[1] > 0.08, actual);
+            assertTrue(after[0] < 0.05 && after[1] < 0.05, actual);
             try (var off = lora.disabled()) {
                 assertTrue(before.contentEquals(network.forward(x, times)));
             }

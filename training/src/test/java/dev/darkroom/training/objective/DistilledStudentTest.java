@@ -46,7 +46,7 @@ class DistilledStudentTest {
     static final int BATCH = 256;
     static final NoiseSchedule SCHEDULE = NoiseSchedule.scaledLinear(1000, 0.00085, 0.012);
 
-    /** Told the time by eight waves. */
+    /** Two layers, conditioned on the time by eight waves. */
     static final class Mlp extends Module {
         private final Linear in;
         private final Linear middle;
@@ -112,11 +112,11 @@ class DistilledStudentTest {
                 levels.add(SCHEDULE.level(timestep));
             }
             levels.add(NoiseLevel.CLEAN);
-            Tensor found =
+            Tensor actual =
                     scheduler.equals("lcm")
                             ? lcm(network, x, levels, noise)
                             : ddim(network, x, levels);
-            return Points.energyDistance(found, data(1000, generator));
+            return Points.energyDistance(actual, data(1000, generator));
         }
     }
 
@@ -145,13 +145,13 @@ class DistilledStudentTest {
                 StepListener.NONE);
     }
 
-    private static Mlp drawn() {
+    private static Mlp random() {
         return Weights.random(1, DType.FLOAT32, Device.CPU, Mlp::new);
     }
 
     /** A teacher that predicts x0. */
     static Mlp teacher(Generator generator) {
-        Mlp teacher = drawn();
+        Mlp teacher = random();
         teacher.train();
         train(
                 teacher.trainable(),
@@ -178,8 +178,8 @@ class DistilledStudentTest {
         var objective = new LatentConsistency(SCHEDULE, Prediction.SAMPLE, 0, 0);
         try (var generator = new Generator(7);
                 var teacher = teacher(generator);
-                var student = drawn();
-                var average = drawn()) {
+                var student = random();
+                var average = random()) {
             double before = steps("ddim", teacher::forward, 11, 999, 499);
             double untrained = steps("lcm", teacher::forward, 11, 999, 499);
             Training.copy(teacher, student, 1);
@@ -201,11 +201,11 @@ class DistilledStudentTest {
                     () -> objective.loss(networks, data(BATCH, generator), generator));
             double after = steps("lcm", average::forward, 11, 999, 499);
 
-            String found =
+            String actual =
                     "energy distance of two steps: teacher %.4f (DDIM), %.4f (LCM); student %.4f"
                             .formatted(before, untrained, after);
-            assertTrue(before > 0.2 && untrained > 0.2, found);
-            assertTrue(after < 0.05, found);
+            assertTrue(before > 0.2 && untrained > 0.2, actual);
+            assertTrue(after < 0.05, actual);
         }
     }
 }

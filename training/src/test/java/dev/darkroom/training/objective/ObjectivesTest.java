@@ -41,10 +41,10 @@ class ObjectivesTest {
                 var golden = Golden.objective(name)) {
             var network = TinyNetwork.of(golden, "network", true);
             Network timed = (x, t) -> network.forward(x, t.times(perTime));
-            Tensor found = loss.of(timed, golden.get("clean"), golden);
-            assertEquals(DType.FLOAT32, found.dtype());
-            golden.assertClose("loss", found, 1e-5);
-            found.backward();
+            Tensor actual = loss.of(timed, golden.get("clean"), golden);
+            assertEquals(DType.FLOAT32, actual.dtype());
+            golden.assertClose("loss", actual, 1e-5);
+            actual.backward();
             network.assertGradients(golden, 1e-5);
         } catch (RuntimeException e) {
             throw e;
@@ -170,11 +170,11 @@ class ObjectivesTest {
                             };
                     expected += weight.of(prediction, at) * error / 1000;
                 }
-                double found =
+                double actual =
                         leastLoss(
                                 new Diffusion(SCHEDULE, prediction, weight, stratified),
                                 (x, t) -> best(prediction, x, t));
-                assertEquals(expected, found, 0.015 * expected);
+                assertEquals(expected, actual, 0.015 * expected);
             }
         }
     }
@@ -335,9 +335,9 @@ class ObjectivesTest {
             assertEquals(0.1, share, 0.01);
             Tensor labels = Tensor.zeros(DType.INT64, 20_000);
             Tensor none = Tensor.copyOf(new long[] {8}, 1);
-            Tensor found = ConditionDropout.drop(dropped, labels, none);
-            assertEquals(DType.INT64, found.dtype());
-            assertEquals(8 * share, found.to(DType.FLOAT64).mean().item(), 1e-6);
+            Tensor actual = ConditionDropout.drop(dropped, labels, none);
+            assertEquals(DType.INT64, actual.dtype());
+            assertEquals(8 * share, actual.to(DType.FLOAT64).mean().item(), 1e-6);
             Tensor text = Tensor.ones(DType.FLOAT32, 3, 2, 4);
             Tensor mask = Tensor.copyOf(new boolean[] {false, true, false}, 3);
             Tensor empty = Tensor.zeros(DType.FLOAT32, 2, 4);

@@ -10,7 +10,7 @@ import java.util.List;
 
 /**
  * The network of {@code tests/oracle/distillation.py} and {@code objectives.py}: one hidden layer,
- * told time and guidance.
+ * conditioned on time and guidance.
  */
 record TinyNetwork(List<Tensor> weights) {
     static TinyNetwork of(Golden golden, String name, boolean trained) throws Exception {

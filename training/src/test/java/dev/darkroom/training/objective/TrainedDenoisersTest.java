@@ -68,8 +68,8 @@ class TrainedDenoisersTest {
                 var generator = new Generator(2)) {
             Tensor start = Tensor.randn(generator, 20_000, 2).times(Math.hypot(5, S));
             Denoiser denoiser = SCORE.denoiser(TrainedDenoisersTest::score);
-            Tensor found = Solvers.heun(denoiser, start, SCORE.levels(), StepListener.NONE);
-            assertEquals(S, deviation(found), 0.01);
+            Tensor actual = Solvers.heun(denoiser, start, SCORE.levels(), StepListener.NONE);
+            assertEquals(S, deviation(actual), 0.01);
         }
     }
 
@@ -81,10 +81,10 @@ class TrainedDenoisersTest {
                     (shape, dtype, device) -> Tensor.randn(shape, generator, dtype, device);
             Tensor start = Tensor.randn(generator, 20_000, 2).times(5);
             Denoiser denoiser = SCORE.denoiser(TrainedDenoisersTest::score);
-            Tensor found =
+            Tensor actual =
                     Langevin.annealed(
                             denoiser, start, SCORE.levels(), 20, 2e-5, noise, StepListener.NONE);
-            assertEquals(S, deviation(found), 0.02);
+            assertEquals(S, deviation(actual), 0.02);
             assertThrows(
                     IllegalArgumentException.class,
                     () ->

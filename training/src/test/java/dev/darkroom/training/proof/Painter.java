@@ -34,7 +34,7 @@ final class Painter extends Module implements ConditionedNetwork {
                 new T5Encoder(
                         w.sub("text"),
                         T5Config.builder()
-                                .vocabSize(Pictures.WORDS)
+                                .vocabSize(Pictures.TOKENS)
                                 .dModel(32)
                                 .dKv(16)
                                 .dFf(64)
@@ -63,7 +63,7 @@ final class Painter extends Module implements ConditionedNetwork {
                                 .build());
     }
 
-    static Painter drawn(long seed) {
+    static Painter random(long seed) {
         var painter = Weights.random(seed, DType.FLOAT32, Device.CPU, Painter::new);
         try (var mode = Mode.NO_GRAD.enter()) {
             Parameter output = painter.parameters().get("transformer.proj_out.weight");

@@ -15,13 +15,13 @@ import java.util.List;
  *
  * @param pictures {@code [N,3,8,8]}, from −1 to 1
  * @param captions int64 {@code [N,3]}
- * @param kinds the captions' places among all
+ * @param kinds the captions' indices among all
  */
 record Pictures(Tensor pictures, Tensor captions, int[] kinds) {
     static final int SIZE = 8;
 
     /** Of the vocabulary: nothing, "on", the colours. */
-    static final int WORDS = 5;
+    static final int TOKENS = 5;
 
     private static final float[][] COLOURS = {{1, -1, -1}, {-1, 1, -1}, {-1, -1, 1}};
     private static final int VALUES = 3 * SIZE * SIZE;
@@ -80,19 +80,19 @@ record Pictures(Tensor pictures, Tensor captions, int[] kinds) {
         }
         return new Pictures(
                 tensorOfAll().indexSelect(0, shown).reshape(count, 3, SIZE, SIZE),
-                words(kinds),
+                tokens(kinds),
                 kinds);
     }
 
-    private static Tensor words(int[] kinds) {
-        var words = new long[3 * kinds.length];
+    private static Tensor tokens(int[] kinds) {
+        var tokens = new long[3 * kinds.length];
         for (int i = 0; i < kinds.length; i++) {
             int[] pair = PAIRS.get(kinds[i]);
-            words[3 * i] = 2 + pair[0];
-            words[3 * i + 1] = 1;
-            words[3 * i + 2] = 2 + pair[1];
+            tokens[3 * i] = 2 + pair[0];
+            tokens[3 * i + 1] = 1;
+            tokens[3 * i + 2] = 2 + pair[1];
         }
-        return Tensor.copyOf(words, kinds.length, 3);
+        return Tensor.copyOf(tokens, kinds.length, 3);
     }
 
     /** Empty captions, as many. */
@@ -110,10 +110,10 @@ record Pictures(Tensor pictures, Tensor captions, int[] kinds) {
     /**
      * The share of pictures that are more like one which these captions tell than like any other.
      *
-     * @param found {@code [N,3,8,8]}
+     * @param sampled {@code [N,3,8,8]}
      */
-    double right(Tensor found) {
-        Tensor distances = distances(found);
+    double right(Tensor sampled) {
+        Tensor distances = distances(sampled);
         int right = 0;
         for (int i = 0; i < kinds.length; i++) {
             float[] each = distances.select(0, i).toFloatArray();
@@ -128,8 +128,8 @@ record Pictures(Tensor pictures, Tensor captions, int[] kinds) {
     }
 
     /** Root mean squares, {@code [N,12]}. */
-    private static Tensor distances(Tensor found) {
-        Tensor flat = found.reshape(found.size(0), 1, VALUES);
+    private static Tensor distances(Tensor sampled) {
+        Tensor flat = sampled.reshape(sampled.size(0), 1, VALUES);
         return flat.minus(tensorOfAll().unsqueeze(0)).square().mean(false, 2).sqrt();
     }
 }

@@ -61,14 +61,14 @@ class PicturesTest {
     void showsWhatTheCaptionSays(Recipe recipe) {
         try (var scope = TensorScope.open();
                 var generator = new Generator(SEED);
-                var painter = Painter.drawn(SEED)) {
+                var painter = Painter.random(SEED)) {
             var asked = Pictures.draw(SAMPLES, 0, generator);
             double before = asked.right(sample(recipe, painter, asked, 1, generator));
             train(recipe, painter, 600, 0, generator);
             double after = asked.right(sample(recipe, painter, asked, 1, generator));
-            String found = "%s: right %.3f, trained %.3f".formatted(recipe, before, after);
-            assertTrue(before < 0.3, found); // chance is 1/6
-            assertTrue(after > 0.8, found);
+            String actual = "%s: right %.3f, trained %.3f".formatted(recipe, before, after);
+            assertTrue(before < 0.3, actual); // chance is 1/6
+            assertTrue(after > 0.8, actual);
         }
     }
 
@@ -77,14 +77,14 @@ class PicturesTest {
         Recipe recipe = recipe("flow");
         try (var scope = TensorScope.open();
                 var generator = new Generator(SEED);
-                var painter = Painter.drawn(SEED)) {
+                var painter = Painter.random(SEED)) {
             train(recipe, painter, 400, WRONG, generator);
             var asked = Pictures.draw(SAMPLES, 0, generator);
             double plain = asked.right(sample(recipe, painter, asked, 1, generator));
             double guided = asked.right(sample(recipe, painter, asked, 3, generator));
-            String found = "right %.3f, guided %.3f".formatted(plain, guided);
-            assertTrue(plain < 0.85, found);
-            assertTrue(guided > 0.9, found);
+            String actual = "right %.3f, guided %.3f".formatted(plain, guided);
+            assertTrue(plain < 0.85, actual);
+            assertTrue(guided > 0.9, actual);
         }
     }
 
@@ -150,9 +150,9 @@ class PicturesTest {
                         Distance.pseudoHuber(0.03));
         try (var scope = TensorScope.open();
                 var generator = new Generator(SEED);
-                var teacher = Painter.drawn(SEED);
-                var student = Painter.drawn(SEED);
-                var average = Painter.drawn(SEED)) {
+                var teacher = Painter.random(SEED);
+                var student = Painter.random(SEED);
+                var average = Painter.random(SEED)) {
             train(recipe, teacher, 500, WRONG, generator);
             Training.copy(teacher, student, 1);
             Training.copy(teacher, average, 1);
@@ -184,11 +184,11 @@ class PicturesTest {
                             Solvers.ddim(undistilled, start, levels, 0, noise, StepListener.NONE));
             double lcm =
                     asked.right(Solvers.lcm(undistilled, start, levels, noise, StepListener.NONE));
-            String found =
+            String actual =
                     "right in two steps: teacher %.3f (DDIM), %.3f (LCM); student %.3f"
                             .formatted(ddim, lcm, right);
-            assertTrue(right > Math.max(ddim, lcm) + 0.03, found);
-            assertTrue(right > 0.93, found);
+            assertTrue(right > Math.max(ddim, lcm) + 0.03, actual);
+            assertTrue(right > 0.93, actual);
         }
     }
 }

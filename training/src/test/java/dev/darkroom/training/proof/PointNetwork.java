@@ -8,7 +8,7 @@ import dev.darkroom.runtime.nn.Linear;
 import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.runtime.nn.Weights;
 
-/** A network of points in the plane, told the time by eight waves. */
+/** A network of points in the plane, conditioned on the time by eight waves. */
 final class PointNetwork extends Module {
     private final Linear in;
     private final Linear middle;
@@ -23,7 +23,7 @@ final class PointNetwork extends Module {
         out = new Linear(w.sub("out"), 96, 2, true);
     }
 
-    static PointNetwork drawn(long seed) {
+    static PointNetwork random(long seed) {
         return Weights.random(seed, DType.FLOAT32, Device.CPU, PointNetwork::new);
     }
 

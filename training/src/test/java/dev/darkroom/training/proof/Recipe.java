@@ -33,7 +33,7 @@ import java.util.function.UnaryOperator;
 
 /**
  * An objective, and how what it trained is sampled; for data of a standard deviation of about 1.
- * Networks are shown x of that size and told 0 … 1000, whatever the objective's own units.
+ * Networks are shown x of that size and timesteps 0 … 1000, whatever the objective's own units.
  *
  * @param name for people
  * @param objective trains
@@ -196,20 +196,22 @@ record Recipe(
                 plan::sample);
     }
 
-    /** Told ln(sigma)/4. */
+    /** The timestep is ln(sigma)/4. */
     private static Recipe edm(Noise noise, int steps) {
         var edm = new Edm(1, noise.mean, 1.2);
         List<NoiseLevel> levels = levels(noise.greatest, noise.least, steps);
         return new Recipe(
                 "EDM",
                 edm,
-                network -> (x, told) -> network.predict(x, told.times(440).plus(500)),
+                network -> (x, timesteps) -> network.predict(x, timesteps.times(440).plus(500)),
                 edm::denoiser,
                 levels.getFirst().sigma(),
-                (denoiser, x, drawn, on) -> Solvers.heun(denoiser, x, levels, on));
+                (denoiser, x, random, on) -> Solvers.heun(denoiser, x, levels, on));
     }
 
-    /** Told the index of the scale, and shown x0 + sigma·ε, whatever the sigma. */
+    /**
+     * The timestep is the index of the scale; networks are shown x0 + sigma·ε, whatever the sigma.
+     */
     private static Recipe score(Noise noise, int steps) {
         var score = new ScoreMatching(noise.least, noise.greatest, 1000);
         List<NoiseLevel> levels = levels(noise.greatest, noise.least, steps);
@@ -228,7 +230,8 @@ record Recipe(
                         },
                 score::denoiser,
                 levels.getFirst().sigma(),
-                (denoiser, x, drawn, on) -> Solvers.eulerAncestral(denoiser, x, levels, drawn, on));
+                (denoiser, x, random, on) ->
+                        Solvers.eulerAncestral(denoiser, x, levels, random, on));
     }
 
     /** Levels with alpha = 1 down to no noise, equally spaced in σ^(1/7) (Karras et al. 2022). */

@@ -52,7 +52,7 @@ class ToysTest {
     void samplesAreTheDatas(Points points, Recipe recipe) {
         try (var scope = TensorScope.open();
                 var generator = new Generator(SEED);
-                var network = PointNetwork.drawn(SEED)) {
+                var network = PointNetwork.random(SEED)) {
             Tensor data = points.draw(SAMPLES, generator);
             double before = Points.energyDistance(sample(recipe, network, generator), data);
             Training.train(
@@ -65,11 +65,11 @@ class ToysTest {
                 SCATTER.add(recipe.name(), samples);
             }
             double after = Points.energyDistance(samples, data);
-            String found =
+            String actual =
                     "%s, %s: energy distance %.4f, trained %.4f"
                             .formatted(points, recipe, before, after);
-            assertTrue(before > 0.05, found);
-            assertTrue(after < 0.02, found);
+            assertTrue(before > 0.05, actual);
+            assertTrue(after < 0.02, actual);
         }
     }
 

@@ -94,16 +94,18 @@ class OptimizerConfigTest {
                             .allMatch(
                                     name ->
                                             name.startsWith("text_encoder")
-                                                    == (text || group.name().equals("words"))));
+                                                    == (text
+                                                            || group.name()
+                                                                    .equals("token embeddings"))));
         }
     }
 
     @Test
-    void wordsHaveARateOfTheirOwn() {
-        ParameterGroup words = groups("{\"wordLearningRate\": 0.5}").getLast();
-        assertEquals(Set.of("text_encoder.shared.weight"), words.parameters().keySet());
-        assertEquals(0.5, words.learningRate());
-        assertEquals(0, words.weightDecay());
+    void tokenEmbeddingsHaveARateOfTheirOwn() {
+        ParameterGroup embeddings = groups("{\"wordLearningRate\": 0.5}").getLast();
+        assertEquals(Set.of("text_encoder.shared.weight"), embeddings.parameters().keySet());
+        assertEquals(0.5, embeddings.learningRate());
+        assertEquals(0, embeddings.weightDecay());
         assertEquals(0.25, groups("{\"learningRate\": 0.25}").getLast().learningRate());
     }
 }
