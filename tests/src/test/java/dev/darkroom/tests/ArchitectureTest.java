@@ -42,6 +42,7 @@ class ArchitectureTest {
     private static final String FFI = "dev.darkroom.runtime.internal.ffi..";
     private static final String RUNTIME = "dev.darkroom.runtime..";
     private static final String TOKENIZERS = "dev.darkroom.tokenizers..";
+    private static final String HUB = "dev.darkroom.hub..";
     private static final String MODELS = "dev.darkroom.models..";
     private static final String TRAINING = "dev.darkroom.training..";
     private static final String CLI = "dev.darkroom.cli..";
@@ -67,6 +68,7 @@ class ArchitectureTest {
                 FFI,
                 RUNTIME,
                 TOKENIZERS,
+                HUB,
                 MODELS,
                 TRAINING,
                 CLI,
@@ -81,14 +83,17 @@ class ArchitectureTest {
     void aLayerUsesOnlyLayersBelow() {
         forbid(not(resideInAPackage(CLI)), resideInAPackage(CLI));
         forbid(not(resideInAnyPackage(TRAINING, CLI, RECIPE)), resideInAPackage(TRAINING));
-        forbid(resideInAnyPackage(COMMON, BINDINGS, RUNTIME, TOKENIZERS), resideInAPackage(MODELS));
-        forbid(resideInAnyPackage(COMMON, BINDINGS, RUNTIME), resideInAPackage(TOKENIZERS));
+        forbid(
+                resideInAnyPackage(COMMON, BINDINGS, RUNTIME, TOKENIZERS, HUB),
+                resideInAPackage(MODELS));
+        forbid(resideInAnyPackage(COMMON, BINDINGS, RUNTIME), resideInAnyPackage(TOKENIZERS, HUB));
         forbid(resideInAPackage(COMMON), resideInAnyPackage(BINDINGS, RUNTIME));
     }
 
     @Test
-    void tokenizersKnowNoLibtorch() {
+    void tokenizersAndHubKnowNoLibtorch() {
         forbid(resideInAPackage(TOKENIZERS), resideInAnyPackage(BINDINGS, RUNTIME));
+        forbid(resideInAPackage(HUB), resideInAnyPackage(BINDINGS, RUNTIME, TOKENIZERS));
     }
 
     @Test
@@ -117,7 +122,8 @@ class ArchitectureTest {
 
     /** A module's root package is one of its packages, as those below it are. */
     @ParameterizedTest
-    @ValueSource(strings = {COMMON, BINDINGS, RUNTIME, TOKENIZERS, MODELS, TRAINING, CLI, RECIPE})
+    @ValueSource(
+            strings = {COMMON, BINDINGS, RUNTIME, TOKENIZERS, HUB, MODELS, TRAINING, CLI, RECIPE})
     void packagesOfAModuleHaveNoCycles(String module) {
         slices().assignedFrom(new PackagesOf(module)).should().beFreeOfCycles().check(darkroom);
     }
@@ -131,7 +137,7 @@ class ArchitectureTest {
     void onlyTheCommandLinePrints() {
         noClasses()
                 .that()
-                .resideInAnyPackage(COMMON, RUNTIME, TOKENIZERS, MODELS, TRAINING)
+                .resideInAnyPackage(COMMON, RUNTIME, TOKENIZERS, HUB, MODELS, TRAINING)
                 .should(ACCESS_STANDARD_STREAMS)
                 .check(darkroom);
     }

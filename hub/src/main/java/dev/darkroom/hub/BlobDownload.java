@@ -1,0 +1,260 @@
+package dev.darkroom.hub;
+
+import dev.darkroom.hub.HubException.Kind;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.channels.ClosedByInterruptException;
+import java.nio.channels.FileChannel;
+import java.nio.file.Path;
+import java.util.regex.Pattern;
+
+/**
+ * The bytes of one file: those that came before are kept and the rest is asked for, after a cut as
+ * often as it makes progress, until the whole has the listed size and hash.
+ */
+final class BlobDownload {
+    private static final int CHUNK = 1 << 18;
+    private static final int MOST_RESTARTS = 5;
+    private static final Pattern CONTENT_RANGE =
+            Pattern.compile("bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\\*)");
+
+    private final Http http;
+    private final Repository repository;
+    private final RemoteFile file;
+    private final Path incomplete;
+    private final FileChannel channel;
+    private final Tracker tracker;
+    private final Retries retries;
+    private final String what;
+    private final byte[] chunk = new byte[CHUNK];
+
+    private BlobHash hash;
+    private long there;
+    private boolean isPieced;
+    private int restarts;
+    private long sinceFailure;
+
+    /**
+     * Prepares the download of a file.
+     *
+     * @param incomplete holds the bytes that came so far
+     * @param channel of that file
+     */
+    BlobDownload(
+            Http http,
+            Repository repository,
+            RemoteFile file,
+            Path incomplete,
+            FileChannel channel,
+            Retries.Policy policy,
+            Tracker tracker) {
+        this.http = http;
+        this.repository = repository;
+        this.file = file;
+        this.incomplete = incomplete;
+        this.channel = channel;
+        this.tracker = tracker;
+        what = repository.id().repository() + ", " + RepoPath.printable(file.path());
+        retries = new Retries(what, policy, tracker::warns);
+        hash = new BlobHash(file);
+    }
+
+    /**
+     * Brings the rest.
+     *
+     * @throws HubException if it can't be had or is not what was listed
+     */
+    void run() throws IOException, InterruptedException {
+        readEarlier();
+        while (!isDone()) {
+            try {
+                ask();
+            } catch (IOException e) {
+                sinceFailure = 0;
+                retries.failed(e);
+            }
+        }
+        try {
+            channel.force(true);
+        } catch (IOException e) {
+            throw unwritable(e);
+        }
+    }
+
+    private void readEarlier() throws IOException, InterruptedException {
+        try {
+            if (channel.size() > file.size()) {
+                restart();
+            }
+            channel.position(0);
+            var buffer = ByteBuffer.wrap(chunk);
+            for (int read = channel.read(buffer); read >= 0; read = channel.read(buffer)) {
+                hash.add(chunk, read);
+                there += read;
+                buffer.clear();
+                tracker.requireGoing();
+            }
+        } catch (ClosedByInterruptException e) {
+            retries.failed(e);
+        } catch (HubException e) {
+            throw e;
+        } catch (IOException e) {
+            throw unwritable(e);
+        }
+        isPieced = there > 0;
+        tracker.at(file, there);
+    }
+
+    /** Whether all is there and right. */
+    private boolean isDone() throws IOException {
+        if (there < file.size()) {
+            return false;
+        }
+        if (hash.matches()) {
+            return true;
+        }
+        boolean mayBePieces = isPieced && restarts == 0;
+        restart();
+        if (!mayBePieces) {
+            throw mismatch("its hash is another than " + file.hash());
+        }
+        tracker.warns(what + ": the pieces of it do not fit together; it begins anew");
+        return false;
+    }
+
+    /** Forgets what came. */
+    private void restart() throws IOException {
+        restarts++;
+        if (restarts > MOST_RESTARTS) {
+            throw mismatch("it had to begin anew " + MOST_RESTARTS + " times");
+        }
+        try {
+            channel.truncate(0);
+            channel.position(0);
+        } catch (IOException e) {
+            throw unwritable(e);
+        }
+        there = 0;
+        isPieced = false;
+        hash = new BlobHash(file);
+    }
+
+    private void ask() throws IOException, InterruptedException {
+        var address = http.contents(repository, file);
+        String range = there > 0 ? "bytes=" + there + "-" : null;
+        try (Answer answer = http.get(address, range, repository.id())) {
+            requireListed(answer);
+            if (answer.status() == 416) {
+                restart();
+                throw new IOException("the hub had no more of the file");
+            }
+            if (answer.status() == 206) {
+                requireRange(answer);
+                isPieced = true;
+            } else if (there > 0) {
+                restart(); // The whole comes, not the rest.
+            }
+            long left = file.size() - there;
+            long length = answer.number("Content-Length").orElse(left);
+            if (length != left) {
+                throw mismatch((there + length) + " bytes are sent");
+            }
+            copy(answer);
+        }
+    }
+
+    /** The first answers name commit and hash; they must be those of the listing. */
+    private void requireListed(Answer answer) throws HubException {
+        String commit = answer.hubHeader("X-Repo-Commit").orElse(repository.commit());
+        if (!commit.equals(repository.commit())) {
+            throw mismatch("it is sent of another commit, " + RepoPath.printable(commit));
+        }
+        String tag =
+                answer.hubHeader("X-Linked-Etag").or(() -> answer.hubHeader("ETag")).orElse("");
+        String sent = tag.replaceFirst("^W/", "").replace("\"", "");
+        if (BlobHash.isHash(sent) && !sent.equals(file.hash())) {
+            throw mismatch("its listed hash is " + file.hash() + " and the sent one is " + sent);
+        }
+    }
+
+    private void requireRange(Answer answer) throws IOException {
+        String text = answer.headers().firstValue("Content-Range").orElse("");
+        var range = CONTENT_RANGE.matcher(text);
+        if (!range.matches() || Long.parseLong(range.group(1)) != there) {
+            restart();
+            throw new IOException("another range was sent than the one asked for");
+        }
+        String size = range.group(2);
+        if (!size.equals("*") && Long.parseLong(size) != file.size()) {
+            throw mismatch("it is sent with " + size + " bytes");
+        }
+    }
+
+    private void copy(Answer answer) throws IOException {
+        while (true) {
+            tracker.requireGoing();
+            int read = piece(answer.body());
+            if (read < 0) {
+                break;
+            }
+            if (there + read > file.size()) {
+                restart();
+                throw mismatch("more bytes are sent");
+            }
+            write(read);
+            hash.add(chunk, read);
+            there += read;
+            sinceFailure += read;
+            if (sinceFailure >= Retries.PROGRESS) {
+                retries.progressed();
+            }
+            tracker.at(file, there);
+        }
+        if (there < file.size()) {
+            throw new IOException("the connection ended after " + there + " bytes");
+        }
+    }
+
+    /** Reads what there is without waiting for more, since few large pieces cost less to write. */
+    private int piece(InputStream body) throws IOException {
+        int length = body.read(chunk);
+        while (length > 0 && length < CHUNK && body.available() > 0) {
+            int more = body.read(chunk, length, CHUNK - length);
+            if (more < 0) {
+                break;
+            }
+            length += more;
+        }
+        return length;
+    }
+
+    private void write(int length) throws IOException {
+        var buffer = ByteBuffer.wrap(chunk, 0, length);
+        try {
+            while (buffer.hasRemaining()) {
+                channel.write(buffer, there + buffer.position());
+            }
+        } catch (ClosedByInterruptException e) {
+            throw e;
+        } catch (IOException e) {
+            throw unwritable(e);
+        }
+    }
+
+    private HubException unwritable(IOException e) {
+        return RepositoryFolder.unwritable(incomplete, e);
+    }
+
+    private HubException mismatch(String how) {
+        return new HubException(
+                Kind.MISMATCH,
+                what
+                        + " is not what the hub lists ("
+                        + file.size()
+                        + " bytes): "
+                        + how
+                        + "; try again, and if it stays so don't trust the endpoint or proxy");
+    }
+}
