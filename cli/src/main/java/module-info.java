@@ -1,6 +1,7 @@
 /** The {@code darkroom} command. */
 module dev.darkroom.cli {
     requires dev.darkroom.common;
+    requires dev.darkroom.hub;
     requires dev.darkroom.training;
     requires com.fasterxml.jackson.databind;
     requires info.picocli;

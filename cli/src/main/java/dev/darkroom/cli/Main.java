@@ -41,6 +41,8 @@ public final class Main implements Runnable {
     static {
         COMMANDS.put("sample", SampleCommand::new);
         COMMANDS.put("train", TrainCommand::new);
+        COMMANDS.put("download", DownloadCommand::new);
+        COMMANDS.put("models", ModelsCommand::new);
         COMMANDS.put("inspect", InspectCommand::new);
         COMMANDS.put("doctor", DoctorCommand::new);
         COMMANDS.put("completion", CompletionCommand::new);

@@ -78,6 +78,9 @@ final class EnvironmentProxies extends ProxySelector {
     }
 
     private boolean isExcepted(String host, int port) {
+        if (host.equals("localhost") || host.startsWith("127.") || host.equals("[::1]")) {
+            return true; // as Java has it by itself
+        }
         String excepted = variable("no_proxy");
         if (excepted == null) {
             return false;

@@ -106,6 +106,7 @@ class EnvironmentTest {
                 "127.0.0.1/<unresolved>:3128",
                 proxy(Map.of("HTTPS_PROXY", "http://127.0.0.1:3128"), hub)
                         .replace("/127.0.0.1", "127.0.0.1/<unresolved>"));
+        assertEquals("none", proxy(Map.of("ALL_PROXY", "127.0.0.1:9"), "http://localhost:8/x"));
         assertEquals("none", proxy(Map.of("HTTP_PROXY", "http://127.0.0.1:3128"), hub));
         assertEquals("/127.0.0.1:9", proxy(Map.of("ALL_PROXY", "127.0.0.1:9"), hub));
         assertEquals(

@@ -55,6 +55,7 @@ final class LocalRepository {
                         "bindings",
                         "runtime",
                         "tokenizers",
+                        "hub",
                         "models",
                         "training",
                         "cli")) {
