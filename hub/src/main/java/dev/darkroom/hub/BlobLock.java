@@ -92,19 +92,12 @@ final class BlobLock implements Closeable {
     private static @Nullable Process flock(Path file, Waiting waiting)
             throws IOException, InterruptedException {
         while (Files.isExecutable(FLOCK)) {
-            Process process =
-                    new ProcessBuilder(
-                                    FLOCK.toString(),
-                                    "--exclusive",
-                                    "--nonblock",
-                                    "--conflict-exit-code",
-                                    String.valueOf(TAKEN),
-                                    file.toString(),
-                                    "/bin/sh",
-                                    "-c",
-                                    "printf l; exec cat >/dev/null")
-                            .redirectError(ProcessBuilder.Redirect.DISCARD)
-                            .start();
+            Process process;
+            try {
+                process = holder(file);
+            } catch (IOException e) {
+                return null; // No process can be started.
+            }
             boolean held = false;
             try {
                 held = process.getInputStream().read() == HELD;
@@ -123,6 +116,22 @@ final class BlobLock implements Closeable {
             Thread.sleep(POLL);
         }
         return null;
+    }
+
+    /** Starts what holds the lock until its input ends, and says so once it does. */
+    private static Process holder(Path file) throws IOException {
+        return new ProcessBuilder(
+                        FLOCK.toString(),
+                        "--exclusive",
+                        "--nonblock",
+                        "--conflict-exit-code",
+                        String.valueOf(TAKEN),
+                        file.toString(),
+                        "/bin/sh",
+                        "-c",
+                        "printf l; exec cat >/dev/null")
+                .redirectError(ProcessBuilder.Redirect.DISCARD)
+                .start();
     }
 
     /** Whether Python sees it too. */

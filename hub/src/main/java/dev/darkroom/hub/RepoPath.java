@@ -25,6 +25,7 @@ final class RepoPath {
 
     private static final int LONGEST = 1024;
     private static final int DEEPEST = 32;
+    private static final int LONGEST_PRINTED = 120;
 
     /** Names of devices on Windows, whatever follows after a dot. */
     private static final Pattern DEVICE =
@@ -106,8 +107,15 @@ final class RepoPath {
         return null;
     }
 
-    /** Controls, invisible format characters, lone surrogates, and what Windows forbids. */
+    /** What is no character of names anywhere, or on Windows. */
     private static boolean isForbidden(int codePoint) {
+        return isUnprintable(codePoint)
+                || codePoint == '\uFFFD'
+                || "\\:*?\"<>|".indexOf(codePoint) >= 0;
+    }
+
+    /** Controls, invisible format characters, lone surrogates and what is no character. */
+    private static boolean isUnprintable(int codePoint) {
         return switch (Character.getType(codePoint)) {
             case Character.CONTROL,
                     Character.FORMAT,
@@ -117,7 +125,7 @@ final class RepoPath {
                     Character.PRIVATE_USE,
                     Character.UNASSIGNED ->
                     true;
-            default -> codePoint == '\uFFFD' || "\\:*?\"<>|".indexOf(codePoint) >= 0;
+            default -> false;
         };
     }
 
@@ -172,14 +180,11 @@ final class RepoPath {
     static String printable(String path) {
         var shown = new StringBuilder();
         path.codePoints()
-                .limit(120)
-                .forEach(
-                        each ->
-                                shown.appendCodePoint(
-                                        each != '\\' && each != '"' && isForbidden(each)
-                                                ? '?'
-                                                : each));
-        return path.codePointCount(0, path.length()) > 120 ? shown + "…" : shown.toString();
+                .limit(LONGEST_PRINTED)
+                .forEach(each -> shown.appendCodePoint(isUnprintable(each) ? '?' : each));
+        return path.codePointCount(0, path.length()) > LONGEST_PRINTED
+                ? shown + "…"
+                : shown.toString();
     }
 
     /** A path as it stands in a URL: all but unreserved characters in percent-encoded UTF-8. */

@@ -253,7 +253,7 @@ class HubErrorsTest extends WithFakeHub {
     void aRedirectToNoHostIsRefused(String location) throws Exception {
         tiny();
         reply("/resolve/", Reply.of(302, new byte[0]).with("Location", location));
-        assertFails(Kind.BAD_ANSWER, "which is not followed");
+        assertFails(Kind.BAD_ANSWER, "redirected to \"" + location + "\", which is not followed");
     }
 
     @Test
