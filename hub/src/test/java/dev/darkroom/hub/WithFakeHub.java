@@ -24,7 +24,7 @@ import java.util.Random;
 import java.util.TreeMap;
 
 /** What tests of the client share: a hub, a cache in a folder that is watched, a small model. */
-@Timeout(60)
+@Timeout(300)
 abstract class WithFakeHub {
     static final ModelId ID = new ModelId("org", "tiny", null, null);
     static final String SHARDS = "diffusion_pytorch_model-0000%d-of-00002%s.safetensors";
