@@ -91,6 +91,13 @@ DR_API const int32_t *dr_warnings_waiting(void);
 /* Takes the oldest warning, from whichever thread; returns its length, or -1 if none waits. */
 DR_API int64_t dr_take_warning(char *text, int64_t capacity);
 
+/* ---- The end of the process ---------------------------------------------------------------- */
+
+/* Lets exit() wait for the calls that run on other threads, half a minute at most, before libtorch's
+   destructors take away what they use. To be called when the process is about to end: of what is
+   registered for exit(), the last comes first. */
+DR_API void dr_hold_exit(void);
+
 /* ---- Handles and modes --------------------------------------------------------------------- */
 
 typedef struct dr_tensor dr_tensor;       /* one counted reference to a tensor */

@@ -9,6 +9,7 @@
 #include <c10/core/StreamGuard.h>
 #include <c10/util/StringUtil.h>
 
+#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -100,9 +101,25 @@ inline void require_stack() {
   }
 }
 
+// Counts the calls that run.
+class InFlight {
+ public:
+  InFlight() noexcept { calls_.fetch_add(1, std::memory_order_relaxed); }
+  ~InFlight() { calls_.fetch_sub(1, std::memory_order_release); }
+  InFlight(const InFlight&) = delete;
+  InFlight& operator=(const InFlight&) = delete;
+
+  // Returns when none runs, or after half a minute.
+  static void await_none() noexcept;
+
+ private:
+  static std::atomic<int64_t> calls_;
+};
+
 // Runs the body of an entry: nothing that it throws gets out.
 template <typename Body>
 int32_t guarded(dr_error* error, Body&& body) noexcept {
+  const InFlight counted;
   try {
     require_stack();
     body();

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "darkroom.h"
 
@@ -935,6 +936,25 @@ static void end_of_stack(void) {
   CHECK(pthread_join(thread, &result) == 0 && result == &failures);
 }
 
+/* A call of half a second, which runs while the process ends. */
+static void* multiply(void* matrix) {
+  dr_tensor* x = matrix;
+  dr_tensor_free(call(op("mm", ""), ARGS(tensor(x), tensor(x))));
+  dr_tensor_free(x);
+  return NULL;
+}
+
+static void end_during_a_call(void) {
+  enum { SIZE = 3000 };
+  static float data[SIZE * SIZE];
+  const struct timespec begin = {.tv_nsec = 50 * 1000 * 1000};
+  pthread_t thread;
+  CHECK(pthread_create(&thread, NULL, multiply, borrow(data, F32, SIZE, SIZE)) == 0);
+  CHECK(pthread_detach(thread) == 0);
+  CHECK(nanosleep(&begin, NULL) == 0);
+  dr_hold_exit();
+}
+
 int main(void) {
   dr_memory before, after;
   OK(dr_memory_stats(CPU, &before, &error));
@@ -956,6 +976,7 @@ int main(void) {
   end_of_stack();
   OK(dr_memory_stats(CPU, &after, &error));
   CHECK(after.live_bytes == before.live_bytes);
+  end_during_a_call();
   if (failures == 0) puts("ok");
   return failures == 0 ? 0 : 1;
 }

@@ -566,6 +566,61 @@ public class DarkroomH {
            throw new AssertionError("should not reach here", ex$);
         }
     }
+
+    private static class dr_hold_exit {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.ofVoid(    );
+
+        public static final MemorySegment ADDR = DarkroomH.findOrThrow("dr_hold_exit");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * void dr_hold_exit()
+     * }
+     */
+    public static FunctionDescriptor dr_hold_exit$descriptor() {
+        return dr_hold_exit.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * void dr_hold_exit()
+     * }
+     */
+    public static MethodHandle dr_hold_exit$handle() {
+        return dr_hold_exit.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * void dr_hold_exit()
+     * }
+     */
+    public static MemorySegment dr_hold_exit$address() {
+        return dr_hold_exit.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * void dr_hold_exit()
+     * }
+     */
+    public static void dr_hold_exit() {
+        var mh$ = dr_hold_exit.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("dr_hold_exit");
+            }
+            mh$.invokeExact();
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
     private static final int DR_GRAD = (int)1L;
     /**
      * {@snippet lang=c :

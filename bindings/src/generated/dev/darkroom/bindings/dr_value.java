@@ -169,7 +169,7 @@ public class dr_value {
             DarkroomH.C_POINTER.withName("reals"),
             DarkroomH.C_POINTER.withName("bools"),
             DarkroomH.C_POINTER.withName("tensors")
-        ).withName("$anon$138:3");
+        ).withName("$anon$145:3");
 
         /**
          * The layout of this union

@@ -5,6 +5,7 @@ import org.jspecify.annotations.Nullable;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -24,6 +25,7 @@ final class HostileUse {
             case "reshapingWhileOthersRead" -> reshapingWhileOthersRead();
             case "segmentsWhileOthersClose" -> segmentsWhileOthersClose();
             case "manyNativeThreads" -> manyNativeThreads();
+            case "theEndDuringACall" -> theEndDuringACall();
             default -> throw new IllegalArgumentException(args[0]);
         }
     }
@@ -193,6 +195,32 @@ final class HostileUse {
     }
 
     /** Runs code in threads of its own, again and again, and finds no tensor left. */
+    /** The process ends while a convolution and its gradient, a second of work, are computed. */
+    private static void theEndDuringACall() throws InterruptedException {
+        var begun = new CountDownLatch(3);
+        Thread.ofPlatform()
+                .daemon()
+                .start(
+                        () -> {
+                            Threads.set(1);
+                            try (var mode = Mode.current().withGradients(true).enter()) {
+                                Tensor x = Tensor.ones(DType.FLOAT32, 1, 64, 512, 512);
+                                Tensor w = Tensor.ones(DType.FLOAT32, 64, 64, 3, 3);
+                                w.requiresGrad(true);
+                                while (true) {
+                                    try (var scope = TensorScope.open()) {
+                                        Tensor loss = Ops.conv2d(x, w, null, 1, 1, 1).mean();
+                                        begun.countDown();
+                                        loss.backward();
+                                    }
+                                }
+                            }
+                        });
+        begun.await();
+        Thread.sleep(100);
+        System.exit(0);
+    }
+
     private static void together(List<Runnable> code) throws Exception {
         long before = Memory.liveTensors();
         long end = System.nanoTime() + SECONDS * 1_000_000_000;

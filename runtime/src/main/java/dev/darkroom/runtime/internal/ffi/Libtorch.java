@@ -112,6 +112,7 @@ public final class Libtorch {
         }
         checkVersions(location);
         linkBindings();
+        ExitHook.add();
         return new Libtorch(location, shim, Native.text(DarkroomH::dr_libtorch_version));
     }
 

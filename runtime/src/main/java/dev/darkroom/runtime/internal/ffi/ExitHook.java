@@ -1,0 +1,40 @@
+package dev.darkroom.runtime.internal.ffi;
+
+import dev.darkroom.bindings.DarkroomH;
+
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandle;
+import java.lang.invoke.MethodHandleProxies;
+import java.lang.invoke.MethodHandles;
+
+/**
+ * Lets the end of the process wait for the native calls that run. The JVM waits for 300 ms, then
+ * ends the process with libtorch's destructors, which take from a longer call what it uses.
+ */
+final class ExitHook {
+    /** Says that a class loader has done this: the shim is never unloaded. */
+    private static final String PROPERTY = "dev.darkroom.exit";
+
+    private ExitHook() {}
+
+    /** Adds the hook, once in a process. It holds objects of the JDK alone, and no class loader. */
+    static void add() {
+        MethodHandle hold =
+                MethodHandles.insertArguments(
+                        Linker.nativeLinker().downcallHandle(FunctionDescriptor.ofVoid()),
+                        0,
+                        MemorySegment.ofAddress(DarkroomH.dr_hold_exit$address().address()));
+        Runnable task = MethodHandleProxies.asInterfaceInstance(Runnable.class, hold);
+        var hook = new Thread(null, task, "darkroom-exit", 0, false);
+        hook.setContextClassLoader(null);
+        if (System.getProperties().putIfAbsent(PROPERTY, "held") == null) {
+            try {
+                Runtime.getRuntime().addShutdownHook(hook);
+            } catch (IllegalStateException e) {
+                // The JVM is going down already.
+            }
+        }
+    }
+}
