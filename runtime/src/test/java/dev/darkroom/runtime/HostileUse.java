@@ -194,7 +194,6 @@ final class HostileUse {
         }
     }
 
-    /** Runs code in threads of its own, again and again, and finds no tensor left. */
     /** The process ends while a convolution and its gradient, a second of work, are computed. */
     private static void theEndDuringACall() throws InterruptedException {
         var begun = new CountDownLatch(3);
@@ -221,6 +220,7 @@ final class HostileUse {
         System.exit(0);
     }
 
+    /** Runs code in threads of its own, again and again, and finds no tensor left. */
     private static void together(List<Runnable> code) throws Exception {
         long before = Memory.liveTensors();
         long end = System.nanoTime() + SECONDS * 1_000_000_000;
