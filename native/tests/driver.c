@@ -3,6 +3,8 @@
  * left alive. Built as C11 with -pedantic and run under the address, leak and undefined behaviour
  * sanitizers.
  */
+#define _POSIX_C_SOURCE 200809L /* nanosleep */
+
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
