@@ -20,12 +20,19 @@ import java.util.regex.Pattern;
 /**
  * What the environment's variables say, as {@code huggingface_hub} reads them.
  *
- * @param user the user's home folder
+ * @param user the user's home folder, where {@code HOME} names none
  */
 record Environment(Map<String, String> variables, Path user) {
     private static final Set<String> TRUE = Set.of("1", "ON", "YES", "TRUE");
     private static final Pattern VARIABLE = Pattern.compile("\\$(?:\\{(\\w+)\\}|(\\w+))");
     private static final long LARGEST_TOKEN = 8192;
+
+    Environment {
+        String home = variables.get("HOME");
+        if (home != null && Path.of(home).isAbsolute()) {
+            user = Path.of(home);
+        }
+    }
 
     URI endpoint() {
         String endpoint = value("HF_ENDPOINT");

@@ -70,8 +70,8 @@ public record HubOptions(
 
     /**
      * The options that the environment's variables give, those of {@code huggingface_hub}: {@code
-     * HF_ENDPOINT}, {@code HF_HOME}, {@code HF_HUB_CACHE}, {@code XDG_CACHE_HOME}, {@code
-     * HF_TOKEN}, {@code HF_TOKEN_PATH}, {@code HF_HUB_OFFLINE}, and for proxies {@code
+     * HF_ENDPOINT}, {@code HF_HOME}, {@code HF_HUB_CACHE}, {@code XDG_CACHE_HOME}, {@code HOME},
+     * {@code HF_TOKEN}, {@code HF_TOKEN_PATH}, {@code HF_HUB_OFFLINE}, and for proxies {@code
      * HTTPS_PROXY}, {@code HTTP_PROXY}, {@code ALL_PROXY} and {@code NO_PROXY}. The token's file is
      * {@code token} in the home folder.
      *
@@ -84,7 +84,7 @@ public record HubOptions(
     /**
      * As {@link #fromEnvironment()}, with other variables.
      *
-     * @param user the user's home folder
+     * @param user the user's home folder, where {@code HOME} names none
      */
     public static HubOptions fromEnvironment(Map<String, String> variables, Path user)
             throws HubException {

@@ -29,6 +29,14 @@ class EnvironmentTest {
         return HubOptions.fromEnvironment(variables, user);
     }
 
+    /** As Python's {@code expanduser}. */
+    @Test
+    void homeIsWhereTheVariableSays() throws HubException {
+        Path caches = Path.of(".cache/huggingface/hub");
+        assertEquals(Path.of("/o").resolve(caches), options(Map.of("HOME", "/o")).cacheFolder());
+        assertEquals(user.resolve(caches), options(Map.of("HOME", "here")).cacheFolder());
+    }
+
     @Test
     void whereTheCacheIs() throws HubException {
         Path caches = user.resolve(".cache/huggingface");
