@@ -14,13 +14,19 @@ import java.lang.invoke.MethodHandles;
  * ends the process with libtorch's destructors, which take from a longer call what it uses.
  */
 final class ExitHook {
-    /** Says that a class loader has done this: the shim is never unloaded. */
+    /** Says that a class loader has done this. */
     private static final String PROPERTY = "dev.darkroom.exit";
 
     private ExitHook() {}
 
-    /** Adds the hook, once in a process. It holds objects of the JDK alone, and no class loader. */
+    /**
+     * Adds the hook, once in a process, where the shim is never unloaded: on Linux. The hook holds
+     * objects of the JDK alone, and no class loader.
+     */
     static void add() {
+        if (!Platform.os().equals("linux")) {
+            return;
+        }
         MethodHandle hold =
                 MethodHandles.insertArguments(
                         Linker.nativeLinker().downcallHandle(FunctionDescriptor.ofVoid()),
