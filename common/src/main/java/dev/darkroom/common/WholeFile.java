@@ -38,7 +38,18 @@ public final class WholeFile {
      * @throws IOException if it can't be written, with its name; nothing is left then
      */
     public static void write(Path file, Content content) throws IOException {
-        Path temporary = temporary(folder(file));
+        write(file, folder(file), content);
+    }
+
+    /**
+     * Writes a file as {@link #write(Path, Content)} does, where its own folder may hold nothing
+     * else.
+     *
+     * @param beside a folder on the same disk, for what is not whole yet
+     * @throws IOException if it can't be written, with its name; nothing is left then
+     */
+    public static void write(Path file, Path beside, Content content) throws IOException {
+        Path temporary = temporary(beside);
         try {
             content.writeTo(temporary);
             Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE);

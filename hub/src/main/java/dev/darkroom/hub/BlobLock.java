@@ -1,12 +1,13 @@
 package dev.darkroom.hub;
 
+import dev.darkroom.common.FileLocks;
+
 import org.jspecify.annotations.Nullable;
 
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
-import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -75,13 +76,9 @@ final class BlobLock implements Closeable {
     private static FileLock lock(FileChannel channel, Waiting waiting)
             throws IOException, InterruptedException {
         while (true) {
-            try {
-                FileLock lock = channel.tryLock();
-                if (lock != null) {
-                    return lock;
-                }
-            } catch (OverlappingFileLockException e) {
-                // Another thread has it.
+            FileLock lock = FileLocks.tryLock(channel);
+            if (lock != null) {
+                return lock;
             }
             waiting.go();
             Thread.sleep(POLL);

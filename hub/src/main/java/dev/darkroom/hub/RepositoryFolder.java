@@ -208,13 +208,10 @@ final class RepositoryFolder {
                 Files.move(blob, pointer, StandardCopyOption.ATOMIC_MOVE);
                 return;
             }
-            Path copy = WholeFile.temporary(blobs());
-            try {
-                Files.copy(blob, copy, StandardCopyOption.REPLACE_EXISTING);
-                Files.move(copy, pointer, StandardCopyOption.ATOMIC_MOVE);
-            } finally {
-                Files.deleteIfExists(copy);
-            }
+            WholeFile.write(
+                    pointer,
+                    blobs(),
+                    copy -> Files.copy(blob, copy, StandardCopyOption.REPLACE_EXISTING));
         } catch (IOException e) {
             throw unwritable(pointer, e);
         }
@@ -258,13 +255,7 @@ final class RepositoryFolder {
         Path ref = resolved(folder, List.of(names.getLast()));
         try {
             // Python takes every file in refs for one, so it is not written beside its final name.
-            Path temporary = WholeFile.temporary(root());
-            try {
-                Files.writeString(temporary, commit);
-                Files.move(temporary, ref, StandardCopyOption.ATOMIC_MOVE);
-            } finally {
-                Files.deleteIfExists(temporary);
-            }
+            WholeFile.write(ref, root(), temporary -> Files.writeString(temporary, commit));
         } catch (IOException e) {
             throw unwritable(ref, e);
         }

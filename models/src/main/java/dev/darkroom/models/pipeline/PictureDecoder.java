@@ -48,10 +48,10 @@ record PictureDecoder(LatentCodec codec) {
      */
     List<Picture> preview(Tensor denoised) {
         List<Picture> pictures = new ArrayList<>();
+        var notes = new Notes(new Trace(SampleMonitor.NONE));
         try (var all = TensorScope.open()) {
             for (Tensor one : rows(denoised)) {
                 try (var scope = TensorScope.open()) {
-                    var notes = new Notes(new Trace(SampleMonitor.NONE));
                     pictures.add(Picture.of(image(one, null, notes).select(0, 0)));
                 }
             }

@@ -1,5 +1,7 @@
 package dev.darkroom.runtime.cache;
 
+import dev.darkroom.common.FileLocks;
+
 import org.jspecify.annotations.Nullable;
 
 import java.io.Closeable;
@@ -7,7 +9,6 @@ import java.io.IOException;
 import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
-import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -65,12 +66,10 @@ final class Unpacking implements Closeable {
         long end = System.nanoTime() + PATIENCE.toNanos();
         while (true) {
             try {
-                FileLock lock = channel.tryLock();
+                FileLock lock = FileLocks.tryLock(channel);
                 if (lock != null) {
                     return lock;
                 }
-            } catch (OverlappingFileLockException e) {
-                // Another thread of this JVM has it.
             } catch (IOException e) {
                 return null;
             }

@@ -1,5 +1,6 @@
 package dev.darkroom.training.run;
 
+import dev.darkroom.common.FileLocks;
 import dev.darkroom.runtime.Generator;
 import dev.darkroom.runtime.Kernels;
 import dev.darkroom.runtime.Mode;
@@ -14,7 +15,6 @@ import org.jspecify.annotations.Nullable;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
-import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -113,12 +113,7 @@ public final class Trainer {
     }
 
     private static FileLock lock(FileChannel file) throws IOException {
-        FileLock lock = null;
-        try {
-            lock = file.tryLock();
-        } catch (OverlappingFileLockException e) {
-            // By this process; the answer is the same.
-        }
+        FileLock lock = FileLocks.tryLock(file);
         if (lock == null) {
             throw new TrainingException(
                     "another run is training in this folder; wait for it, or name another");

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.ObjectMapper;
 
 import dev.darkroom.runtime.DType;
+import dev.darkroom.testing.Child;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -94,21 +95,14 @@ class KillTest {
     /** One process, until it ends or is killed. */
     private static List<String> live(Path folder, long killAt) throws Exception {
         Process process =
-                new ProcessBuilder(
-                                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                                "--enable-native-access=ALL-UNNAMED",
-                                "-XX:TieredStopAtLevel=1",
-                                "-Xshare:auto",
-                                "-Xmx128m",
-                                "-Ddarkroom.attack.kills=" + KILLS,
-                                "-cp",
-                                System.getProperty(
-                                        "surefire.test.class.path",
-                                        System.getProperty("java.class.path")),
+                Child.jvm(
+                                List.of(
+                                        "-XX:TieredStopAtLevel=1",
+                                        "-Xshare:auto",
+                                        "-Xmx128m",
+                                        "-Ddarkroom.attack.kills=" + KILLS),
                                 TrainingProcess.class.getName(),
-                                folder.toString(),
-                                Long.toString(killAt))
-                        .redirectErrorStream(true)
+                                List.of(folder.toString(), Long.toString(killAt)))
                         .start();
         List<String> said = new ArrayList<>();
         try (BufferedReader out = process.inputReader()) {

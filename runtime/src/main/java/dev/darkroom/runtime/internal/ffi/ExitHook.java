@@ -24,7 +24,8 @@ final class ExitHook {
      * objects of the JDK alone, and no class loader.
      */
     static void add() {
-        if (!Platform.os().equals("linux")) {
+        if (!Platform.os().equals("linux")
+                || System.getProperties().putIfAbsent(PROPERTY, "held") != null) {
             return;
         }
         MethodHandle hold =
@@ -35,12 +36,10 @@ final class ExitHook {
         Runnable task = MethodHandleProxies.asInterfaceInstance(Runnable.class, hold);
         var hook = new Thread(null, task, "darkroom-exit", 0, false);
         hook.setContextClassLoader(null);
-        if (System.getProperties().putIfAbsent(PROPERTY, "held") == null) {
-            try {
-                Runtime.getRuntime().addShutdownHook(hook);
-            } catch (IllegalStateException e) {
-                // The JVM is going down already.
-            }
+        try {
+            Runtime.getRuntime().addShutdownHook(hook);
+        } catch (IllegalStateException e) {
+            // The JVM is going down already.
         }
     }
 }
