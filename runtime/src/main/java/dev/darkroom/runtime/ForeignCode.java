@@ -1,5 +1,7 @@
 package dev.darkroom.runtime;
 
+import dev.darkroom.runtime.internal.ffi.Pending;
+
 /**
  * Calls of code that is not Darkroom's, such as listeners. What it leaves behind on the thread is
  * undone when it returns or throws: a {@link Mode} that it entered is left, a {@link TensorScope}
@@ -33,10 +35,12 @@ public final class ForeignCode {
         ThreadState state = ThreadState.current();
         Mode mode = state.mode();
         TensorScope scope = state.scope();
+        Pending pending = Pending.innermost();
         try {
             return code.run();
         } finally {
             state.restore(mode, scope);
+            Pending.undoSince(pending);
         }
     }
 }

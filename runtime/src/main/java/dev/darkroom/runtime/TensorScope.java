@@ -1,5 +1,7 @@
 package dev.darkroom.runtime;
 
+import dev.darkroom.runtime.internal.ffi.Pending;
+
 import org.jspecify.annotations.Nullable;
 
 import java.util.ArrayList;
@@ -21,6 +23,10 @@ import java.util.Objects;
 public final class TensorScope implements AutoCloseable {
     private final ThreadState owner;
     private final @Nullable TensorScope outer;
+
+    /** The call that was pending when this was opened. */
+    private final @Nullable Pending before = Pending.innermost();
+
     private final List<Tensor> tensors = new ArrayList<>();
     private int sweepAt = 256;
     private boolean closed;
@@ -134,6 +140,7 @@ public final class TensorScope implements AutoCloseable {
 
     /** Closes the innermost scope. Where no stack is left for it, it can be ended again. */
     private void end() {
+        Pending.undoSince(before);
         while (!tensors.isEmpty()) {
             Tensor tensor = tensors.getLast();
             if (tensor.scope == this) {

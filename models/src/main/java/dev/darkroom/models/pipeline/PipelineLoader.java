@@ -1,5 +1,6 @@
 package dev.darkroom.models.pipeline;
 
+import dev.darkroom.common.FullHeap;
 import dev.darkroom.common.UntrustedFile;
 import dev.darkroom.models.checkpoint.Checkpoint;
 import dev.darkroom.models.family.Defaults;
@@ -47,6 +48,9 @@ final class PipelineLoader {
             throw new PipelineException(e.getFile() + ": " + UntrustedFile.problem(e), e);
         } catch (IOException | InsufficientMemoryException | LibtorchException.OutOfMemory e) {
             throw new PipelineException(String.valueOf(e.getMessage()), e);
+        } catch (RuntimeException | Error e) {
+            FullHeap.rethrow(e);
+            throw e;
         }
     }
 

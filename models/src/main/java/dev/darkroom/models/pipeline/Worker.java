@@ -1,5 +1,6 @@
 package dev.darkroom.models.pipeline;
 
+import dev.darkroom.common.FullHeap;
 import dev.darkroom.runtime.ForeignCode;
 import dev.darkroom.runtime.Threads;
 
@@ -113,6 +114,7 @@ final class Worker implements AutoCloseable {
 
     /** What the job threw, with a trace of both threads. */
     private static RuntimeException rethrown(ExecutionException failure) {
+        FullHeap.rethrow(failure);
         Throwable cause = failure.getCause();
         if (cause != null) {
             cause.addSuppressed(new Throwable("asked for here"));
@@ -127,7 +129,8 @@ final class Worker implements AutoCloseable {
     }
 
     /**
-     * Ends after the job in progress; jobs that wait fail.
+     * Ends after the job in progress; jobs that wait fail. Where Java's heap is full the thread
+     * ends when this is collected.
      *
      * @throws IllegalStateException if a job of this worker asks
      */
@@ -142,6 +145,8 @@ final class Worker implements AutoCloseable {
                                 }
                             });
             thread.close();
+        } catch (OutOfMemoryError e) {
+            // thrown on, it would hide what filled the heap: a try closes a pipeline with it
         }
     }
 

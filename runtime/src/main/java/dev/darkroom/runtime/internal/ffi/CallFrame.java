@@ -40,7 +40,7 @@ import java.util.concurrent.atomic.AtomicReferenceArray;
  * The tensors are held only while the call runs, so a frame that is begun and then dropped (because
  * computing an argument threw) costs nothing but itself.
  */
-public final class CallFrame {
+public final class CallFrame extends Pending {
     private static final int MAX_ARGUMENTS = 64;
     private static final int MAX_TENSORS = 64;
     private static final int MAX_BORROWED = 4;
@@ -71,6 +71,15 @@ public final class CallFrame {
     private byte[] heldBy = new byte[MAX_TENSORS];
 
     private int heldCount;
+
+    /** How many of them are held now. */
+    private int holding;
+
+    /** Those that the call changes, if it is one that does. */
+    private Set<Handle> changed = Set.of();
+
+    /** Those of them that it has for itself now. */
+    private final ArrayList<Handle> seized = new ArrayList<>(1);
 
     /** Whether one of them lies in memory of the caller's. */
     private boolean borrows;
@@ -295,6 +304,7 @@ public final class CallFrame {
         results.clear();
         operator = null;
         overflow = null;
+        end();
         POOL.setRelease(slot(), this);
     }
 
@@ -303,6 +313,13 @@ public final class CallFrame {
      * such as a full heap. The frame is left to the collector.
      */
     public void discard() {
+        end();
+        undo();
+    }
+
+    @Override
+    void undo() {
+        letGo();
         results.discard();
     }
 
@@ -310,11 +327,8 @@ public final class CallFrame {
 
     /** Calls an operator for its effect; new references in its results are dropped. */
     public void invoke(NativeMode mode) {
-        try {
-            run(mode);
-        } finally {
-            results.discard();
-        }
+        run(mode);
+        results.discard();
         done();
     }
 
@@ -346,38 +360,40 @@ public final class CallFrame {
             remember(mode.stream);
         }
         long seizes = called.seizes(mode);
-        int status = seizes == 0 ? held(schema, mode) : seized(called, schema, mode, seizes);
-        LibtorchWarnings.log();
-        if (status != 0) {
-            throw Errors.exception(error, called.toString());
+        begin();
+        try {
+            int status = seizes == 0 ? held(schema, mode) : seized(called, schema, mode, seizes);
+            LibtorchWarnings.log();
+            if (status != 0) {
+                throw Errors.exception(error, called.toString());
+            }
+        } catch (RuntimeException | Error e) {
+            discard();
+            throw e;
         }
     }
 
     /** Calls while all handles are held. */
     private int held(MemorySegment schema, NativeMode mode) {
-        int holding = 0;
         try {
             for (; holding < heldCount; holding++) {
                 held[holding].hold();
             }
             return call(schema, mode);
         } finally {
-            while (holding > 0) {
-                held[--holding].release();
-            }
+            letGo();
         }
     }
 
     /** Calls with the handles that are changed for this call alone, while the others are held. */
     private int seized(Operator called, MemorySegment schema, NativeMode mode, long arguments) {
-        Set<Handle> changed = Collections.newSetFromMap(new IdentityHashMap<>());
+        changed = Collections.newSetFromMap(new IdentityHashMap<>());
         for (int i = 0; i < heldCount; i++) {
             if ((arguments >>> heldBy[i] & 1) != 0) {
                 changed.add(held[i]);
             }
         }
-        List<Handle> seized = new ArrayList<>(changed.size());
-        int holding = 0;
+        seized.ensureCapacity(changed.size());
         try {
             for (Handle handle : changed) {
                 handle.seize();
@@ -397,13 +413,22 @@ public final class CallFrame {
             }
             return status;
         } finally {
-            while (holding > 0) {
-                if (!changed.contains(held[--holding])) {
-                    held[holding].release();
-                }
-            }
-            seized.forEach(Handle::unseize);
+            letGo();
         }
+    }
+
+    /** Lets go of the handles that are held or seized. Allocates nothing. */
+    private void letGo() {
+        while (holding > 0) {
+            Handle handle = held[--holding];
+            if (!changed.contains(handle)) {
+                handle.release();
+            }
+        }
+        while (!seized.isEmpty()) {
+            seized.removeLast().unseize();
+        }
+        changed = Set.of();
     }
 
     private int call(MemorySegment schema, NativeMode mode) {

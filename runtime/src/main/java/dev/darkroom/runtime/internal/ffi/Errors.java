@@ -2,6 +2,7 @@ package dev.darkroom.runtime.internal.ffi;
 
 import dev.darkroom.bindings.DarkroomH;
 import dev.darkroom.bindings.dr_error;
+import dev.darkroom.common.FullHeap;
 import dev.darkroom.runtime.libtorch.LibtorchException;
 
 import java.lang.foreign.MemorySegment;
@@ -20,6 +21,7 @@ final class Errors {
         if (wrapped.getCause() instanceof IllegalStateException) {
             return new IllegalStateException("the memory's arena is closed", wrapped);
         }
+        FullHeap.rethrow(wrapped);
         throw wrapped;
     }
 

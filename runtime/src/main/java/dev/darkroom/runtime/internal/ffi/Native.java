@@ -68,7 +68,7 @@ public final class Native {
     private static void call(String what, Call call, @Nullable Handle... handles) {
         Libtorch.load();
         try (Arena arena = Arena.ofConfined();
-                var held = new Held(arena, Arrays.asList(handles))) {
+                var held = Held.used(Arrays.asList(handles))) {
             check(arena, what, call);
         }
     }
@@ -77,7 +77,7 @@ public final class Native {
     private static long address(String what, AddressCall call, @Nullable Handle... handles) {
         Libtorch.load();
         try (Arena arena = Arena.ofConfined();
-                var held = new Held(arena, Arrays.asList(handles))) {
+                var held = Held.used(Arrays.asList(handles))) {
             MemorySegment result = arena.allocate(ValueLayout.JAVA_LONG);
             check(arena, what, error -> call.invoke(result, error));
             return result.get(ValueLayout.JAVA_LONG, 0);
@@ -147,16 +147,14 @@ public final class Native {
     }
 
     private static <T> T inspect(TensorHandle tensor, Function<MemorySegment, T> read) {
-        tensor.hold();
-        try (Arena arena = Arena.ofConfined()) {
+        try (Arena arena = Arena.ofConfined();
+                var held = new Held(tensor)) {
             MemorySegment info = dr_tensor_info.allocate(arena);
             check(
                     arena,
                     "inspect",
                     error -> DarkroomH.dr_tensor_inspect(pointer(tensor), info, error));
             return read.apply(info);
-        } finally {
-            tensor.release();
         }
     }
 
@@ -215,12 +213,9 @@ public final class Native {
 
     /** Makes another handle of the same tensor. */
     public static TensorHandle retain(TensorHandle tensor) {
-        tensor.hold();
-        try {
+        try (var held = new Held(tensor)) {
             return TensorHandle.owning(References.retainTensor(tensor.address))
                     .borrowing(tensor.borrowed());
-        } finally {
-            tensor.release();
         }
     }
 
@@ -289,16 +284,16 @@ public final class Native {
             boolean createGraph,
             NativeMode mode) {
         try (Arena arena = Arena.ofConfined();
-                var out = new Held(arena, outputs);
-                var grads = new Held(arena, gradients);
-                var stream = new Held(arena, Arrays.asList(mode.stream))) {
+                var out = Held.used(outputs);
+                var grads = Held.used(gradients);
+                var stream = new Held(mode.stream)) {
             check(
                     arena,
                     "backward",
                     error ->
                             DarkroomH.dr_backward(
-                                    out.addresses,
-                                    grads.addresses,
+                                    addresses(arena, outputs),
+                                    addresses(arena, gradients),
                                     outputs.size(),
                                     retainGraph ? 1 : 0,
                                     createGraph ? 1 : 0,
@@ -320,10 +315,10 @@ public final class Native {
             boolean allowUnused,
             NativeMode mode) {
         try (Arena arena = Arena.ofConfined();
-                var out = new Held(arena, outputs);
-                var grads = new Held(arena, gradients);
-                var in = new Held(arena, inputs);
-                var stream = new Held(arena, Arrays.asList(mode.stream))) {
+                var out = Held.used(outputs);
+                var grads = Held.used(gradients);
+                var in = Held.used(inputs);
+                var stream = new Held(mode.stream)) {
             MemorySegment results = arena.allocate(ValueLayout.JAVA_LONG, inputs.size());
             var tensors = new @Nullable TensorHandle[inputs.size()];
             check(
@@ -331,10 +326,10 @@ public final class Native {
                     "gradients",
                     error ->
                             DarkroomH.dr_grad(
-                                    out.addresses,
-                                    grads.addresses,
+                                    addresses(arena, outputs),
+                                    addresses(arena, gradients),
                                     outputs.size(),
-                                    in.addresses,
+                                    addresses(arena, inputs),
                                     inputs.size(),
                                     retainGraph ? 1 : 0,
                                     createGraph ? 1 : 0,
@@ -368,24 +363,32 @@ public final class Native {
         }
     }
 
-    /** Handles that are held for the time of a call, and the array of their addresses. */
-    private static final class Held implements AutoCloseable {
-        final MemorySegment addresses;
-        private final List<? extends @Nullable Handle> handles;
+    /** Writes the addresses of handles; 0 for a missing one. */
+    private static MemorySegment addresses(Arena arena, List<? extends @Nullable Handle> handles) {
+        MemorySegment addresses =
+                arena.allocate(ValueLayout.JAVA_LONG, Math.max(handles.size(), 1));
+        for (int i = 0; i < handles.size(); i++) {
+            Handle handle = handles.get(i);
+            if (handle != null) {
+                addresses.setAtIndex(ValueLayout.JAVA_LONG, i, handle.address);
+            }
+        }
+        return addresses;
+    }
+
+    /** Handles that are held for the time of a call. */
+    static final class Held extends Pending implements AutoCloseable {
+        private final @Nullable Handle[] handles;
         private int count;
 
-        Held(Arena arena, List<? extends @Nullable Handle> handles) {
+        Held(@Nullable Handle... handles) {
             this.handles = handles;
-            addresses = arena.allocate(ValueLayout.JAVA_LONG, Math.max(handles.size(), 1));
+            begin();
             try {
-                for (; count < handles.size(); count++) {
-                    Handle handle = handles.get(count);
+                for (; count < handles.length; count++) {
+                    Handle handle = handles[count];
                     if (handle != null) {
-                        if (handle instanceof TensorHandle tensor) {
-                            tensor.requireMemory();
-                        }
                         handle.hold();
-                        addresses.setAtIndex(ValueLayout.JAVA_LONG, count, handle.address);
                     }
                 }
             } catch (RuntimeException | Error e) {
@@ -394,10 +397,26 @@ public final class Native {
             }
         }
 
+        /** Holds handles whose memory is used, too. */
+        static Held used(List<? extends @Nullable Handle> handles) {
+            for (Handle handle : handles) {
+                if (handle instanceof TensorHandle tensor) {
+                    tensor.requireMemory();
+                }
+            }
+            return new Held(handles.toArray(Handle[]::new));
+        }
+
         @Override
         public void close() {
+            end();
+            undo();
+        }
+
+        @Override
+        void undo() {
             while (count > 0) {
-                Handle handle = handles.get(--count);
+                Handle handle = handles[--count];
                 if (handle != null) {
                     handle.release();
                 }
@@ -503,7 +522,7 @@ public final class Native {
 
     public static double elapsedMillis(ObjectHandle start, ObjectHandle end) {
         try (Arena arena = Arena.ofConfined();
-                var held = new Held(arena, List.of(start, end))) {
+                var held = new Held(start, end)) {
             MemorySegment result = arena.allocate(ValueLayout.JAVA_DOUBLE);
             check(
                     arena,

@@ -151,7 +151,7 @@ final class Results {
         takenCount = 0;
     }
 
-    /** Frees everything: there are no results. */
+    /** Frees everything: there are no results any more. */
     void discard() {
         for (int i = 0; i < takenCount; i++) {
             taken[i].abandon();
@@ -169,6 +169,8 @@ final class Results {
         if (count() > 0) { // else the library may not even be loaded
             DarkroomH.dr_results_free(values, count());
         }
+        clear();
+        begin();
     }
 
     // ---- Other values ----
