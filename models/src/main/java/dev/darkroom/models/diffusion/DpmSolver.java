@@ -1,10 +1,7 @@
 package dev.darkroom.models.diffusion;
 
 import dev.darkroom.runtime.Tensor;
-import dev.darkroom.runtime.TensorScope;
 
-import java.util.ArrayDeque;
-import java.util.Deque;
 import java.util.Iterator;
 import java.util.List;
 
@@ -110,7 +107,7 @@ public final class DpmSolver {
                     levels,
                     on,
                     (xi, denoised, at, next) -> {
-                        int i = history.steps;
+                        int i = history.steps();
                         boolean ofNoise = options.algorithm().isOfNoise();
                         history.add(at, ofNoise ? denoised.remainder(xi, at) : denoised.x0());
                         int order = Math.min(options.order(), i + 1);
@@ -199,53 +196,24 @@ public final class DpmSolver {
     /** Takes one step without its noise, in the papers' letters. */
     private static Tensor update(
             Tensor x, History history, NoiseLevel next, int order, Kind kind, Coefficients step) {
-        Iterator<Past> past = history.past.iterator();
-        Past p0 = past.next();
+        Iterator<History.Past> past = history.latestFirst();
+        History.Past p0 = past.next();
         NoiseLevel s = p0.level();
         double h = next.lambda() - s.lambda();
         Tensor moved = x.times(step.x()).plus(p0.output(), step.first());
         if (order == 1) {
             return moved;
         }
-        Past p1 = past.next();
+        History.Past p1 = past.next();
         double r0 = (s.lambda() - p1.level().lambda()) / h;
         Tensor d1 = p0.output().minus(p1.output()).dividedBy(r0);
         if (order == 2) {
             return moved.plus(d1, kind == Kind.MIDPOINT ? step.first() / 2 : step.slope());
         }
-        Past p2 = past.next();
+        History.Past p2 = past.next();
         double r1 = (p1.level().lambda() - p2.level().lambda()) / h;
         Tensor before = p1.output().minus(p2.output()).dividedBy(r1);
         Tensor d2 = d1.minus(before).dividedBy(r0 + r1);
         return moved.plus(d1.plus(d2, r0), step.slope()).plus(d2, step.curvature());
-    }
-
-    /** The model output at a level: x̂0 or ε. */
-    private record Past(NoiseLevel level, Tensor output) {}
-
-    /** The last model outputs, latest first: shared with the steps' tensors, but living longer. */
-    private static final class History implements AutoCloseable {
-        private final int length;
-        private final Deque<Past> past = new ArrayDeque<>();
-        private int steps;
-
-        History(int length) {
-            this.length = length;
-        }
-
-        void add(NoiseLevel level, Tensor output) {
-            if (past.size() == length) {
-                past.removeLast().output().close();
-            }
-            Tensor kept = output.alias();
-            past.addFirst(new Past(level, kept));
-            TensorScope.detach(kept); // last, in case that Java's heap is full
-            steps++;
-        }
-
-        @Override
-        public void close() {
-            past.forEach(each -> each.output().close());
-        }
     }
 }

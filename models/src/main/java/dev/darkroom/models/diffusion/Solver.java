@@ -111,4 +111,44 @@ public interface Solver {
         return (denoiser, x, levels, noise, on) ->
                 DpmSolver.multistep(denoiser, x, levels, options, noise, on);
     }
+
+    /**
+     * The pseudo linear multistep method (Liu et al. 2022, arXiv:2202.09778): {@link #plms} on
+     * levels where each step ends at the next one.
+     *
+     * @param prediction which of the network's outputs are combined
+     */
+    static Solver plms(Prediction prediction) {
+        return plms(prediction, null, null);
+    }
+
+    /**
+     * The pseudo linear multistep method as diffusers has it.
+     *
+     * @param prediction which of the network's outputs are combined
+     * @param after where a step ends that is evaluated at a level; null for the next level
+     * @param before where the first step begins, when it is taken once more from its end; null for
+     *     the first level
+     */
+    static Solver plms(
+            Prediction prediction,
+            @Nullable UnaryOperator<NoiseLevel> after,
+            @Nullable UnaryOperator<NoiseLevel> before) {
+        return new Solver() {
+            @Override
+            public Tensor solve(
+                    Denoiser denoiser,
+                    Tensor x,
+                    List<NoiseLevel> levels,
+                    NoiseSource noise,
+                    StepListener on) {
+                return Plms.solve(denoiser, x, levels, prediction, after, before, on);
+            }
+
+            @Override
+            public List<NoiseLevel> evaluations(List<NoiseLevel> levels) {
+                return Plms.evaluations(levels);
+            }
+        };
+    }
 }

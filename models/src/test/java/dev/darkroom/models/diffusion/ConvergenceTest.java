@@ -37,6 +37,9 @@ class ConvergenceTest {
         Solver euler = (d, x, levels) -> Solvers.euler(d, x, levels, StepListener.NONE);
         Solver heun = (d, x, levels) -> Solvers.heun(d, x, levels, StepListener.NONE);
         Solver ddim = (d, x, levels) -> Solvers.ddim(d, x, levels, 0, NONE, StepListener.NONE);
+        Solver plms =
+                (d, x, levels) ->
+                        Plms.solve(d, x, levels, Prediction.EPSILON, null, null, StepListener.NONE);
         var data = DpmSolver.Algorithm.DATA_ODE;
         var noise = DpmSolver.Algorithm.NOISE_ODE;
         var midpoint = DpmSolver.Kind.MIDPOINT;
@@ -53,6 +56,8 @@ class ConvergenceTest {
                 Arguments.of("DDIM, alpha = 1", ddim, ve, 1),
                 Arguments.of("DDIM, preserving", ddim, vp, 1),
                 Arguments.of("DDIM, flow", ddim, flow, 1),
+                Arguments.of("PLMS, preserving", plms, vp, 2),
+                Arguments.of("PLMS, flow", plms, flow, 2),
                 Arguments.of("DPM-Solver++ 1", dpm(data, 1, midpoint), vp, 1),
                 Arguments.of("DPM-Solver++ 2M", dpm(data, 2, midpoint), vp, 2),
                 Arguments.of("DPM-Solver++ 2M, alpha = 1", dpm(data, 2, midpoint), ve, 2),

@@ -52,6 +52,7 @@ class SamplingPlanTest {
         solvers.put("heun", Solver.heun());
         solvers.put("ddim", Solver.ddim(0));
         solvers.put("ddim, eta 1", Solver.ddim(1));
+        solvers.put("plms", Solver.plms(Prediction.EPSILON));
         solvers.put("ddpm", Solver.ddpm(ReverseVariance.FIXED_SMALL));
         for (DpmSolver.Algorithm algorithm : DpmSolver.Algorithm.values()) {
             for (int order = 1; order <= (algorithm.isStochastic() ? 2 : 3); order++) {
@@ -142,7 +143,8 @@ class SamplingPlanTest {
         solvers()
                 .forEach(
                         (name, solver) -> {
-                            boolean oneStep = !name.contains("_") || name.endsWith(" 1");
+                            boolean multistep = name.contains("_") || name.equals("plms");
+                            boolean oneStep = !multistep || name.endsWith(" 1");
                             for (double strength : new double[] {0.1, 0.35, 0.8, 1}) {
                                 if (oneStep) {
                                     assertTail(form.plan(20, solver), strength, name);

@@ -96,10 +96,11 @@ class SamplerChoiceTest {
     @Test
     void aClassOfTheIndexThatIsNotSupportedIsNamed() throws IOException {
         file(DDIM);
-        try (var checkpoint = checkpoint("PNDMScheduler", false)) {
+        try (var checkpoint = checkpoint("DEISMultistepScheduler", false)) {
             var refused = assertThrows(ConfigException.class, () -> SamplerChoice.read(checkpoint));
             assertTrue(
-                    refused.getMessage().contains("scheduler PNDMScheduler is not supported"),
+                    refused.getMessage()
+                            .contains("scheduler DEISMultistepScheduler is not supported"),
                     refused.getMessage());
         }
     }

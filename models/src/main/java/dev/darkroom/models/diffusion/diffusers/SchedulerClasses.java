@@ -1,6 +1,7 @@
 package dev.darkroom.models.diffusion.diffusers;
 
 import dev.darkroom.models.diffusion.DpmSolver;
+import dev.darkroom.models.diffusion.Prediction;
 import dev.darkroom.models.diffusion.ReverseVariance;
 import dev.darkroom.models.diffusion.Solver;
 import dev.darkroom.models.diffusion.Solvers;
@@ -34,6 +35,7 @@ final class SchedulerClasses {
                             "HeunDiscreteScheduler", EulerScheduler::readHeun,
                             "DPMSolverMultistepScheduler", DpmSolverScheduler::read,
                             "LCMScheduler", LcmScheduler::read,
+                            "PNDMScheduler", PndmScheduler::read,
                             "FlowMatchEulerDiscreteScheduler", FlowEulerScheduler::read));
 
     static final Map<String, Named> NAMES = new LinkedHashMap<>();
@@ -48,6 +50,13 @@ final class SchedulerClasses {
         dpmSolver("dpm++2m-karras", "dpmsolver++", DpmSolver.Algorithm.DATA_ODE, 2, true);
         dpmSolver("dpm++2m-sde", "sde-dpmsolver++", DpmSolver.Algorithm.DATA_SDE, 2, false);
         dpmSolver("dpm++3m", "dpmsolver++", DpmSolver.Algorithm.DATA_ODE, 3, false);
+        NAMES.put(
+                "plms",
+                new Named(
+                        "plms",
+                        "PNDMScheduler",
+                        Map.of("skip_prk_steps", true),
+                        Solver.plms(Prediction.FLOW)));
         name("lcm", "LCMScheduler", Solvers::lcm);
         name("flow-euler", "FlowMatchEulerDiscreteScheduler", Solver.euler());
     }

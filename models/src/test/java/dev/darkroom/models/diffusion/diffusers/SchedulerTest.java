@@ -72,7 +72,7 @@ class SchedulerTest {
     /** A model whose own sampler is not supported can be sampled with another. */
     @Test
     void anotherSamplerHelpsWhereTheOwnIsNotSupported() throws IOException {
-        String json = "{\"_class_name\": \"PNDMScheduler\", \"skip_prk_steps\": true}";
+        String json = "{\"_class_name\": \"PNDMScheduler\", \"skip_prk_steps\": false}";
         assertThrows(ConfigException.class, () -> read(json));
         assertEquals(4, Scheduler.read(file(json), "ddim").plan(4).evaluations().size());
     }
@@ -181,7 +181,11 @@ class SchedulerTest {
             delimiter = '|',
             value = {
                 "'' | it has no _class_name",
-                "'_class_name': 'PNDMScheduler' | PNDMScheduler is not supported; supported are D",
+                "'_class_name': 'DEISMultistepScheduler' | DEISMultistepScheduler is not supported;"
+                        + " supported are D",
+                "'_class_name': 'PNDMScheduler' | PNDMScheduler with skip_prk_steps = false",
+                "'_class_name': 'PNDMScheduler', 'skip_prk_steps': true, 'prediction_type':"
+                        + " 'sample' | prediction_type = sample",
                 "'_class_name': 'DDIMScheduler', 'sigma': 1 | option not supported: sigma (1)",
                 "'_class_name': 'DDIMScheduler', 'beta_schedule': 'cosine' | beta_schedule ="
                         + " cosine",
