@@ -30,6 +30,11 @@ public final class Golden implements AutoCloseable {
         return new Golden(TESTS.resolve("oracle/networks.safetensors"), name + ".");
     }
 
+    /** One model's tensors of those that {@code tests/oracle/unet.py} made. */
+    public static Golden unet(String name) throws IOException {
+        return new Golden(TESTS.resolve("oracle/unet.safetensors"), name + ".");
+    }
+
     /** One objective's tensors of those that {@code tests/oracle/distillation.py} made. */
     public static Golden distillation(String name) throws IOException {
         return new Golden(TESTS.resolve("oracle/distillation.safetensors"), name + ".");

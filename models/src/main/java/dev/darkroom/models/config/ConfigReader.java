@@ -21,6 +21,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -470,6 +471,39 @@ public final class ConfigReader {
         return value == null
                 ? missing
                 : elements(key, value).stream().map(each -> integer(key, each)).toList();
+    }
+
+    /**
+     * A list of integers, or one for all.
+     *
+     * @param count how long the list is
+     * @throws IllegalArgumentException if the option is something else, or of another length
+     */
+    public List<Integer> integerForEach(String key, int missing, int count) {
+        return forEach(key, missing, count, value -> integer(key, value));
+    }
+
+    /**
+     * A list of true and false, or one for all.
+     *
+     * @param count how long the list is
+     * @throws IllegalArgumentException if the option is something else, or of another length
+     */
+    public List<Boolean> flagForEach(String key, boolean missing, int count) {
+        return forEach(key, missing, count, value -> flag(key, value));
+    }
+
+    private <T> List<T> forEach(String key, T missing, int count, Function<JsonNode, T> read) {
+        JsonNode value = present(key);
+        if (value == null || !value.isArray()) {
+            return Collections.nCopies(count, value == null ? missing : read.apply(value));
+        }
+        List<T> values = elements(key, value).stream().map(read).toList();
+        if (values.size() != count) {
+            throw new IllegalArgumentException(
+                    key + " must have " + count + " elements, not " + values.size());
+        }
+        return values;
     }
 
     // ---- Options that may be null ----

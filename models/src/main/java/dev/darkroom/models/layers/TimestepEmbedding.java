@@ -16,9 +16,10 @@ import org.jspecify.annotations.Nullable;
  * projected, are added to those of the number.
  */
 public final class TimestepEmbedding extends Module {
-    /** The sinusoids of a number, in every published model. */
+    /** The sinusoids of a number, in every published transformer. */
     private static final int CHANNELS = 256;
 
+    private final int channels;
     private final double frequencyShift;
     private final @Nullable Integer guidanceChannels;
     private final Linear linear1;
@@ -41,15 +42,30 @@ public final class TimestepEmbedding extends Module {
      */
     public TimestepEmbedding(
             Weights w, long width, double frequencyShift, @Nullable Integer guidanceChannels) {
+        this(w, CHANNELS, width, frequencyShift, guidanceChannels);
+    }
+
+    /**
+     * Declares an embedding with a number of sinusoids of its own, as U-Nets have it.
+     *
+     * @param channels sinusoids of a number; even
+     */
+    public TimestepEmbedding(
+            Weights w,
+            int channels,
+            long width,
+            double frequencyShift,
+            @Nullable Integer guidanceChannels) {
         super(w);
+        this.channels = channels;
         this.frequencyShift = frequencyShift;
         this.guidanceChannels = guidanceChannels;
-        linear1 = Linear.asInPyTorch(w.sub("linear_1"), CHANNELS, width, true);
+        linear1 = Linear.asInPyTorch(w.sub("linear_1"), channels, width, true);
         condProj =
                 guidanceChannels == null
                         ? null
                         : new Linear(
-                                w.sub("cond_proj"), guidanceChannels, CHANNELS, false, Init.ZEROS);
+                                w.sub("cond_proj"), guidanceChannels, channels, false, Init.ZEROS);
         linear2 = Linear.asInPyTorch(w.sub("linear_2"), width, width, true);
     }
 
@@ -70,10 +86,10 @@ public final class TimestepEmbedding extends Module {
      */
     public Tensor forward(Tensor values, @Nullable Tensor guidance) {
         try (var scope = TensorScope.open()) {
-            Tensor waves = here(Sinusoids.embed(values, CHANNELS, frequencyShift));
+            Tensor waves = here(Sinusoids.embed(values, channels, frequencyShift));
             if (condProj != null && guidanceChannels != null && guidance != null) {
                 Tensor condition = here(Sinusoids.guidance(guidance, guidanceChannels));
-                waves = waves.plus(condProj.forward(condition)); // [N,256]
+                waves = waves.plus(condProj.forward(condition)); // [N,channels]
             } else if (condProj != null) {
                 throw new IllegalArgumentException(
                         "this network is conditioned on the guidance (time_cond_proj_dim "

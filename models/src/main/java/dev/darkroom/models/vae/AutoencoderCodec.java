@@ -72,7 +72,7 @@ public final class AutoencoderCodec implements LatentCodec {
                     checkpoint.folder()
                             + ": the autoencoder's latents have "
                             + config.latentChannels()
-                            + " channels, the transformer takes "
+                            + " channels, the network takes "
                             + inChannels
                             + " and gives "
                             + outChannels);

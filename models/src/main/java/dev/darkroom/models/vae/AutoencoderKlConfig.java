@@ -1,6 +1,7 @@
 package dev.darkroom.models.vae;
 
 import dev.darkroom.models.config.ConfigReader;
+import dev.darkroom.models.layers.ResnetBlock;
 import dev.darkroom.runtime.Warnings;
 import dev.darkroom.runtime.nn.Activation;
 
@@ -201,6 +202,11 @@ public record AutoencoderKlConfig(
                             return type.equals(withAttention);
                         })
                 .toList();
+    }
+
+    /** Returns what all residual blocks have in common. */
+    ResnetBlock.Options resnets() {
+        return new ResnetBlock.Options(normGroups, AutoencoderKl.EPS, activation, null);
     }
 
     /** Returns the pixels of a side for each of the latents': 8 for four blocks. */

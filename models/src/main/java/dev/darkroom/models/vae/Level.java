@@ -1,5 +1,6 @@
 package dev.darkroom.models.vae;
 
+import dev.darkroom.models.layers.ResnetBlock;
 import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.runtime.nn.Weights;
 
@@ -20,7 +21,7 @@ abstract class Level extends Module {
         super(w);
         for (int i = 0; i < resnets; i++) {
             var resnet = w.sub("resnets", i);
-            this.resnets.add(new ResnetBlock(resnet, i == 0 ? in : out, out, config));
+            this.resnets.add(new ResnetBlock(resnet, i == 0 ? in : out, out, config.resnets()));
             if (i < attentions) {
                 this.attentions.add(new AttentionBlock(w.sub("attentions", i), out, config));
             }

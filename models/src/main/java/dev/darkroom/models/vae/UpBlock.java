@@ -1,10 +1,7 @@
 package dev.darkroom.models.vae;
 
-import dev.darkroom.runtime.Ops;
+import dev.darkroom.models.layers.Upsample;
 import dev.darkroom.runtime.Tensor;
-import dev.darkroom.runtime.TensorScope;
-import dev.darkroom.runtime.nn.Conv2d;
-import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.runtime.nn.Weights;
 
 import java.util.List;
@@ -38,23 +35,6 @@ final class UpBlock extends Level {
             runLayers(chain);
             upsamplers.forEach(each -> chain.run(each::forward));
             return chain.result();
-        }
-    }
-
-    /** Nearest neighbours, then a convolution. */
-    private static final class Upsample extends Module {
-        private final Conv2d conv;
-
-        Upsample(Weights w, int channels) {
-            super(w);
-            conv = new Conv2d(w.sub("conv"), channels, channels, 3, 1);
-        }
-
-        /** {@code [N,C,H,W]} to {@code [N,C,2H,2W]}. */
-        Tensor forward(Tensor x) {
-            try (var scope = TensorScope.open()) {
-                return scope.keep(conv.forward(Ops.resizeNearest(x, 2 * x.size(2), 2 * x.size(3))));
-            }
         }
     }
 }

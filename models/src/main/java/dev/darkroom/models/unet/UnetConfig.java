@@ -1,0 +1,435 @@
+package dev.darkroom.models.unet;
+
+import dev.darkroom.models.config.ConfigReader;
+import dev.darkroom.models.layers.ResnetBlock;
+import dev.darkroom.models.layers.TransformerOptions;
+import dev.darkroom.runtime.Warnings;
+import dev.darkroom.runtime.nn.Activation;
+
+import org.jspecify.annotations.Nullable;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+
+/**
+ * The config of a {@link Unet}; names and defaults are those of diffusers' {@code
+ * UNet2DConditionModel}. Lists have an element for each level of resolution, from the latents'
+ * down.
+ *
+ * @param inChannels channels of the latents, and of what else the network is shown beside them
+ * @param outChannels channels of the prediction
+ * @param sampleSize rows and columns of the latents trained with; null if it is not said
+ * @param downBlockAttention whether each block on the way down attends to the text
+ * @param upBlockAttention whether each block on the way up does, from the lowest resolution up
+ * @param blockOutChannels channels of each block
+ * @param layersPerBlock residual blocks in a block on the way down; on the way up there is one more
+ * @param normNumGroups groups of the group norms
+ * @param normEps added to the variance in the residual blocks' norms
+ * @param activation in residual blocks
+ * @param crossAttentionDim width of the text
+ * @param attentionHeads heads of each block's attention, which the config calls {@code
+ *     attention_head_dim}
+ * @param transformerLayers transformer blocks in each attention
+ * @param onlyCrossAttention whether both attentions of each block's transformers are to the text;
+ *     those in the middle never are
+ * @param useLinearProjection whether a linear layer projects to the transformers and back, instead
+ *     of a 1×1 convolution
+ * @param numClassEmbeds classes, or levels of the noise on a picture that is shown too; null for
+ *     none
+ * @param additionTimeEmbedDim sinusoids for each number of the picture's size; null for a network
+ *     that is conditioned neither on a size nor on pooled texts
+ * @param projectionInputDim width of the pooled text with all these sinusoids; null as well
+ * @param timeCondProjDim sinusoids of the distilled guidance; null for a network that is not
+ *     conditioned on one
+ */
+public record UnetConfig(
+        int inChannels,
+        int outChannels,
+        @Nullable Integer sampleSize,
+        List<Boolean> downBlockAttention,
+        List<Boolean> upBlockAttention,
+        List<Integer> blockOutChannels,
+        int layersPerBlock,
+        int normNumGroups,
+        double normEps,
+        Activation activation,
+        int crossAttentionDim,
+        List<Integer> attentionHeads,
+        List<Integer> transformerLayers,
+        List<Boolean> onlyCrossAttention,
+        boolean useLinearProjection,
+        @Nullable Integer numClassEmbeds,
+        @Nullable Integer additionTimeEmbedDim,
+        @Nullable Integer projectionInputDim,
+        @Nullable Integer timeCondProjDim) {
+    /** More blocks or layers than any model has; a damaged config may ask for them. */
+    private static final int MAX_BLOCKS = 16;
+
+    private static final int MAX_LAYERS = 100;
+
+    /** The blocks of a level, and those with attention. */
+    private static final List<String> DOWN = List.of("DownBlock2D", "CrossAttnDownBlock2D");
+
+    private static final List<String> UP = List.of("UpBlock2D", "CrossAttnUpBlock2D");
+
+    public UnetConfig {
+        downBlockAttention = List.copyOf(downBlockAttention);
+        upBlockAttention = List.copyOf(upBlockAttention);
+        blockOutChannels = List.copyOf(blockOutChannels);
+        attentionHeads = List.copyOf(attentionHeads);
+        transformerLayers = List.copyOf(transformerLayers);
+        onlyCrossAttention = List.copyOf(onlyCrossAttention);
+        int levels = blockOutChannels.size();
+        require(levels >= 1 && levels <= MAX_BLOCKS, "block_out_channels", blockOutChannels);
+        requireSize("down_block_types", downBlockAttention, levels);
+        requireSize("up_block_types", upBlockAttention, levels);
+        requireSize("attention_head_dim", attentionHeads, levels);
+        requireSize("transformer_layers_per_block", transformerLayers, levels);
+        requireSize("only_cross_attention", onlyCrossAttention, levels);
+        require(inChannels >= 1, "in_channels", inChannels);
+        require(outChannels >= 1, "out_channels", outChannels);
+        require(sampleSize == null || sampleSize >= 1, "sample_size", sampleSize);
+        require(isCount(layersPerBlock), "layers_per_block", layersPerBlock);
+        require(normNumGroups >= 1, "norm_num_groups", normNumGroups);
+        require(normEps > 0, "norm_eps", normEps);
+        require(crossAttentionDim >= 1, "cross_attention_dim", crossAttentionDim);
+        require(numClassEmbeds == null || numClassEmbeds >= 1, "num_class_embeds", numClassEmbeds);
+        require(
+                transformerLayers.stream().allMatch(UnetConfig::isCount),
+                "transformer_layers_per_block",
+                transformerLayers);
+        for (int i = 0; i < levels; i++) {
+            int channels = blockOutChannels.get(i);
+            int heads = attentionHeads.get(i);
+            require(channels >= 1, "block_out_channels", blockOutChannels);
+            if (channels % normNumGroups != 0 || heads < 1 || channels % heads != 0) {
+                throw new IllegalArgumentException(
+                        "block_out_channels "
+                                + blockOutChannels
+                                + " must divide into norm_num_groups "
+                                + normNumGroups
+                                + ", and into the heads of attention_head_dim "
+                                + attentionHeads);
+            }
+        }
+        require(blockOutChannels.getFirst() % 2 == 0, "block_out_channels", blockOutChannels);
+        if ((additionTimeEmbedDim == null) != (projectionInputDim == null)) {
+            throw new IllegalArgumentException(
+                    "addition_time_embed_dim and projection_class_embeddings_input_dim go together,"
+                            + " but only one of them is given");
+        }
+        require(
+                additionTimeEmbedDim == null
+                        || additionTimeEmbedDim >= 2 && additionTimeEmbedDim % 2 == 0,
+                "addition_time_embed_dim",
+                additionTimeEmbedDim);
+        require(
+                projectionInputDim == null || projectionInputDim >= 1,
+                "projection_class_embeddings_input_dim",
+                projectionInputDim);
+        TransformerOptions.requireGuidanceChannels(timeCondProjDim);
+    }
+
+    private static boolean isCount(int layers) {
+        return layers >= 1 && layers <= MAX_LAYERS;
+    }
+
+    private static void require(boolean holds, String option, @Nullable Object value) {
+        if (!holds) {
+            throw new IllegalArgumentException(option + " can't be " + value);
+        }
+    }
+
+    private static void requireSize(String option, List<?> values, int levels) {
+        if (values.size() != levels) {
+            throw new IllegalArgumentException(
+                    option
+                            + " must have "
+                            + levels
+                            + " elements, as block_out_channels says, not "
+                            + values.size());
+        }
+    }
+
+    /**
+     * Reads a {@code config.json}. Missing options have the defaults of diffusers' {@code
+     * UNet2DConditionModel}.
+     *
+     * @param warnings collect the unknown options
+     * @throws IOException if it can't be read or is not supported
+     */
+    public static UnetConfig read(Path file, Warnings warnings) throws IOException {
+        return ConfigReader.read(file, warnings, UnetConfig::of);
+    }
+
+    /** Reads a config as {@link #read(Path, Warnings)} does; an unknown option is an error. */
+    public static UnetConfig read(Path file) throws IOException {
+        return read(file, Warnings.strict());
+    }
+
+    /** Reads a config as {@link #read(Path, Warnings)} does, from one that is part of another. */
+    public static UnetConfig of(ConfigReader json) {
+        requireSupported(json);
+        var missing = builder();
+        List<Boolean> down = attention(json, "down_block_types", DOWN, missing.downBlockAttention);
+        int levels = down.size();
+        return builder()
+                .inChannels(json.integer("in_channels", missing.inChannels))
+                .outChannels(json.integer("out_channels", missing.outChannels))
+                .sampleSize(json.integerOrNull("sample_size"))
+                .downBlockAttention(down)
+                .upBlockAttention(attention(json, "up_block_types", UP, missing.upBlockAttention))
+                .blockOutChannels(json.integers("block_out_channels", missing.blockOutChannels))
+                .layersPerBlock(json.integer("layers_per_block", missing.layersPerBlock))
+                .normNumGroups(json.integer("norm_num_groups", missing.normNumGroups))
+                .normEps(json.number("norm_eps", missing.normEps))
+                .activation(Activation.parse(json.text("act_fn", "silu")))
+                .crossAttentionDim(json.integer("cross_attention_dim", missing.crossAttentionDim))
+                .attentionHeads(json.integerForEach("attention_head_dim", 8, levels))
+                .transformerLayers(json.integerForEach("transformer_layers_per_block", 1, levels))
+                .onlyCrossAttention(json.flagForEach("only_cross_attention", false, levels))
+                .useLinearProjection(json.flag("use_linear_projection", false))
+                .numClassEmbeds(json.integerOrNull("num_class_embeds"))
+                .additionTimeEmbedDim(json.integerOrNull("addition_time_embed_dim"))
+                .projectionInputDim(json.integerOrNull("projection_class_embeddings_input_dim"))
+                .timeCondProjDim(json.integerOrNull(TransformerOptions.GUIDANCE_CHANNELS))
+                .build();
+    }
+
+    /** Checks the options that other kinds of networks have other values of. */
+    private static void requireSupported(ConfigReader json) {
+        json.ignore("dropout", "addition_embed_type_num_heads");
+        json.ignore("upcast_attention"); // attention accumulates in float32 anyhow
+        json.ignore("decay", "inv_gamma", "min_decay", "optimization_step", "power"); // of an EMA
+        json.ignore("update_after_step", "use_ema_warmup");
+        json.only("center_input_sample", false);
+        json.only("flip_sin_to_cos", true);
+        json.only("freq_shift", 0);
+        json.only("mid_block_type", "UNetMidBlock2DCrossAttn");
+        json.only("mid_block_only_cross_attention", false);
+        json.only("mid_block_scale_factor", 1);
+        json.only("downsample_padding", 1);
+        json.only("addition_embed_type", "text_time");
+        json.only("encoder_hid_dim", (Object) null);
+        json.only("encoder_hid_dim_type", (Object) null);
+        json.only("num_attention_heads", (Object) null);
+        json.only("dual_cross_attention", false);
+        json.only("class_embed_type", (Object) null);
+        json.only("class_embeddings_concat", false);
+        json.only("resnet_time_scale_shift", "default");
+        json.only("resnet_skip_time_act", false);
+        json.only("resnet_out_scale_factor", 1);
+        json.only("time_embedding_type", "positional");
+        json.only("time_embedding_dim", (Object) null);
+        json.only("time_embedding_act_fn", (Object) null);
+        json.only("timestep_post_act", (Object) null);
+        json.only("conv_in_kernel", 3);
+        json.only("conv_out_kernel", 3);
+        json.only("attention_type", "default");
+        json.only("cross_attention_norm", (Object) null);
+        json.only("reverse_transformer_layers_per_block", (Object) null);
+    }
+
+    /** Returns which blocks have attention, by the names of their types. */
+    private static List<Boolean> attention(
+            ConfigReader json, String option, List<String> types, List<Boolean> missing) {
+        if (!json.has(option)) {
+            return missing;
+        }
+        return json.texts(option, List.of()).stream()
+                .map(
+                        type -> {
+                            if (!types.contains(type)) {
+                                throw new IllegalArgumentException(
+                                        option
+                                                + " \""
+                                                + type
+                                                + "\" is not supported, only "
+                                                + String.join(" and ", types));
+                            }
+                            return type.equals(types.getLast());
+                        })
+                .toList();
+    }
+
+    // ---- What follows from the options ----
+
+    /** Returns the number of levels of resolution. */
+    int levels() {
+        return blockOutChannels.size();
+    }
+
+    /** Returns the width of the timestep's embedding in the network. */
+    int timeWidth() {
+        return 4 * blockOutChannels.getFirst();
+    }
+
+    /** Returns what all residual blocks have in common. */
+    ResnetBlock.Options resnets() {
+        return new ResnetBlock.Options(normNumGroups, normEps, activation, timeWidth());
+    }
+
+    /** Returns whether the network is conditioned on pooled texts and the picture's size. */
+    public boolean isSized() {
+        return additionTimeEmbedDim != null;
+    }
+
+    // ---- Named values ----
+
+    /** Starts a config with the reference's defaults. */
+    public static Builder builder() {
+        return new Builder();
+    }
+
+    /**
+     * The values of a {@link UnetConfig} by name. Those that are not set are the defaults of
+     * diffusers' {@code UNet2DConditionModel}.
+     */
+    public static final class Builder {
+        private int inChannels = 4;
+        private int outChannels = 4;
+        private @Nullable Integer sampleSize;
+        private List<Boolean> downBlockAttention = List.of(true, true, true, false);
+        private List<Boolean> upBlockAttention = List.of(false, true, true, true);
+        private List<Integer> blockOutChannels = List.of(320, 640, 1280, 1280);
+        private int layersPerBlock = 2;
+        private int normNumGroups = 32;
+        private double normEps = 1e-5;
+        private Activation activation = Activation.SILU;
+        private int crossAttentionDim = 1280;
+        private List<Integer> attentionHeads = List.of(8, 8, 8, 8);
+        private List<Integer> transformerLayers = List.of(1, 1, 1, 1);
+        private List<Boolean> onlyCrossAttention = List.of(false, false, false, false);
+        private boolean useLinearProjection;
+        private @Nullable Integer numClassEmbeds;
+        private @Nullable Integer additionTimeEmbedDim;
+        private @Nullable Integer projectionInputDim;
+        private @Nullable Integer timeCondProjDim;
+
+        private Builder() {}
+
+        public Builder inChannels(int inChannels) {
+            this.inChannels = inChannels;
+            return this;
+        }
+
+        public Builder outChannels(int outChannels) {
+            this.outChannels = outChannels;
+            return this;
+        }
+
+        public Builder sampleSize(@Nullable Integer sampleSize) {
+            this.sampleSize = sampleSize;
+            return this;
+        }
+
+        public Builder downBlockAttention(List<Boolean> downBlockAttention) {
+            this.downBlockAttention = downBlockAttention;
+            return this;
+        }
+
+        public Builder upBlockAttention(List<Boolean> upBlockAttention) {
+            this.upBlockAttention = upBlockAttention;
+            return this;
+        }
+
+        public Builder blockOutChannels(List<Integer> blockOutChannels) {
+            this.blockOutChannels = blockOutChannels;
+            return this;
+        }
+
+        public Builder layersPerBlock(int layersPerBlock) {
+            this.layersPerBlock = layersPerBlock;
+            return this;
+        }
+
+        public Builder normNumGroups(int normNumGroups) {
+            this.normNumGroups = normNumGroups;
+            return this;
+        }
+
+        public Builder normEps(double normEps) {
+            this.normEps = normEps;
+            return this;
+        }
+
+        public Builder activation(Activation activation) {
+            this.activation = activation;
+            return this;
+        }
+
+        public Builder crossAttentionDim(int crossAttentionDim) {
+            this.crossAttentionDim = crossAttentionDim;
+            return this;
+        }
+
+        public Builder attentionHeads(List<Integer> attentionHeads) {
+            this.attentionHeads = attentionHeads;
+            return this;
+        }
+
+        public Builder transformerLayers(List<Integer> transformerLayers) {
+            this.transformerLayers = transformerLayers;
+            return this;
+        }
+
+        public Builder onlyCrossAttention(List<Boolean> onlyCrossAttention) {
+            this.onlyCrossAttention = onlyCrossAttention;
+            return this;
+        }
+
+        public Builder useLinearProjection(boolean useLinearProjection) {
+            this.useLinearProjection = useLinearProjection;
+            return this;
+        }
+
+        public Builder numClassEmbeds(@Nullable Integer numClassEmbeds) {
+            this.numClassEmbeds = numClassEmbeds;
+            return this;
+        }
+
+        public Builder additionTimeEmbedDim(@Nullable Integer additionTimeEmbedDim) {
+            this.additionTimeEmbedDim = additionTimeEmbedDim;
+            return this;
+        }
+
+        public Builder projectionInputDim(@Nullable Integer projectionInputDim) {
+            this.projectionInputDim = projectionInputDim;
+            return this;
+        }
+
+        public Builder timeCondProjDim(@Nullable Integer timeCondProjDim) {
+            this.timeCondProjDim = timeCondProjDim;
+            return this;
+        }
+
+        /**
+         * Makes the config.
+         *
+         * @throws IllegalArgumentException if the values do not fit together
+         */
+        public UnetConfig build() {
+            return new UnetConfig(
+                    inChannels,
+                    outChannels,
+                    sampleSize,
+                    downBlockAttention,
+                    upBlockAttention,
+                    blockOutChannels,
+                    layersPerBlock,
+                    normNumGroups,
+                    normEps,
+                    activation,
+                    crossAttentionDim,
+                    attentionHeads,
+                    transformerLayers,
+                    onlyCrossAttention,
+                    useLinearProjection,
+                    numClassEmbeds,
+                    additionTimeEmbedDim,
+                    projectionInputDim,
+                    timeCondProjDim);
+        }
+    }
+}

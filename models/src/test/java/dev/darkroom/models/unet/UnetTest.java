@@ -1,0 +1,229 @@
+package dev.darkroom.models.unet;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.darkroom.models.diffusion.Condition;
+import dev.darkroom.runtime.DType;
+import dev.darkroom.runtime.Device;
+import dev.darkroom.runtime.Memory;
+import dev.darkroom.runtime.Mode;
+import dev.darkroom.runtime.Shape;
+import dev.darkroom.runtime.Tensor;
+import dev.darkroom.runtime.TensorScope;
+import dev.darkroom.runtime.nn.Checkpointing;
+import dev.darkroom.runtime.nn.Weights;
+import dev.darkroom.testing.Golden;
+
+import org.junit.jupiter.api.Test;
+
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+class UnetTest {
+    /** Three levels, attention in the first alone, a convolution before the transformers. */
+    private static final UnetConfig PLAIN =
+            UnetConfig.builder()
+                    .inChannels(5)
+                    .sampleSize(8)
+                    .downBlockAttention(List.of(true, false, false))
+                    .upBlockAttention(List.of(false, false, true))
+                    .blockOutChannels(List.of(4, 4, 6))
+                    .layersPerBlock(1)
+                    .normNumGroups(2)
+                    .crossAttentionDim(6)
+                    .attentionHeads(List.of(2, 2, 2))
+                    .transformerLayers(List.of(1, 1, 1))
+                    .onlyCrossAttention(List.of(false, false, false))
+                    .build();
+
+    /** Every other option. */
+    private static final UnetConfig FULL =
+            UnetConfig.builder()
+                    .sampleSize(8)
+                    .downBlockAttention(List.of(false, true))
+                    .upBlockAttention(List.of(true, false))
+                    .blockOutChannels(List.of(4, 8))
+                    .layersPerBlock(1)
+                    .normNumGroups(2)
+                    .crossAttentionDim(6)
+                    .attentionHeads(List.of(2, 4))
+                    .transformerLayers(List.of(1, 2))
+                    .onlyCrossAttention(List.of(false, true))
+                    .useLinearProjection(true)
+                    .numClassEmbeds(5)
+                    .additionTimeEmbedDim(4)
+                    .projectionInputDim(30)
+                    .timeCondProjDim(8)
+                    .build();
+
+    private static Unet load(Golden golden, UnetConfig config) throws Exception {
+        return Weights.load(golden.weights(), DType.FLOAT32, Device.CPU, w -> new Unet(w, config));
+    }
+
+    private static UnetCondition full(Golden golden) throws Exception {
+        return new UnetCondition(
+                golden.get("text"),
+                golden.get("pooled"),
+                golden.get("sizes"),
+                golden.get("labels"),
+                golden.get("guidance"));
+    }
+
+    /** The sizes are odd, so that the way up has to find what the way down had. */
+    @Test
+    void equalsDiffusers() throws Exception {
+        try (var scope = TensorScope.open();
+                var golden = Golden.unet("plain");
+                var network = load(golden, PLAIN)) {
+            Tensor output =
+                    network.forward(
+                            golden.get("latents"),
+                            golden.get("timestep"),
+                            UnetCondition.of(golden.get("text")));
+            golden.assertClose("output", output, 2e-6);
+        }
+    }
+
+    @Test
+    void equalsDiffusersWithEveryOption() throws Exception {
+        long before = Memory.liveTensors();
+        try (var scope = TensorScope.open();
+                var golden = Golden.unet("full");
+                var network = load(golden, FULL)) {
+            Tensor latents = golden.get("latents");
+            Tensor timestep = golden.get("timestep");
+            golden.assertClose("output", network.forward(latents, timestep, full(golden)), 2e-6);
+            var condition =
+                    Condition.of(Unet.TEXT, golden.get("text"))
+                            .with(Unet.POOLED, golden.get("pooled"))
+                            .with(Unet.SIZES, golden.get("sizes"))
+                            .with(Unet.LABELS, golden.get("labels"))
+                            .with(Condition.DISTILLED_GUIDANCE, golden.get("guidance"));
+            golden.assertClose("output", network.bind(condition).predict(latents, timestep), 2e-6);
+        }
+        assertEquals(before, Memory.liveTensors());
+    }
+
+    @Test
+    void checkpointingGivesTheSameGradients() throws Exception {
+        try (var scope = TensorScope.open();
+                var golden = Golden.unet("full");
+                var network = load(golden, FULL)) {
+            Map<String, Tensor> plain = gradients(network, golden, null);
+            try (var checkpoints = new Checkpointing()) {
+                network.segments(checkpoints);
+                Map<String, Tensor> recomputed = gradients(network, golden, checkpoints);
+                assertEquals(plain.keySet(), recomputed.keySet());
+                for (String key : plain.keySet()) {
+                    Golden.assertClose(key, plain.get(key), recomputed.get(key), 1e-4);
+                }
+            }
+        }
+    }
+
+    private static Map<String, Tensor> gradients(
+            Unet network, Golden golden, Checkpointing checkpoints) throws Exception {
+        network.train();
+        try (var mode = Mode.GRAD.enter()) {
+            Tensor loss =
+                    network.forward(golden.get("latents"), golden.get("timestep"), full(golden))
+                            .square()
+                            .mean();
+            if (checkpoints == null) {
+                loss.backward();
+            } else {
+                checkpoints.backward(loss);
+            }
+        }
+        var gradients = new TreeMap<String, Tensor>();
+        network.parameters()
+                .forEach(
+                        (key, parameter) -> {
+                            Tensor gradient = parameter.value().grad();
+                            gradients.put(key, gradient.copy());
+                            parameter.value().setGrad(null);
+                        });
+        network.eval();
+        return gradients;
+    }
+
+    @Test
+    void whatIsMissingIsNamed() throws Exception {
+        try (var scope = TensorScope.open();
+                var golden = Golden.unet("full");
+                var network = load(golden, FULL)) {
+            Tensor latents = golden.get("latents");
+            Tensor timestep = golden.get("timestep");
+            Tensor text = golden.get("text");
+            Tensor pooled = golden.get("pooled");
+            Tensor sizes = golden.get("sizes");
+            Tensor labels = golden.get("labels");
+            Tensor guidance = golden.get("guidance");
+            assertRefused(
+                    "conditioned on the guidance",
+                    () -> network.forward(latents, timestep, UnetCondition.of(text)));
+            assertRefused(
+                    "conditioned on labels",
+                    () ->
+                            network.forward(
+                                    latents,
+                                    timestep,
+                                    new UnetCondition(text, pooled, sizes, null, guidance)));
+            assertRefused(
+                    "conditioned on a pooled text",
+                    () ->
+                            network.forward(
+                                    latents,
+                                    timestep,
+                                    new UnetCondition(text, null, sizes, labels, guidance)));
+            assertRefused(
+                    "must be 30 numbers together",
+                    () ->
+                            network.forward(
+                                    latents,
+                                    timestep,
+                                    new UnetCondition(
+                                            text,
+                                            pooled,
+                                            sizes.narrow(1, 0, 5),
+                                            labels,
+                                            guidance)));
+            assertRefused(
+                    "must be [N,4,H,W]",
+                    () ->
+                            network.forward(
+                                    Tensor.zeros(DType.FLOAT32, 2, 5, 4, 6),
+                                    timestep,
+                                    full(golden)));
+            assertRefused(
+                    "[N,L,6]",
+                    () ->
+                            network.forward(
+                                    latents,
+                                    timestep,
+                                    UnetCondition.of(Tensor.zeros(DType.FLOAT32, 2, 5, 7))));
+        }
+    }
+
+    private interface Call {
+        void run() throws Exception;
+    }
+
+    private static void assertRefused(String reason, Call call) {
+        var refused = assertThrows(IllegalArgumentException.class, call::run);
+        assertTrue(refused.getMessage().contains(reason), refused.getMessage());
+    }
+
+    @Test
+    void tellsWhatItIsOf() {
+        try (var network = Weights.random(1, DType.FLOAT32, Device.CPU, w -> new Unet(w, FULL))) {
+            assertEquals(4, network.latentChannels());
+            assertEquals(48, network.tokens(Shape.of(4, 6, 8)));
+            assertTrue(network.takesGuidance());
+            assertTrue(network.activations(2, Shape.of(4, 6, 8)) > 2 * 48 * 4);
+        }
+    }
+}
