@@ -40,7 +40,15 @@ class DeclaredKeysTest {
 
     @ParameterizedTest
     @ValueSource(
-            strings = {"pixart-alpha-xl2-1024", "dit-xl2-256", "t5-v1_1-xxl", "autoencoder-kl-f8"})
+            strings = {
+                "pixart-alpha-xl2-1024",
+                "dit-xl2-256",
+                "unet-sd15",
+                "unet-sdxl",
+                "t5-v1_1-xxl",
+                "clip-bigg",
+                "autoencoder-kl-f8"
+            })
     void networksDeclareTheReferencesKeys(String name) throws IOException {
         List<String> lines;
         try (var in = DeclaredKeysTest.class.getResourceAsStream("keys/" + name + ".keys")) {

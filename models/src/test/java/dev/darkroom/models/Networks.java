@@ -2,6 +2,8 @@ package dev.darkroom.models;
 
 import com.fasterxml.jackson.databind.JsonNode;
 
+import dev.darkroom.models.clip.ClipConfig;
+import dev.darkroom.models.clip.ClipTextEncoder;
 import dev.darkroom.models.config.ConfigReader;
 import dev.darkroom.models.family.dit.DitConfig;
 import dev.darkroom.models.family.dit.DitTransformer;
@@ -9,6 +11,8 @@ import dev.darkroom.models.family.pixart.PixArtConfig;
 import dev.darkroom.models.family.pixart.PixArtTransformer;
 import dev.darkroom.models.t5.T5Config;
 import dev.darkroom.models.t5.T5Encoder;
+import dev.darkroom.models.unet.Unet;
+import dev.darkroom.models.unet.UnetConfig;
 import dev.darkroom.models.vae.AutoencoderKl;
 import dev.darkroom.models.vae.AutoencoderKlConfig;
 import dev.darkroom.runtime.Warnings;
@@ -33,7 +37,10 @@ final class Networks {
             Map.of(
                     "PixArtTransformer2DModel", Networks::pixart,
                     "DiTTransformer2DModel", Networks::dit,
+                    "UNet2DConditionModel", Networks::unet,
                     "T5EncoderModel", Networks::t5,
+                    "CLIPTextModel", json -> clip(ClipConfig.of(json)),
+                    "CLIPTextModelWithProjection", json -> clip(ClipConfig.ofProjecting(json)),
                     "AutoencoderKL", Networks::vae);
 
     private Networks() {}
@@ -70,6 +77,15 @@ final class Networks {
     private static Network dit(ConfigReader json) {
         DitConfig config = DitConfig.of(json);
         return new Network(w -> new DitTransformer(w, config), Set.of());
+    }
+
+    private static Network unet(ConfigReader json) {
+        UnetConfig config = UnetConfig.of(json);
+        return new Network(w -> new Unet(w, config), Set.of());
+    }
+
+    private static Network clip(ClipConfig config) {
+        return new Network(w -> new ClipTextEncoder(w, config), Set.of());
     }
 
     private static Network t5(ConfigReader json) {

@@ -75,7 +75,9 @@ class BrokenCheckpointTest {
     @Test
     void unknownPipeline() throws IOException {
         replace("model_index.json", "PixArtAlphaPipeline", "MysteryPipeline");
-        assertRefused("MysteryPipeline", "DiTPipeline, PixArtAlphaPipeline, PixArtSigmaPipeline");
+        assertRefused(
+                "MysteryPipeline",
+                "DiTPipeline, LatentConsistencyModelPipeline, PixArtAlphaPipeline");
     }
 
     @Test

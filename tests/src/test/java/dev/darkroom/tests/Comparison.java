@@ -11,6 +11,7 @@ import dev.darkroom.runtime.safetensors.Safetensors;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.TreeSet;
@@ -35,6 +36,11 @@ final class Comparison implements AutoCloseable {
 
     boolean expects(String name) {
         return expected.names().contains(name);
+    }
+
+    /** The names of expected tensors that begin so. */
+    List<String> namesBeginning(String prefix) {
+        return expected.names().stream().filter(name -> name.startsWith(prefix)).toList();
     }
 
     /** One of the expected tensors, which an input may be; it counts as compared. */

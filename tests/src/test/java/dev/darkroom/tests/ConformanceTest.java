@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
+import dev.darkroom.models.diffusion.ClassifierFree;
 import dev.darkroom.models.family.dit.DitConfig;
 import dev.darkroom.models.family.dit.DitTransformer;
 import dev.darkroom.models.family.pixart.PixArtConfig;
@@ -44,6 +45,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
+import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 
 /**
@@ -54,6 +56,9 @@ import java.util.stream.Stream;
 class ConformanceTest {
     /** The seed of the generator that the cases drew the samplers' noise from. */
     private static final long NOISE_SEED = 7;
+
+    /** What the name of a picture begins with that guidance was rescaled for. */
+    private static final String RESCALED = "image_rescale_";
 
     private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -67,7 +72,9 @@ class ConformanceTest {
             Map.of(
                     "PixArtAlphaPipeline", ConformanceTest::pipeline,
                     "PixArtSigmaPipeline", ConformanceTest::pipeline,
-                    "DiTPipeline", ConformanceTest::dit);
+                    "DiTPipeline", ConformanceTest::dit,
+                    "StableDiffusionPipeline", ConformanceTest::variants,
+                    "LatentConsistencyModelPipeline", ConformanceTest::variants);
 
     @TestFactory
     Stream<DynamicTest> equalsDiffusers(@TempDir Path unpacked) throws IOException {
@@ -115,6 +122,41 @@ class ConformanceTest {
         }
     }
 
+    /**
+     * A pipeline's call and its variants: other calls of the same pipeline, whose tensors have the
+     * variant's name before theirs where they differ. A picture alone is that of another rescaling.
+     */
+    private static void variants(Path folder, JsonNode call, Comparison comparison)
+            throws IOException {
+        try (var pipeline = Pipeline.load(folder.resolve("model"), PipelineOptions.defaults())) {
+            sample(pipeline, call, "", comparison);
+            for (String picture : comparison.namesBeginning(RESCALED)) {
+                double rescale = Double.parseDouble(picture.substring(RESCALED.length()));
+                var rescaled = ((ObjectNode) call.deepCopy()).put("guidance_rescale", rescale);
+                Tensor start = comparison.input("latents_init");
+                var monitor =
+                        new Comparing(comparison, name -> name.equals("image") ? picture : "none");
+                pipeline.sample(request(rescaled), monitor, start);
+            }
+            for (var variant : call.path("variants").properties()) {
+                ObjectNode changed = call.deepCopy();
+                changed.setAll((ObjectNode) variant.getValue());
+                sample(pipeline, changed, variant.getKey() + ".", comparison);
+            }
+        }
+    }
+
+    private static void sample(
+            Pipeline pipeline, JsonNode call, String prefix, Comparison comparison)
+            throws IOException {
+        String own = prefix + "latents_init";
+        Tensor start = comparison.input(comparison.expects(own) ? own : "latents_init");
+        if (prefix.isEmpty() && comparison.expects("input_noise")) {
+            comparison.input("input_noise"); // the start before it is scaled
+        }
+        pipeline.sample(request(call), new Comparing(comparison, name -> prefix + name), start);
+    }
+
     /** What guidance compares with is a prompt too. */
     @Test
     void theEmptyPromptEqualsDiffusers() throws IOException {
@@ -134,11 +176,13 @@ class ConformanceTest {
     }
 
     private static SampleRequest request(JsonNode call) {
+        double scale = call.get("guidance_scale").asDouble();
+        double rescale = call.path("guidance_rescale").asDouble();
         var request =
                 SampleRequest.builder()
                         .seed(NOISE_SEED)
                         .steps(call.get("steps").asInt())
-                        .guidanceScale(call.get("guidance_scale").asDouble())
+                        .guidanceScale(scale)
                         .width(call.get("width").asInt())
                         .height(call.get("height").asInt())
                         .binning(call.path("use_resolution_binning").asBoolean());
@@ -147,9 +191,14 @@ class ConformanceTest {
             call.get("class_labels").forEach(label -> labels.add(label.asText()));
             return request.classes(labels).build();
         }
+        if (rescale > 0) {
+            request.guidance(new ClassifierFree(scale, rescale, 0, Double.POSITIVE_INFINITY));
+        }
+        if (call.has("max_sequence_length")) {
+            request.maxTokens(call.get("max_sequence_length").asInt());
+        }
         return request.prompt(call.get("prompt").asText())
-                .negativePrompt(call.get("negative_prompt").asText())
-                .maxTokens(call.get("max_sequence_length").asInt())
+                .negativePrompt(call.path("negative_prompt").asText())
                 .build();
     }
 
@@ -201,7 +250,12 @@ class ConformanceTest {
     }
 
     /** Compares what a pipeline tells on the way. */
-    private record Comparing(Comparison comparison) implements SampleMonitor {
+    private record Comparing(Comparison comparison, UnaryOperator<String> naming)
+            implements SampleMonitor {
+        Comparing(Comparison comparison) {
+            this(comparison, UnaryOperator.identity());
+        }
+
         @Override
         public boolean traces() {
             return true;
@@ -209,8 +263,8 @@ class ConformanceTest {
 
         @Override
         public void traced(String name, Tensor value) {
-            if (comparison.expects(name)) {
-                comparison.compare(name, value);
+            if (comparison.expects(naming.apply(name))) {
+                comparison.compare(naming.apply(name), value);
             }
         }
     }

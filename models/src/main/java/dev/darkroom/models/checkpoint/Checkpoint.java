@@ -20,6 +20,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -42,11 +43,22 @@ public final class Checkpoint implements AutoCloseable {
     /** The file that makes a folder a checkpoint. */
     public static final String INDEX = "model_index.json";
 
+    /**
+     * The settings of pipelines that are true or false; some matter to a family, others to none.
+     */
+    private static final List<String> FLAGS =
+            List.of(
+                    "force_zeros_for_empty_prompt",
+                    "requires_aesthetics_score",
+                    "requires_safety_checker",
+                    "add_watermarker");
+
     private final Path folder;
     private final LoadOptions options;
     private final String className;
     private final Map<String, String> parts;
     private final Map<String, String> labels;
+    private final Map<String, Boolean> flags;
     private final Warnings warnings;
     private final Set<String> used = new HashSet<>();
     private final Set<Path> weightFiles = new LinkedHashSet<>();
@@ -58,13 +70,15 @@ public final class Checkpoint implements AutoCloseable {
             Warnings warnings,
             String className,
             Map<String, String> parts,
-            Map<String, String> labels) {
+            Map<String, String> labels,
+            Map<String, Boolean> flags) {
         this.folder = folder;
         this.options = options;
         this.warnings = warnings;
         this.className = className;
         this.parts = parts;
         this.labels = labels;
+        this.flags = flags;
     }
 
     /**
@@ -117,10 +131,22 @@ public final class Checkpoint implements AutoCloseable {
                                     warnings,
                                     OneLine.of(json.text("_class_name", "")),
                                     parts,
-                                    json.textsByName("id2label"));
+                                    json.textsByName("id2label"),
+                                    flags(json));
                         });
         checkpoint.requireVariant();
         return checkpoint;
+    }
+
+    private static Map<String, Boolean> flags(ConfigReader json) {
+        Map<String, Boolean> flags = new HashMap<>();
+        for (String name : FLAGS) {
+            Boolean value = json.flagOrNull(name);
+            if (value != null) {
+                flags.put(name, value);
+            }
+        }
+        return flags;
     }
 
     /** A part is a folder in that of the checkpoint, and not elsewhere. */
@@ -209,6 +235,18 @@ public final class Checkpoint implements AutoCloseable {
     /** The labels of classes by their numbers, for a class-conditional model. */
     public Map<String, String> labels() {
         return labels;
+    }
+
+    /**
+     * A setting of the pipeline that is true or false, such as whether an empty prompt is zeros.
+     */
+    public boolean flag(String name, boolean missing) {
+        return flags.getOrDefault(name, missing);
+    }
+
+    /** Says that parts are known, though nothing here has a use for them. */
+    public void leaveOut(String... names) {
+        used.addAll(List.of(names));
     }
 
     /**

@@ -1,5 +1,7 @@
 package dev.darkroom.models.family;
 
+import dev.darkroom.models.checkpoint.Checkpoint;
+import dev.darkroom.models.checkpoint.CheckpointException;
 import dev.darkroom.models.text.Encoded;
 import dev.darkroom.models.text.TextEncoder;
 import dev.darkroom.runtime.DType;
@@ -18,12 +20,21 @@ public record PromptEncoder(Tokenizer tokenizer, TextEncoder encoder, Device dev
     private static final int MAX_CHARACTERS = 10_000;
 
     /**
-     * Refuses texts that nobody means.
+     * Refuses what a model of texts does not take: classes, no prompt, and texts that nobody means.
      *
-     * @throws IllegalArgumentException if one is too long
+     * @throws IllegalArgumentException which says what it takes
      */
-    public static void requireShort(String prompt, String negativePrompt) {
-        int longest = Math.max(prompt.length(), negativePrompt.length());
+    public static void requireTexts(Inputs inputs) {
+        if (!inputs.classes().isEmpty()) {
+            throw new IllegalArgumentException(
+                    "this checkpoint takes a prompt, not a class; say in words what to draw");
+        }
+        if (inputs.prompt() == null) {
+            throw new IllegalArgumentException(
+                    "there is no prompt; say in words what to draw, or give an empty text for"
+                            + " nothing in particular");
+        }
+        int longest = Math.max(inputs.prompt().length(), inputs.negativePrompt().length());
         if (longest > MAX_CHARACTERS) {
             throw new IllegalArgumentException(
                     "a prompt has at most "
@@ -35,6 +46,46 @@ public record PromptEncoder(Tokenizer tokenizer, TextEncoder encoder, Device dev
     }
 
     /**
+     * Refuses a tokenizer and a text encoder of different checkpoints.
+     *
+     * @throws CheckpointException if there is no embedding for some tokens
+     */
+    public static void requireFit(Checkpoint checkpoint, Tokenizer tokenizer, int vocabularySize)
+            throws CheckpointException {
+        if (tokenizer.size() > vocabularySize) {
+            throw new CheckpointException(
+                    checkpoint.folder()
+                            + ": the tokenizer has "
+                            + tokenizer.size()
+                            + " tokens, the text encoder only "
+                            + vocabularySize);
+        }
+    }
+
+    /**
+     * Requires that encoding has not overflowed.
+     *
+     * @param dtype that it was computed in
+     * @throws ModelException if a number is infinite or NaN
+     */
+    public static void requireFinite(Encoded encoded, DType dtype) {
+        Finite.require(
+                encoded.states(),
+                "the text encoder's states",
+                dtype.bytes() < DType.FLOAT32.bytes()
+                        ? Finite.FLOAT32
+                        : "the text encoder's weights may be broken");
+    }
+
+    /**
+     * A text as tokens, on the encoder's device.
+     *
+     * @param ids int64 {@code [1,L]}
+     * @param mask int64 {@code [1,L]}, 1 for a token and 0 for padding
+     */
+    public record Tokens(Tensor ids, Tensor mask) {}
+
+    /**
      * Encodes a text.
      *
      * @param name of the text, in what is traced
@@ -44,19 +95,33 @@ public record PromptEncoder(Tokenizer tokenizer, TextEncoder encoder, Device dev
      * @return states {@code [1,L,D]} and mask {@code [1,L]}, in the scope that is open
      */
     public Encoded encode(String name, String title, String text, int length, Report report) {
-        Tokenizer.Tokens tokens = tokenizer.encode(text, length);
-        requireKnown(tokens.ids());
-        warnOfLength(title, tokens.unpaddedLength(), length, report);
-        Tensor ids = Tensor.copyOf(tokens.ids(), 1, length).to(DType.INT64);
-        Tensor mask = Tensor.copyOf(tokens.mask(), 1, length).to(DType.INT64);
         try (var scope = TensorScope.open()) {
-            Tensor onDevice = scope.keep(mask.to(device));
-            Encoded encoded = encoder.encode(ids.to(device), onDevice);
+            Tokens tokens = tokens(title, text, length, report);
+            Encoded encoded = encoder.encode(tokens.ids(), scope.keep(tokens.mask()));
             Tensor states = scope.keep(encoded.states()); // [1,L,D]
             Tensor pooled = encoded.pooled() == null ? null : scope.keep(encoded.pooled());
             report.traced(name + "_embeds", states);
-            report.traced(name + "_mask", mask);
-            return new Encoded(states, onDevice, pooled);
+            report.traced(name + "_mask", tokens.mask());
+            return new Encoded(states, tokens.mask(), pooled);
+        }
+    }
+
+    /**
+     * Makes tokens of a text, and warns if they are too many.
+     *
+     * @param title of the text, in warnings, such as "the prompt"
+     * @param text as the tokenizer gets it
+     * @param length in tokens; what is longer is cut, what is shorter padded
+     * @return the tokens, in the scope that is open
+     */
+    public Tokens tokens(String title, String text, int length, Report report) {
+        Tokenizer.Tokens tokens = tokenizer.encode(text, length);
+        requireKnown(tokens.ids());
+        warnOfLength(title, tokens.unpaddedLength(), length, report);
+        try (var scope = TensorScope.open()) {
+            Tensor ids = Tensor.copyOf(tokens.ids(), 1, length).to(DType.INT64);
+            Tensor mask = Tensor.copyOf(tokens.mask(), 1, length).to(DType.INT64);
+            return new Tokens(scope.keep(ids.to(device)), scope.keep(mask.to(device)));
         }
     }
 

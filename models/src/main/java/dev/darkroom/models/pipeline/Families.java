@@ -4,6 +4,7 @@ import dev.darkroom.models.checkpoint.Checkpoint;
 import dev.darkroom.models.family.Family;
 import dev.darkroom.models.family.dit.Dit;
 import dev.darkroom.models.family.pixart.PixArt;
+import dev.darkroom.models.family.sd.StableDiffusion;
 
 import java.util.List;
 import java.util.Map;
@@ -12,7 +13,8 @@ import java.util.TreeMap;
 /** Which families there are. */
 public final class Families {
     /** Those that Darkroom comes with. */
-    public static final Families BUILT_IN = new Families(List.of(new PixArt(), new Dit()));
+    public static final Families BUILT_IN =
+            new Families(List.of(new PixArt(), new Dit(), new StableDiffusion()));
 
     private final List<Family> all;
     private final Map<String, Family> byPipeline = new TreeMap<>();

@@ -138,14 +138,7 @@ public final class PixArt implements Family {
     private static void requireFit(
             Checkpoint checkpoint, Tokenizer tokenizer, T5Config text, PixArtConfig config)
             throws CheckpointException {
-        if (tokenizer.size() > text.vocabSize()) {
-            throw new CheckpointException(
-                    checkpoint.folder()
-                            + ": the tokenizer has "
-                            + tokenizer.size()
-                            + " tokens, the text encoder only "
-                            + text.vocabSize());
-        }
+        PromptEncoder.requireFit(checkpoint, tokenizer, text.vocabSize());
         if (text.dModel() != config.textWidth()) {
             throw new CheckpointException(
                     checkpoint.folder()
@@ -171,13 +164,7 @@ public final class PixArt implements Family {
                             ? bins.map(b -> b.nearest(picture.height(), picture.width()))
                                     .orElse(picture)
                             : picture;
-            if (sampled.height() % multiple != 0 || sampled.width() % multiple != 0) {
-                throw new IllegalArgumentException(
-                        "width and height must be multiples of "
-                                + multiple
-                                + " for this checkpoint, not "
-                                + sampled);
-            }
+            Sizes.requireMultiple(sampled, multiple);
             return new Sizes.Chosen(picture, sampled);
         };
     }

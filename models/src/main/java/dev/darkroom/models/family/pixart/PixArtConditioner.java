@@ -2,7 +2,6 @@ package dev.darkroom.models.family.pixart;
 
 import dev.darkroom.models.diffusion.Condition;
 import dev.darkroom.models.family.Conditioner;
-import dev.darkroom.models.family.Finite;
 import dev.darkroom.models.family.Inputs;
 import dev.darkroom.models.family.PromptEncoder;
 import dev.darkroom.models.family.Report;
@@ -24,16 +23,7 @@ record PixArtConditioner(PromptEncoder prompts, boolean sized, int textLength, D
         implements Conditioner {
     @Override
     public void require(Inputs inputs) {
-        if (!inputs.classes().isEmpty()) {
-            throw new IllegalArgumentException(
-                    "this checkpoint takes a prompt, not a class; say in words what to draw");
-        }
-        if (inputs.prompt() == null) {
-            throw new IllegalArgumentException(
-                    "there is no prompt; say in words what to draw, or give an empty text for"
-                            + " nothing in particular");
-        }
-        PromptEncoder.requireShort(inputs.prompt(), inputs.negativePrompt());
+        PromptEncoder.requireTexts(inputs);
     }
 
     @Override
@@ -59,12 +49,7 @@ record PixArtConditioner(PromptEncoder prompts, boolean sized, int textLength, D
             String name, String title, String text, Inputs inputs, Size size, Report report) {
         Encoded encoded =
                 prompts.encode(name, title, PixArt.TEXT.prepared(text), length(inputs), report);
-        Finite.require(
-                encoded.states(),
-                "the text encoder's states",
-                dtype.bytes() < DType.FLOAT32.bytes()
-                        ? Finite.FLOAT32
-                        : "the text encoder's weights may be broken");
+        PromptEncoder.requireFinite(encoded, dtype);
         Condition condition = condition(encoded);
         if (!sized) {
             return condition;

@@ -1,0 +1,57 @@
+package dev.darkroom.models.family.sd;
+
+import dev.darkroom.models.checkpoint.Checkpoint;
+import dev.darkroom.models.checkpoint.CheckpointException;
+import dev.darkroom.models.checkpoint.NetworkPart;
+import dev.darkroom.models.clip.ClipConfig;
+import dev.darkroom.models.clip.ClipTextEncoder;
+import dev.darkroom.models.family.Defaults;
+import dev.darkroom.models.family.Family;
+import dev.darkroom.models.family.Model;
+
+import java.io.IOException;
+import java.util.Set;
+
+/**
+ * Stable Diffusion 1.x and 2.x (Rombach et al. 2022, arXiv:2112.10752): a CLIP encoder, a U-Net, an
+ * autoencoder. Latent consistency models of it too (Luo et al. 2023, arXiv:2310.04378).
+ */
+public final class StableDiffusion implements Family {
+    private static final String PIPELINE = "StableDiffusionPipeline";
+    private static final String CONSISTENCY = "LatentConsistencyModelPipeline";
+    private static final Defaults DEFAULTS = new Defaults(50, 7.5);
+    private static final Defaults CONSISTENCY_DEFAULTS = new Defaults(4, 8.5);
+
+    /** Rows and columns of the latents where a config does not say what it was trained with. */
+    private static final int SAMPLE_SIZE = 64;
+
+    private static final NetworkPart<ClipConfig, ClipTextEncoder> TEXT_ENCODER =
+            ClipTextEncoder.part("text_encoder");
+
+    /** The family. */
+    public StableDiffusion() {}
+
+    @Override
+    public Set<String> pipelines() {
+        return Set.of(PIPELINE, CONSISTENCY);
+    }
+
+    @Override
+    public Model load(Checkpoint checkpoint) throws IOException {
+        var parts = SdParts.read(checkpoint, SAMPLE_SIZE);
+        var text = ClipPrompts.read(checkpoint, "tokenizer", TEXT_ENCODER);
+        parts.requireTextWidth(text.width());
+        if (parts.config().isSized()) {
+            throw new CheckpointException(
+                    checkpoint.folder()
+                            + ": the U-Net is of Stable Diffusion XL, but "
+                            + Checkpoint.INDEX
+                            + " asks for "
+                            + checkpoint.className());
+        }
+        ClipPrompts prompts = text.load(checkpoint);
+        return parts.load(
+                new SdConditioner(prompts, checkpoint.options().dtype()),
+                checkpoint.className().equals(CONSISTENCY) ? CONSISTENCY_DEFAULTS : DEFAULTS);
+    }
+}
