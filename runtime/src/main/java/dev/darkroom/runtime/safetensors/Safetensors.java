@@ -111,8 +111,8 @@ public final class Safetensors implements AutoCloseable {
             }
             return new Safetensors(path, shards);
         } catch (IOException | RuntimeException | Error e) {
-            for (var shard : shards) {
-                shard.close();
+            for (int i = 0; i < shards.size(); i++) {
+                shards.get(i).close();
             }
             throw e;
         }
@@ -250,8 +250,8 @@ public final class Safetensors implements AutoCloseable {
         try {
             if (!closed) {
                 closed = true;
-                for (var shard : shards) {
-                    shard.close();
+                for (int i = 0; i < shards.size(); i++) { // an iterator may not fit in Java's heap
+                    shards.get(i).close();
                 }
             }
         } finally {
