@@ -1,6 +1,8 @@
 package dev.darkroom.cli;
 
+import dev.darkroom.models.checkpoint.Offload;
 import dev.darkroom.models.checkpoint.Tiling;
+import dev.darkroom.models.checkpoint.WeightFormat;
 import dev.darkroom.models.pipeline.PipelineOptions;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
@@ -41,6 +43,31 @@ final class ComputeOptions {
     private Tiling vaeTiling = Tiling.AUTO;
 
     @Option(
+            names = "--offload",
+            paramLabel = "auto|on|off",
+            converter = Names.Offloads.class,
+            completionCandidates = Names.Offloads.class,
+            description =
+                    "Whether text encoder, denoiser and autoencoder are loaded one after the other,"
+                            + " for each request anew, and freed in between: auto (the default)"
+                            + " where they do not fit in memory together, on, or off. Pictures stay"
+                            + " the same.")
+    private Offload offload = Offload.AUTO;
+
+    @Option(
+            names = "--weights",
+            paramLabel = "auto|computed|stored|int8",
+            converter = Names.WeightFormats.class,
+            completionCandidates = Names.WeightFormats.class,
+            description =
+                    "What the weights of linear layers are kept as: computed, in --dtype; stored,"
+                        + " as the file has them, which takes less memory where that is smaller,"
+                        + " more time, and gives the same pictures; int8, which takes a quarter of"
+                        + " float32 and changes pictures a little; or auto (the default), the first"
+                        + " of these that fits in memory.")
+    private WeightFormat weights = WeightFormat.AUTO;
+
+    @Option(
             names = "--variant",
             paramLabel = "NAME",
             description =
@@ -78,6 +105,8 @@ final class ComputeOptions {
                 .withThreads(threads)
                 .withVariant(variant)
                 .withTiling(vaeTiling)
+                .withOffload(offload)
+                .withWeights(weights)
                 .withStrict(strict)
                 .withLogging(false); // printed instead
     }

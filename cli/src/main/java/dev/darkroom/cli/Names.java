@@ -1,6 +1,8 @@
 package dev.darkroom.cli;
 
+import dev.darkroom.models.checkpoint.Offload;
 import dev.darkroom.models.checkpoint.Tiling;
+import dev.darkroom.models.checkpoint.WeightFormat;
 import dev.darkroom.models.diffusion.diffusers.Scheduler;
 import dev.darkroom.models.pipeline.Seed;
 import dev.darkroom.runtime.DType;
@@ -108,6 +110,20 @@ final class Names {
     static final class Tilings extends Constants<Tiling> {
         Tilings() {
             super("tiling", Tiling.class);
+        }
+    }
+
+    /** Names of {@link Offload}s. */
+    static final class Offloads extends Constants<Offload> {
+        Offloads() {
+            super("offload", Offload.class);
+        }
+    }
+
+    /** Names of {@link WeightFormat}s. */
+    static final class WeightFormats extends Constants<WeightFormat> {
+        WeightFormats() {
+            super("format of weights", WeightFormat.class);
         }
     }
 

@@ -15,6 +15,8 @@ import org.jspecify.annotations.Nullable;
  * @param variant which weights are loaded where a part has several; null for the plain ones
  * @param strict whether what is not known is an error
  * @param tiling when latents are decoded in tiles
+ * @param offload when the parts take turns in memory
+ * @param weights what the weights of linear layers are kept as
  */
 public record LoadOptions(
         DType dtype,
@@ -23,4 +25,27 @@ public record LoadOptions(
         boolean mapped,
         @Nullable String variant,
         boolean strict,
-        Tiling tiling) {}
+        Tiling tiling,
+        Offload offload,
+        WeightFormat weights) {
+    /** Options that load each part when it is asked for, in the type that is computed in. */
+    public LoadOptions(
+            DType dtype,
+            @Nullable DType vaeDtype,
+            Device device,
+            boolean mapped,
+            @Nullable String variant,
+            boolean strict,
+            Tiling tiling) {
+        this(
+                dtype,
+                vaeDtype,
+                device,
+                mapped,
+                variant,
+                strict,
+                tiling,
+                Offload.OFF,
+                WeightFormat.COMPUTED);
+    }
+}

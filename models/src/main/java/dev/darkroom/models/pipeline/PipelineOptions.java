@@ -1,12 +1,15 @@
 package dev.darkroom.models.pipeline;
 
 import dev.darkroom.models.checkpoint.LoadOptions;
+import dev.darkroom.models.checkpoint.Offload;
 import dev.darkroom.models.checkpoint.Tiling;
+import dev.darkroom.models.checkpoint.WeightFormat;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 
 import org.jspecify.annotations.Nullable;
 
+import java.util.Objects;
 import java.util.function.Consumer;
 
 /**
@@ -33,6 +36,8 @@ import java.util.function.Consumer;
  * @param logging whether warnings of loading go to the system logger {@code dev.darkroom.pipeline}
  *     too
  * @param tiling when large latents are decoded in tiles, which takes less memory
+ * @param offload when the parts take turns in memory instead of being loaded together
+ * @param weights what the weights of linear layers are kept as
  */
 public record PipelineOptions(
         DType dtype,
@@ -43,10 +48,15 @@ public record PipelineOptions(
         @Nullable String variant,
         boolean strict,
         boolean logging,
-        Tiling tiling) {
+        Tiling tiling,
+        Offload offload,
+        WeightFormat weights) {
     /** Checks the values. */
     public PipelineOptions {
         requireComputable(dtype);
+        Objects.requireNonNull(tiling, "tiling");
+        Objects.requireNonNull(offload, "offload");
+        Objects.requireNonNull(weights, "weights");
         if (vaeDtype != null) {
             requireComputable(vaeDtype);
         }
@@ -71,7 +81,17 @@ public record PipelineOptions(
     /** float32 on the CPU, plain weights, mapped, with libtorch's number of threads. */
     public static PipelineOptions defaults() {
         return new PipelineOptions(
-                DType.FLOAT32, null, Device.CPU, 0, true, null, false, true, Tiling.AUTO);
+                DType.FLOAT32,
+                null,
+                Device.CPU,
+                0,
+                true,
+                null,
+                false,
+                true,
+                Tiling.AUTO,
+                Offload.AUTO,
+                WeightFormat.AUTO);
     }
 
     /** These options with another type. */
@@ -119,9 +139,20 @@ public record PipelineOptions(
         return with(copy -> copy.tiling = tiling);
     }
 
+    /** These options with parts that take turns in memory, or not. */
+    public PipelineOptions withOffload(Offload offload) {
+        return with(copy -> copy.offload = offload);
+    }
+
+    /** These options with the weights of linear layers kept as something else. */
+    public PipelineOptions withWeights(WeightFormat weights) {
+        return with(copy -> copy.weights = weights);
+    }
+
     /** What loading a checkpoint looks at. */
     LoadOptions loading() {
-        return new LoadOptions(dtype, vaeDtype, device, mapped, variant, strict, tiling);
+        return new LoadOptions(
+                dtype, vaeDtype, device, mapped, variant, strict, tiling, offload, weights);
     }
 
     private PipelineOptions with(Consumer<Copy> change) {
@@ -141,6 +172,8 @@ public record PipelineOptions(
         private boolean strict;
         private boolean logging;
         private Tiling tiling;
+        private Offload offload;
+        private WeightFormat weights;
 
         Copy(PipelineOptions from) {
             dtype = from.dtype;
@@ -152,11 +185,14 @@ public record PipelineOptions(
             strict = from.strict;
             logging = from.logging;
             tiling = from.tiling;
+            offload = from.offload;
+            weights = from.weights;
         }
 
         PipelineOptions options() {
             return new PipelineOptions(
-                    dtype, vaeDtype, device, threads, mapped, variant, strict, logging, tiling);
+                    dtype, vaeDtype, device, threads, mapped, variant, strict, logging, tiling,
+                    offload, weights);
         }
     }
 }

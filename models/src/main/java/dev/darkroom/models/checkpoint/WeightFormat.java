@@ -1,0 +1,25 @@
+package dev.darkroom.models.checkpoint;
+
+/**
+ * What the weights of the linear layers in a network's blocks are kept as. All others, and the
+ * autoencoder's, are always kept in the type that is computed in.
+ */
+public enum WeightFormat {
+    /**
+     * {@link #COMPUTED} where that fits in memory; else {@link #STORED} if that does, and {@link
+     * #INT8}, with a warning, if nothing else does.
+     */
+    AUTO,
+    /** In the type that the network computes in. */
+    COMPUTED,
+    /**
+     * In the type that the file has, and widened for each product. Pictures stay the same. On the
+     * CPU, weights of a smaller type than the network computes in stay mapped from their files.
+     */
+    STORED,
+    /**
+     * As integers of 8 bits with a scale for each output channel, made when the weights are loaded
+     * and widened for each product. Pictures differ.
+     */
+    INT8
+}
