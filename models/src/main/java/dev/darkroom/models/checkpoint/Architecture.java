@@ -26,7 +26,8 @@ public record Architecture<C, M extends Module>(NetworkPart<C, M> part, ObjectNo
     }
 
     /**
-     * Loads the network of a checkpoint, after a look at the memory. It stays the checkpoint's.
+     * Makes the network of a checkpoint, which loads its weights at once or later, as its options
+     * say. It stays the checkpoint's.
      *
      * @throws IOException if the weights can't be read, or do not fit the config
      */

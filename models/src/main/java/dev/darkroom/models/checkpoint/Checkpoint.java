@@ -3,15 +3,15 @@ package dev.darkroom.models.checkpoint;
 import dev.darkroom.common.OneLine;
 import dev.darkroom.models.config.ConfigReader;
 import dev.darkroom.runtime.DType;
-import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.MemoryBudget;
 import dev.darkroom.runtime.Warnings;
 import dev.darkroom.runtime.WeightSource;
+import dev.darkroom.runtime.nn.Deferred;
+import dev.darkroom.runtime.nn.LinearFormat;
 import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.runtime.nn.Weights;
 import dev.darkroom.runtime.safetensors.LoadMode;
 import dev.darkroom.runtime.safetensors.Safetensors;
-import dev.darkroom.runtime.safetensors.StoredTensor;
 import dev.darkroom.runtime.safetensors.UnfinishedDownload;
 import dev.darkroom.runtime.safetensors.WeightFiles;
 
@@ -37,9 +37,6 @@ import java.util.function.UnaryOperator;
  * their classes, each part is a folder with a config and weights.
  */
 public final class Checkpoint implements AutoCloseable {
-    /** Kept free beside the weights: the JVM, libtorch and the first activations. */
-    private static final long HEADROOM = 256L << 20;
-
     /** The file that makes a folder a checkpoint. */
     public static final String INDEX = "model_index.json";
 
@@ -62,7 +59,10 @@ public final class Checkpoint implements AutoCloseable {
     private final Warnings warnings;
     private final Set<String> used = new HashSet<>();
     private final Set<Path> weightFiles = new LinkedHashSet<>();
-    private final List<Module> networks = new ArrayList<>();
+    private final Map<Deferred<?>, Path> networks = new LinkedHashMap<>();
+
+    /** Whether networks are loaded when they are used, and freed in between. */
+    private volatile boolean takesTurns;
 
     private Checkpoint(
             Path folder,
@@ -313,14 +313,18 @@ public final class Checkpoint implements AutoCloseable {
         return path;
     }
 
-    /** Loads a network, after a look at the memory. */
+    /**
+     * Makes the network of a part, whose weights are compared with it. They are loaded at once or
+     * later, as the options say.
+     */
     public <M extends Module> M network(String part, String stem, Function<Weights, M> network)
             throws IOException {
         return network(part, stem, options.dtype(), UnaryOperator.identity(), network);
     }
 
     /**
-     * Loads a network, after a look at the memory.
+     * Makes the network of a part, whose weights are compared with it. They are loaded at once or
+     * later, as the options say.
      *
      * @param dtype of its parameters
      * @param naming brings old names up to date
@@ -332,53 +336,78 @@ public final class Checkpoint implements AutoCloseable {
             UnaryOperator<WeightSource> naming,
             Function<Weights, M> network)
             throws IOException {
-        WeightFiles files = WeightFiles.find(folder.resolve(part), stem, options.variant());
+        Path folderOfPart = folder.resolve(part);
+        WeightFiles files = WeightFiles.find(folderOfPart, stem, options.variant());
         if (options.variant() != null && !files.isVariant()) {
             warnings.add(
-                    folder.resolve(part)
+                    folderOfPart
                             + " does not have the variant "
                             + options.variant()
                             + ", so its plain weights were loaded");
         }
         LoadMode mode = options.mapped() ? LoadMode.MAPPED : LoadMode.READ;
-        try (var safetensors = Safetensors.open(files.path(), mode)) {
-            safetensors.headers().forEach(header -> weightFiles.add(header.file()));
-            MemoryBudget.current()
-                    .require(
-                            bytesToAllocate(safetensors, dtype) + HEADROOM,
-                            "loading " + folder.resolve(part));
-            M loaded =
-                    Weights.load(
-                            naming.apply(safetensors.weights()),
-                            dtype,
-                            options.device(),
-                            warnings,
-                            network);
-            networks.add(loaded);
-            return loaded;
+        Deferred<M> deferred =
+                Deferred.of(
+                        reader -> {
+                            try (var opened = Safetensors.open(files.path(), mode)) {
+                                opened.headers().forEach(header -> weightFiles.add(header.file()));
+                                reader.take(naming.apply(opened.weights()));
+                            }
+                        },
+                        options.mapped(),
+                        dtype,
+                        options.device(),
+                        warnings,
+                        network);
+        networks.put(deferred, folderOfPart);
+        if (options.loadAtOnce()) {
+            deferred.format(options.weights().choices().getFirst());
+            Fit.require(deferred, folderOfPart, MemoryBudget.current());
+            deferred.keep();
         }
+        return deferred.network();
     }
 
-    /** Frees the networks that were loaded. */
-    @Override
-    public void close() {
-        networks.forEach(Module::close);
-    }
-
-    /** Bytes of memory that the weights take beyond their mapped files. */
-    private long bytesToAllocate(Safetensors safetensors, DType dtype) throws IOException {
-        long bytes = 0;
-        for (String name : safetensors.names()) {
-            StoredTensor tensor = safetensors.info(name);
-            boolean inPlace =
-                    options.mapped()
-                            && tensor.dtype().tensorType().equals(Optional.of(dtype))
-                            && options.device().type() == Device.Type.CPU;
-            if (!inPlace) {
-                bytes += tensor.shape().elements() * dtype.bytes();
+    /**
+     * Loads the networks, or lets them take turns in memory, as the options say and as they fit.
+     * Without this they are loaded when they are used, and stay.
+     *
+     * @param denoiser the network that the activations belong to
+     * @param activations bytes that the denoiser takes beside its weights
+     * @param decoding bytes that decoding takes beside all weights
+     * @throws IOException if weights can't be read
+     * @throws dev.darkroom.runtime.InsufficientMemoryException if a network does not fit, even
+     *     alone
+     */
+    public void fit(Module denoiser, long activations, long decoding) throws IOException {
+        if (options.loadAtOnce()) {
+            return;
+        }
+        var budget = MemoryBudget.current();
+        takesTurns =
+                new Fit(networks, options, budget)
+                        .choose(denoiser, activations, decoding, warnings);
+        for (var each : networks.entrySet()) {
+            if (takesTurns) {
+                Fit.require(each.getKey(), each.getValue(), budget); // each alone
+            } else {
+                Fit.require(each.getKey(), each.getValue(), MemoryBudget.current());
+                each.getKey().keep();
             }
         }
-        return bytes;
+    }
+
+    /** Frees the networks that take turns, until they are used again. */
+    public void release() {
+        if (takesTurns) {
+            networks.keySet().forEach(Deferred::unload);
+        }
+    }
+
+    /** Frees the networks for good. */
+    @Override
+    public void close() {
+        networks.keySet().forEach(each -> each.network().close());
     }
 
     /** Names and values for display and for a picture's metadata. */
@@ -387,6 +416,14 @@ public final class Checkpoint implements AutoCloseable {
         description.put("model", String.valueOf(folder.toAbsolutePath().normalize().getFileName()));
         description.put("pipeline", className);
         description.put("parts", parts);
+        List<String> rounded =
+                networks.entrySet().stream()
+                        .filter(each -> each.getKey().format() == LinearFormat.INT8)
+                        .map(each -> String.valueOf(each.getValue().getFileName()))
+                        .toList();
+        if (!rounded.isEmpty()) {
+            description.put("int8", rounded);
+        }
         return description;
     }
 

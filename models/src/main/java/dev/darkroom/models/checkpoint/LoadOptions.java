@@ -48,4 +48,11 @@ public record LoadOptions(
                 Offload.OFF,
                 WeightFormat.COMPUTED);
     }
+
+    /**
+     * Whether each part is loaded when it is asked for, before it is known what the others take.
+     */
+    boolean loadAtOnce() {
+        return offload == Offload.OFF && weights != WeightFormat.AUTO;
+    }
 }

@@ -12,7 +12,8 @@ public interface Family {
     Set<String> pipelines();
 
     /**
-     * Loads the parts of a checkpoint, which stay the checkpoint's.
+     * Makes the parts of a checkpoint, which stay the checkpoint's. Their weights may be loaded
+     * only when they are used, so this does not compute with them.
      *
      * @throws IOException if a part is missing, malformed, or does not fit the others
      */

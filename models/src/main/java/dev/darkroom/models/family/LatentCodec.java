@@ -25,6 +25,13 @@ public interface LatentCodec extends AutoCloseable {
     /** About how many bytes decoding takes beside the weights. */
     long decodingBytes(Size size);
 
+    /**
+     * How many bytes its weights will take when they are loaded: 0 where they are, or it has none.
+     */
+    default long bytesToLoad() {
+        return 0;
+    }
+
     /** The type that it computes in. */
     DType dtype();
 

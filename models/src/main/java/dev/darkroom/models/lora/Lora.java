@@ -231,7 +231,7 @@ public final class Lora implements AutoCloseable {
     }
 
     private static Pair pair(String name, Linear layer, Tensor a, Tensor b) {
-        Device device = layer.weight().value().device();
+        Device device = layer.weight().device();
         Parameter down = Parameter.of(a(name), a.to(device).copy());
         try {
             return new Pair(layer, down, Parameter.of(b(name), b.to(device).copy()));
@@ -370,7 +370,7 @@ public final class Lora implements AutoCloseable {
                 Parameter weight = pair.layer.weight();
                 Tensor delta = pair.b.value().matmul(pair.a.value()).times(scale); // [out,in]
                 Tensor sum = weight.value().to(DType.FLOAT32).plus(delta);
-                weight.set(sum.to(weight.value().dtype()));
+                weight.set(sum.to(weight.dtype()));
             }
         }
     }

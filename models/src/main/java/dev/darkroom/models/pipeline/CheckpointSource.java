@@ -39,6 +39,11 @@ record CheckpointSource(Checkpoint checkpoint) implements Source {
     }
 
     @Override
+    public void release() {
+        checkpoint.release();
+    }
+
+    @Override
     public void close() {
         checkpoint.close();
     }

@@ -30,5 +30,8 @@ record GivenModel(String name) implements Source {
     }
 
     @Override
+    public void release() {}
+
+    @Override
     public void close() {}
 }

@@ -32,6 +32,7 @@ import dev.darkroom.runtime.libtorch.LibtorchException;
 import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -113,6 +114,8 @@ final class LatentPipeline implements Pipeline {
             if (given != null) {
                 requireStart(run, given);
             }
+            Map<String, Condition> conditions = conditions(run, notes);
+            source.release();
             BooleanSupplier cancelled = () -> interrupted.get() || monitor.isCancelled();
             Denoiser denoiser =
                     run.guidance()
@@ -120,7 +123,7 @@ final class LatentPipeline implements Pipeline {
                                     new NetworkEvaluator(
                                             model.network(),
                                             scheduler.process().prediction(),
-                                            conditions(run, notes),
+                                            conditions,
                                             run.guidance(),
                                             true,
                                             network -> cancellable(network, cancelled)));
@@ -134,6 +137,7 @@ final class LatentPipeline implements Pipeline {
                             latents,
                             trace.stepNoise(noise),
                             step -> stepped(step, trace, monitor));
+            source.release();
             Finite.require(latents, "the sampled latents", remedy(run));
             notes.phaseDone("sample");
             List<Picture> pictures =
@@ -148,6 +152,10 @@ final class LatentPipeline implements Pipeline {
                 | LibtorchException.OutOfMemory
                 | InsufficientMemoryException e) {
             throw new PipelineException(String.valueOf(e.getMessage()), e);
+        } catch (UncheckedIOException e) { // of a part that is loaded again
+            throw PipelineException.of(e);
+        } finally {
+            source.release();
         }
     }
 
@@ -272,16 +280,24 @@ final class LatentPipeline implements Pipeline {
             return;
         }
         DiffusionNetwork network = model.network();
-        DType computed = Kernels.computed(options.dtype(), Kernels.Work.PRODUCTS, options.device());
         MemoryBudget.current()
                 .require(
                         Math.max(
-                                model.codec().decodingBytes(run.sampled()),
-                                network.activations(run.rows(), run.latents()) * computed.bytes()),
+                                model.codec().bytesToLoad()
+                                        + model.codec().decodingBytes(run.sampled()),
+                                network.bytesToLoad()
+                                        + activations(network, run.rows(), run.latents(), options)),
                         "sampling "
                                 + batch
                                 + (batch == 1 ? " picture of " : " pictures of ")
                                 + run.sampled());
+    }
+
+    /** About how many bytes an evaluation of the network takes beside its weights. */
+    static long activations(
+            DiffusionNetwork network, long rows, Shape latents, PipelineOptions options) {
+        DType computed = Kernels.computed(options.dtype(), Kernels.Work.PRODUCTS, options.device());
+        return network.activations(rows, latents) * computed.bytes();
     }
 
     private void note(ResolvedRequest run, Scheduler scheduler, Notes notes) {

@@ -4,12 +4,14 @@ import dev.darkroom.models.family.LatentCodec;
 import dev.darkroom.models.family.ModelException;
 import dev.darkroom.models.family.Size;
 import dev.darkroom.runtime.Device;
+import dev.darkroom.runtime.InsufficientMemoryException;
 import dev.darkroom.runtime.Ops;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
 
 import org.jspecify.annotations.Nullable;
 
+import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.LongStream;
@@ -55,8 +57,10 @@ record PictureDecoder(LatentCodec codec) {
                     pictures.add(Picture.of(image(one, null, notes).select(0, 0)));
                 }
             }
-        } catch (ModelException e) {
+        } catch (ModelException | InsufficientMemoryException e) {
             throw new PipelineException(String.valueOf(e.getMessage()), e);
+        } catch (UncheckedIOException e) { // of weights that are loaded again
+            throw PipelineException.of(e);
         }
         return pictures;
     }

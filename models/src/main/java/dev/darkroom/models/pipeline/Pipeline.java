@@ -32,7 +32,15 @@ public interface Pipeline extends AutoCloseable {
      *     its config, or takes more memory than there is
      */
     static Pipeline load(Path folder, PipelineOptions options) {
-        return PipelineLoader.load(folder, options);
+        return load(folder, options, Families.BUILT_IN);
+    }
+
+    /**
+     * Loads a checkpoint of one of some families, which may be the caller's own. See {@link
+     * #load(Path, PipelineOptions)}.
+     */
+    static Pipeline load(Path folder, PipelineOptions options, Families families) {
+        return PipelineLoader.load(folder, options, families);
     }
 
     /** Loads a checkpoint in float32 on the CPU. See {@link #load(Path, PipelineOptions)}. */

@@ -1,36 +1,40 @@
 package dev.darkroom.models.pipeline;
 
 import dev.darkroom.common.FullHeap;
-import dev.darkroom.common.UntrustedFile;
 import dev.darkroom.models.checkpoint.Checkpoint;
 import dev.darkroom.models.family.Defaults;
 import dev.darkroom.models.family.Family;
 import dev.darkroom.models.family.Model;
+import dev.darkroom.models.family.RequestedSize;
+import dev.darkroom.models.family.Size;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.InsufficientMemoryException;
 import dev.darkroom.runtime.libtorch.LibtorchException;
 
 import java.io.IOException;
 import java.lang.System.Logger.Level;
-import java.nio.file.FileSystemException;
 import java.nio.file.Path;
 
 /** Loads a checkpoint as its family does. */
 final class PipelineLoader {
     private static final System.Logger LOG = System.getLogger("dev.darkroom.pipeline");
 
+    /** Rows of a batch with guidance. */
+    private static final int GUIDED = 2;
+
     private PipelineLoader() {}
 
-    static Pipeline load(Path folder, PipelineOptions options) {
+    static Pipeline load(Path folder, PipelineOptions options, Families families) {
         requireDevice(options.device());
         try {
             Checkpoint checkpoint = Checkpoint.open(folder, options.loading());
             boolean loaded = false;
             try {
-                Family family = family(checkpoint);
+                Family family = family(checkpoint, families);
                 var defaults = Defaults.read(folder); // before the weights, which take long
                 Model model = family.load(checkpoint);
                 checkpoint.requireNoOthers();
+                fit(checkpoint, model, options);
                 Pipeline pipeline =
                         new LatentPipeline(
                                 new CheckpointSource(checkpoint), model, defaults, options);
@@ -44,9 +48,9 @@ final class PipelineLoader {
                     checkpoint.close();
                 }
             }
-        } catch (FileSystemException e) { // whose message is the path alone
-            throw new PipelineException(e.getFile() + ": " + UntrustedFile.problem(e), e);
-        } catch (IOException | InsufficientMemoryException | LibtorchException.OutOfMemory e) {
+        } catch (IOException e) {
+            throw PipelineException.of(e);
+        } catch (InsufficientMemoryException | LibtorchException.OutOfMemory e) {
             throw new PipelineException(String.valueOf(e.getMessage()), e);
         } catch (RuntimeException | Error e) {
             FullHeap.rethrow(e);
@@ -54,9 +58,28 @@ final class PipelineLoader {
         }
     }
 
-    private static Family family(Checkpoint checkpoint) {
+    /** Loads the networks as they fit beside what a picture of the checkpoint's own size takes. */
+    private static void fit(Checkpoint checkpoint, Model model, PipelineOptions options)
+            throws IOException {
+        long activations = 0;
+        long decoding = 0;
+        if (options.device().type() == Device.Type.CPU) {
+            try {
+                Size size = model.sizes().choose(new RequestedSize(null, null, true)).sampled();
+                activations =
+                        LatentPipeline.activations(
+                                model.network(), GUIDED, model.codec().latents(size), options);
+                decoding = model.codec().decodingBytes(size);
+            } catch (IllegalArgumentException e) {
+                LOG.log(Level.DEBUG, "no size of its own, each request names one", e);
+            }
+        }
+        checkpoint.fit(model.network(), activations, decoding);
+    }
+
+    private static Family family(Checkpoint checkpoint, Families families) {
         try {
-            return Families.BUILT_IN.of(checkpoint.className());
+            return families.of(checkpoint.className());
         } catch (IllegalArgumentException e) {
             throw new PipelineException(checkpoint.folder() + ": " + e.getMessage(), e);
         }

@@ -20,6 +20,9 @@ interface Source extends AutoCloseable {
     /** The SHA-256 of each weights file, by its path. */
     Map<String, String> hashWeights(boolean rehashed);
 
+    /** Frees networks that take turns in memory, until they are used again. */
+    void release();
+
     /** Frees the model, if it is the pipeline's. */
     @Override
     void close();

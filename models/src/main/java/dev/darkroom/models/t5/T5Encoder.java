@@ -245,7 +245,7 @@ public final class T5Encoder extends TextEncoder {
                     gate == null
                             ? activation.apply(inner)
                             : activation.apply(gate.forward(x)).times(inner);
-            return out.forward(inner.to(out.weight().value().dtype()));
+            return out.forward(inner.to(out.weight().dtype()));
         }
     }
 

@@ -19,8 +19,6 @@ import dev.darkroom.runtime.WeightSource;
 import dev.darkroom.runtime.nn.Weights;
 import dev.darkroom.runtime.safetensors.WeightFiles;
 
-import org.jspecify.annotations.Nullable;
-
 import java.io.IOException;
 import java.io.UncheckedIOException;
 
@@ -36,9 +34,6 @@ public final class AutoencoderCodec implements LatentCodec {
     private final AutoencoderKl vae;
     private final Tiling tiling;
     private final int tilePixels;
-
-    /** The same weights in float32, made when they are needed first, and kept. */
-    private @Nullable AutoencoderKl wide;
 
     /**
      * @param vae stays the caller's
@@ -114,6 +109,11 @@ public final class AutoencoderCodec implements LatentCodec {
     }
 
     @Override
+    public long bytesToLoad() {
+        return vae.bytesToLoad();
+    }
+
+    @Override
     public long decodingBytes(Size size) {
         return bytes(size, computed(vae));
     }
@@ -168,7 +168,9 @@ public final class AutoencoderCodec implements LatentCodec {
                             + " and was done again in float32; ask for that type"
                             + " (--vae-dtype float32) to save the first try");
             image.close();
-            image = decode(wide(latents), latents);
+            try (AutoencoderKl wide = wide(latents)) {
+                image = decode(wide, latents);
+            }
         }
         Finite.require(
                 image,
@@ -194,6 +196,7 @@ public final class AutoencoderCodec implements LatentCodec {
         return new Size((int) latents.size(2) * pixels, (int) latents.size(3) * pixels);
     }
 
+    /** The same weights in float32. */
     private AutoencoderKl wide(Tensor latents) {
         if (vae.device().type() == Device.Type.CPU) {
             MemoryBudget.current()
@@ -201,25 +204,14 @@ public final class AutoencoderCodec implements LatentCodec {
                             latents.size(0) * bytes(size(latents), DType.FLOAT32),
                             "decoding again in float32");
         }
-        if (wide == null) {
-            try {
-                wide =
-                        Weights.load(
-                                WeightSource.of("vae", vae.state()),
-                                DType.FLOAT32,
-                                vae.device(),
-                                w -> new AutoencoderKl(w, vae.config()));
-            } catch (IOException e) {
-                throw new UncheckedIOException("tensors in memory can be read", e);
-            }
-        }
-        return wide;
-    }
-
-    @Override
-    public void close() {
-        if (wide != null) {
-            wide.close();
+        try {
+            return Weights.load(
+                    WeightSource.of("vae", vae.state()),
+                    DType.FLOAT32,
+                    vae.device(),
+                    w -> new AutoencoderKl(w, vae.config()));
+        } catch (IOException e) {
+            throw new UncheckedIOException("tensors in memory can be read", e);
         }
     }
 }

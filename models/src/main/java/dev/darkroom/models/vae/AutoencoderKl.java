@@ -37,10 +37,11 @@ public final class AutoencoderKl extends Module {
     private final @Nullable Conv2d postQuantConv;
 
     /** Declares the network. */
-    public AutoencoderKl(Weights w, AutoencoderKlConfig config) {
-        super(w);
+    public AutoencoderKl(Weights weights, AutoencoderKlConfig config) {
+        super(weights);
         this.config = config;
-        w.ignore(LEFTOVERS);
+        weights.ignore(LEFTOVERS);
+        Weights w = weights.keptWhole();
         long channels = config.latentChannels();
         encoder = new Encoder(w.sub("encoder"), config);
         decoder = new Decoder(w.sub("decoder"), config);

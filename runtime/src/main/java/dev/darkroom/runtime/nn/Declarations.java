@@ -14,8 +14,10 @@ import dev.darkroom.runtime.nn.WeightsException.Mismatch;
 
 import org.jspecify.annotations.Nullable;
 
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.Comparator;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -44,16 +46,10 @@ final class Declarations {
         void run(String network) throws E;
     }
 
-    /** Makes a parameter's value, in the open scope. */
+    /** Gives a parameter its value, in the open scope. */
     interface Fill<E extends Exception> {
-        Tensor value(Declaration declaration) throws E;
+        void set(Declaration declaration) throws E;
     }
-
-    /**
-     * A marker of ComfyUI's for float8 weights with scales; also found in files without such
-     * weights.
-     */
-    private static final String SCALED = "scaled_fp8";
 
     private final @Nullable WeightSource source;
     private final @Nullable DType dtype;
@@ -63,6 +59,9 @@ final class Declarations {
 
     /** All of them, in a list that can be gone through where Java's heap is full. */
     private final List<Parameter> made = new ArrayList<>();
+
+    /** Of the checkpoint's float8 weights, once it was checked. */
+    private @Nullable Float8Scales scales;
 
     private final List<Pattern> ignored = new ArrayList<>();
 
@@ -108,62 +107,164 @@ final class Declarations {
     }
 
     /**
-     * Builds a network: constructs, checks and fills; frees what was made if one of these fails.
+     * Makes a network whose parameters have no values yet.
+     *
+     * @param network calls the constructor
      */
-    <M extends Module, E extends Exception> M build(
-            Function<Weights, M> network, Check<E> check, Fill<E> fill) throws E {
-        boolean done = false;
-        try {
-            M root = fill(network, check, fill);
-            done = true;
-            return root;
-        } finally {
-            if (!done) {
-                for (int i = 0; i < made.size(); i++) { // a lambda might have to be linked first
-                    made.get(i).close();
-                }
+    <M extends Module> M declare(Function<Weights, M> network) {
+        M root = network.apply(new Weights(this));
+        for (Parameter parameter : made) {
+            DType given =
+                    source == null || parameter.isConstant()
+                            ? dtype
+                            : source.keys().contains(parameter.key())
+                                    ? source.dtype(parameter.key()).orElse(null)
+                                    : null;
+            if (given != null && given.isFloatingPoint()) {
+                given = parameter.typeIn(dtype == null ? given : dtype);
+            }
+            if (given != null && !parameter.isConstant()) {
+                parameter.plan(given, device);
             }
         }
+        return root;
     }
 
-    private <M extends Module, E extends Exception> M fill(
-            Function<Weights, M> network, Check<E> check, Fill<E> fill) throws E {
+    /** Returns the name of a network's class, for messages. */
+    static String name(Module network) {
+        return network.getClass().getSimpleName();
+    }
+
+    /** Gives all parameters their values, or none of them if one fails. */
+    <E extends Exception> void fill(Fill<E> fill) throws E {
+        boolean done = false;
         try (var scope = TensorScope.open();
                 var mode = Mode.NO_GRAD.enter()) {
-            M root = network.apply(new Weights(this));
-            check.run(root.getClass().getSimpleName());
-            requireMemory(root.getClass().getSimpleName());
             for (var constant : constants.entrySet()) {
                 try (var one = TensorScope.open()) {
                     Parameter buffer = constant.getKey();
-                    buffer.set(converted(buffer, constant.getValue().get()));
+                    buffer.fill(converted(buffer, constant.getValue().get()));
                 }
             }
             for (Declaration declaration : declared.values()) {
                 try (var one = TensorScope.open()) {
-                    Parameter parameter = declaration.parameter();
-                    parameter.set(converted(parameter, fill.value(declaration)));
+                    fill.set(declaration);
                 }
             }
-            return root;
+            done = true;
+        } finally {
+            if (!done) {
+                free();
+            }
         }
     }
 
-    /** Refuses what is to be copied to the CPU's memory and does not fit there. */
-    private void requireMemory(String network) {
-        if (device.type() != Device.Type.CPU) {
-            return;
+    /** Frees all values; nothing is allocated for that, since Java's heap may be full. */
+    void free() {
+        for (int i = 0; i < made.size(); i++) { // a lambda might have to be linked first
+            made.get(i).free();
         }
+    }
+
+    /** Returns all parameters. */
+    List<Parameter> parameters() {
+        return Collections.unmodifiableList(made);
+    }
+
+    /** Returns a fill with random numbers. */
+    Fill<RuntimeException> random(Generator generator) {
+        return declaration ->
+                declaration
+                        .parameter()
+                        .fill(converted(declaration.parameter(), declaration.sample(generator)));
+    }
+
+    /**
+     * Returns a fill from a checkpoint that was {@linkplain #check checked}.
+     *
+     * @param format of matrices in blocks
+     */
+    Fill<IOException> from(WeightSource checkpoint, LinearFormat format) {
+        return declaration -> read(declaration.parameter(), checkpoint, format);
+    }
+
+    private void read(Parameter parameter, WeightSource checkpoint, LinearFormat format)
+            throws IOException {
+        String key = parameter.key();
+        Tensor stored = checkpoint.read(key);
+        Tensor scale =
+                scales == null ? null : scales.read(checkpoint, key, parameter.shape().rank());
+        DType computed = parameter.dtype();
+        switch (kept(parameter, format)) {
+            case COMPUTED ->
+                    parameter.fill(
+                            scale == null
+                                    ? converted(parameter, stored)
+                                    : NarrowWeight.widened(stored, scale, computed).to(device));
+            case STORED -> parameter.fill(NarrowWeight.of(stored, scale, computed, device));
+            case INT8 -> parameter.fill(NarrowWeight.int8(stored, computed, device));
+        }
+    }
+
+    /** Returns what a parameter is kept as where matrices in blocks have a format. */
+    private LinearFormat kept(Parameter parameter, LinearFormat format) {
+        DType stored = stored(parameter);
+        DType computed = parameter.dtype();
+        if (stored == null || !parameter.isNarrowable() || format == LinearFormat.COMPUTED) {
+            return LinearFormat.COMPUTED;
+        }
+        if (format == LinearFormat.INT8 && stored.bytes() > 1) {
+            return LinearFormat.INT8;
+        }
+        return stored != computed && stored.bytes() <= computed.bytes()
+                ? LinearFormat.STORED
+                : LinearFormat.COMPUTED;
+    }
+
+    /** Returns the format that a network has some matrix in where it is asked for another. */
+    LinearFormat kept(LinearFormat format) {
+        return declared.values().stream()
+                .map(declaration -> kept(declaration.parameter(), format))
+                .max(Comparator.naturalOrder())
+                .orElse(LinearFormat.COMPUTED);
+    }
+
+    private @Nullable DType stored(Parameter parameter) {
+        return source == null ? null : source.dtype(parameter.key()).orElseThrow();
+    }
+
+    /**
+     * Returns the bytes that filling takes in the CPU's memory.
+     *
+     * @param shared whether tensors that are kept as they are stored take none
+     */
+    long bytes(LinearFormat format, boolean shared) {
+        boolean stays = device.type() == Device.Type.CPU;
         long bytes = 0;
         for (Declaration declaration : declared.values()) {
             Parameter parameter = declaration.parameter();
-            DType from = source == null ? null : source.dtype(parameter.key()).orElseThrow();
-            DType to = from == null || from.isFloatingPoint() ? dtype : from;
-            if (to != null && to != from) {
-                bytes += parameter.shape().elements() * to.bytes();
-            }
+            DType from = stored(parameter);
+            DType to = from == null ? dtype : parameter.dtype();
+            long elements = parameter.shape().elements();
+            long one =
+                    switch (kept(parameter, format)) {
+                        case COMPUTED -> shared && to == from ? 0 : elements * size(to);
+                        case STORED -> shared ? 0 : elements * size(from);
+                        case INT8 -> elements + parameter.shape().size(0) * DType.FLOAT32.bytes();
+                    };
+            bytes = stays ? bytes + one : Math.max(bytes, one); // one after the other to the device
         }
-        MemoryBudget.current().require(bytes, network + " in " + dtype);
+        return bytes;
+    }
+
+    private static long size(@Nullable DType type) {
+        return type == null ? 0 : type.bytes();
+    }
+
+    /** Refuses what is to be copied to the CPU's memory and does not fit there. */
+    void requireMemory(String network) {
+        MemoryBudget.current()
+                .require(bytes(LinearFormat.COMPUTED, true), network + " in " + dtype);
     }
 
     /** Returns a value in the network's type and on its device. */
@@ -174,8 +275,13 @@ final class Declarations {
     /** Compares what is declared with a checkpoint. */
     void check(WeightSource checkpoint, String network, Warnings warnings) throws WeightsException {
         var keys = checkpoint.keys();
+        var there = new HashSet<>(declared.keySet());
+        there.retainAll(keys);
+        var found = Float8Scales.of(checkpoint, there, network);
+        scales = found;
         var missing = declared.keySet().stream().filter(key -> !keys.contains(key)).toList();
-        var extra = keys.stream().filter(key -> isExtra(key, checkpoint)).toList();
+        var extra =
+                keys.stream().filter(key -> isExtra(key, checkpoint) && !found.uses(key)).toList();
         var mismatches =
                 declared.values().stream()
                         .map(Declaration::parameter)
@@ -187,7 +293,6 @@ final class Declarations {
         if (!missing.isEmpty() || !mismatches.isEmpty() || refused) {
             throw new WeightsException(checkpoint.name(), network, missing, extra, mismatches);
         }
-        requireUnscaled(checkpoint, network);
         if (!extra.isEmpty()) {
             warnings.add(WeightsException.extra(checkpoint.name(), network, extra));
         }
@@ -210,41 +315,7 @@ final class Declarations {
     private boolean isExtra(String key, WeightSource checkpoint) {
         return !declared.containsKey(key)
                 && checkpoint.shape(key).elements() > 0
-                && !name(key).equals(SCALED)
+                && !key.substring(key.lastIndexOf('.') + 1).equals(Float8Scales.MARKER)
                 && ignored.stream().noneMatch(pattern -> pattern.matcher(key).matches());
-    }
-
-    /**
-     * Refuses float8 numbers that are to be multiplied by scales, which are tensors beside them:
-     * {@code scale_weight}, {@code weight_scale}, {@code weight_scale_inv} …
-     */
-    private void requireUnscaled(WeightSource checkpoint, String network) throws WeightsException {
-        boolean isMarked = false;
-        var scaled = new HashSet<String>();
-        for (String key : checkpoint.keys()) {
-            isMarked |= name(key).equals(SCALED);
-            if (!declared.containsKey(key)
-                    && (name(key).contains("scale") || name(key).contains("quant"))) {
-                scaled.add(module(key));
-            }
-        }
-        for (String key : declared.keySet()) {
-            boolean isFloat8 =
-                    checkpoint
-                            .dtype(key)
-                            .filter(type -> type.isFloatingPoint() && type.bytes() == 1)
-                            .isPresent();
-            if (isFloat8 && (isMarked || scaled.contains(module(key)))) {
-                throw WeightsException.scaled(checkpoint, network, key);
-            }
-        }
-    }
-
-    private static String name(String key) {
-        return key.substring(key.lastIndexOf('.') + 1);
-    }
-
-    private static String module(String key) {
-        return key.substring(0, key.lastIndexOf('.') + 1);
     }
 }

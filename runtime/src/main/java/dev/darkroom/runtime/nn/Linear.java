@@ -50,7 +50,7 @@ public final class Linear extends Module {
      */
     public Linear(Weights w, long in, long out, boolean bias, Init init) {
         super(w);
-        weight = w.parameter("weight", Shape.of(out, in), init);
+        weight = w.matrix("weight", Shape.of(out, in), init);
         this.bias = bias ? w.parameter("bias", Shape.of(out), Init.ZEROS) : null;
     }
 
@@ -61,8 +61,19 @@ public final class Linear extends Module {
      * @return {@code [...,out]}
      */
     public Tensor forward(Tensor x) {
-        Tensor y = Ops.linear(x, weight.value(), Parameter.valueOf(bias));
+        Tensor y = weight.isNarrow() ? widened(x) : product(x);
         return adapters.isEmpty() ? y : adapted(x, y);
+    }
+
+    private Tensor product(Tensor x) {
+        return Ops.linear(x, weight.value(), Parameter.valueOf(bias));
+    }
+
+    /** The product with a weight that is wide for it alone. */
+    private Tensor widened(Tensor x) {
+        try (var scope = TensorScope.open()) {
+            return scope.keep(product(x));
+        }
     }
 
     private Tensor adapted(Tensor x, Tensor y) {

@@ -7,6 +7,8 @@ import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
 import dev.darkroom.runtime.safetensors.SafetensorsWriter;
 
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -49,6 +51,7 @@ public abstract class Module implements AutoCloseable {
     private final List<Module> children = new ArrayList<>();
     private boolean training;
     private Segments segments = Segments.RECORDED;
+    private volatile @Nullable Deferred<?> deferred;
 
     /**
      * Adds itself to the tree of modules.
@@ -148,6 +151,7 @@ public abstract class Module implements AutoCloseable {
                 .forEach(
                         (name, parameter) -> {
                             if (!parameter.isConstant()) {
+                                parameter.requireWidth("written");
                                 state.put(name, parameter.value());
                             }
                         });
@@ -211,12 +215,22 @@ public abstract class Module implements AutoCloseable {
         parameters().values().forEach(parameter -> parameter.frozen(false));
     }
 
-    /** Returns the bytes of all parameters. */
+    /** Returns the bytes of all parameters, as they are kept. */
     public final long bytes() {
-        return parameters().values().stream()
-                .map(Parameter::value)
-                .mapToLong(tensor -> tensor.elements() * tensor.dtype().bytes())
-                .sum();
+        return parameters().values().stream().mapToLong(Parameter::bytes).sum();
+    }
+
+    /**
+     * Returns the bytes of memory that the parameters will take when they are loaded: 0 unless this
+     * is a {@link Deferred} network that is not loaded now.
+     */
+    public final long bytesToLoad() {
+        Deferred<?> later = deferred;
+        return later == null ? 0 : later.bytesToLoad();
+    }
+
+    void defer(@Nullable Deferred<?> to) {
+        deferred = to;
     }
 
     /**
@@ -238,16 +252,20 @@ public abstract class Module implements AutoCloseable {
         return anyFloating().device();
     }
 
-    private Tensor anyFloating() {
+    private Parameter anyFloating() {
         return parameters().values().stream()
-                .map(Parameter::value)
-                .filter(tensor -> tensor.dtype().isFloatingPoint())
+                .filter(Module::isFloating)
                 .findFirst()
                 .orElseThrow(
                         () ->
                                 new IllegalStateException(
                                         getClass().getSimpleName()
                                                 + " has no floating-point parameters"));
+    }
+
+    private static boolean isFloating(Parameter parameter) {
+        DType type = parameter.typeOrNull();
+        return type != null && type.isFloatingPoint();
     }
 
     /** Casts the floating-point parameters. */
@@ -274,6 +292,7 @@ public abstract class Module implements AutoCloseable {
     /** Frees the parameters, those of the modules inside too. Closing twice is allowed. */
     @Override
     public void close() {
+        deferred = null;
         parameters.forEach(Parameter::close);
         children.forEach(Module::close);
     }

@@ -16,6 +16,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.function.Function;
 import java.util.function.Supplier;
+import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 
 /**
@@ -30,26 +31,32 @@ import java.util.stream.IntStream;
  * }</pre>
  */
 public final class Weights {
+    /** The path of what is inside of a numbered module. */
+    private static final Pattern IN_A_BLOCK = Pattern.compile("(^|\\.)\\d+\\.");
+
     private final Declarations declarations;
     private final @Nullable Weights parent;
     private final String path;
     private final @Nullable DType avoided;
+    private final boolean whole;
     private @Nullable Module owner;
 
     /** Makes the root of a network. */
     Weights(Declarations declarations) {
-        this(declarations, null, "", null);
+        this(declarations, null, "", null, false);
     }
 
     private Weights(
             Declarations declarations,
             @Nullable Weights parent,
             String path,
-            @Nullable DType avoided) {
+            @Nullable DType avoided,
+            boolean whole) {
         this.declarations = declarations;
         this.parent = parent;
         this.path = path;
         this.avoided = avoided;
+        this.whole = whole;
     }
 
     // ---- Making networks ----
@@ -69,8 +76,9 @@ public final class Weights {
 
     /**
      * Makes a network from a checkpoint: each parameter is there with the shape it was declared
-     * with, and is no float8 number that a scale belongs to. Tensors that already have the type and
-     * the device are used in place.
+     * with. Tensors that already have the type and the device are used in place. float8 weights are
+     * multiplied by the scales that the checkpoint has for them ({@code scale_weight} or {@code
+     * weight_scale}, of the matrix or of each row).
      *
      * <p>A checkpoint may have other tensors. Those that the network {@linkplain #ignore ignores},
      * those without elements and the marker {@code scaled_fp8} pass silently; of all others there
@@ -91,10 +99,11 @@ public final class Weights {
             Function<Weights, M> network)
             throws IOException {
         var declarations = new Declarations(source, dtype, device);
-        return declarations.build(
-                network,
-                name -> declarations.check(source, name, warnings),
-                declaration -> source.read(declaration.parameter().key()));
+        M loaded = declarations.declare(network);
+        declarations.check(source, Declarations.name(loaded), warnings);
+        declarations.requireMemory(Declarations.name(loaded));
+        declarations.fill(declarations.from(source, LinearFormat.COMPUTED));
+        return loaded;
     }
 
     /**
@@ -107,8 +116,11 @@ public final class Weights {
             long seed, DType dtype, Device device, Function<Weights, M> network) {
         Objects.requireNonNull(dtype, "dtype");
         try (var generator = new Generator(seed)) {
-            return new Declarations(null, dtype, device)
-                    .build(network, name -> {}, declaration -> declaration.sample(generator));
+            var declarations = new Declarations(null, dtype, device);
+            M made = declarations.declare(network);
+            declarations.requireMemory(Declarations.name(made));
+            declarations.fill(declarations.random(generator));
+            return made;
         }
     }
 
@@ -132,7 +144,7 @@ public final class Weights {
      * @param name as in the checkpoint; dots go down several levels
      */
     public Weights sub(String name) {
-        return new Weights(declarations, this, key(name), avoided);
+        return new Weights(declarations, this, key(name), avoided, whole);
     }
 
     /** Goes down to a numbered element of a list below this path, such as {@code blocks.3}. */
@@ -155,7 +167,16 @@ public final class Weights {
      * @param avoided that type
      */
     public Weights inFloat32InsteadOf(DType avoided) {
-        return new Weights(declarations, this, path, Objects.requireNonNull(avoided, "avoided"));
+        return new Weights(
+                declarations, this, path, Objects.requireNonNull(avoided, "avoided"), whole);
+    }
+
+    /**
+     * Returns this path, with linear layers whose weights are never kept in fewer bits than are
+     * computed with: see {@link LinearFormat}.
+     */
+    public Weights keptWhole() {
+        return new Weights(declarations, this, path, avoided, true);
     }
 
     /** Returns the path's name from the root of the network; empty at the root. */
@@ -179,18 +200,24 @@ public final class Weights {
      * @throws IllegalStateException if it is declared already, or there is no module around
      */
     public Parameter parameter(String name, Shape shape, Init init) {
-        return declare(name, shape, init, false);
+        return declare(name, shape, init, false, false);
+    }
+
+    /** Declares the weight of a linear layer, which {@link LinearFormat} is about. */
+    Parameter matrix(String name, Shape shape, Init init) {
+        return declare(name, shape, init, false, !whole && IN_A_BLOCK.matcher(path).find());
     }
 
     /** Declares a buffer: it is in the checkpoint but not trained. */
     public Parameter buffer(String name, Shape shape, Init init) {
-        return declare(name, shape, init, true);
+        return declare(name, shape, init, true, false);
     }
 
-    private Parameter declare(String name, Shape shape, Init init, boolean buffer) {
+    private Parameter declare(
+            String name, Shape shape, Init init, boolean buffer, boolean narrowable) {
         Objects.requireNonNull(shape, "shape");
         Objects.requireNonNull(init, "init");
-        var parameter = new Parameter(key(name), shape, buffer, avoided);
+        var parameter = new Parameter(key(name), shape, buffer, avoided, narrowable);
         nearestOwner("declare " + name).add(parameter);
         declarations.add(parameter, init);
         return parameter;
@@ -205,7 +232,7 @@ public final class Weights {
     public Parameter constant(String name, Shape shape, Supplier<Tensor> value) {
         Objects.requireNonNull(shape, "shape");
         Objects.requireNonNull(value, "value");
-        var parameter = new Parameter(key(name), shape, true, avoided);
+        var parameter = new Parameter(key(name), shape, true, avoided, false);
         parameter.constant();
         nearestOwner("declare " + name).add(parameter);
         declarations.addConstant(parameter, value);

@@ -58,7 +58,7 @@ public final class WeightsException extends IOException {
 
     /**
      * Makes the exception for float8 weights that are only right once they are multiplied by
-     * scales.
+     * scales, which are missing or of a kind that is not known.
      */
     static WeightsException scaled(WeightSource source, String network, String key) {
         return new WeightsException(
@@ -69,8 +69,9 @@ public final class WeightsException extends IOException {
                         + key
                         + " ("
                         + source.describe(key)
-                        + ") is float8 that is to be multiplied by a scale, which is not supported."
-                        + " Use the checkpoint in float16, bfloat16 or float32.");
+                        + ") is float8 that is to be multiplied by scales, but there is neither one"
+                        + " scale_weight or weight_scale for the matrix nor one for each row beside"
+                        + " it. Use the checkpoint in float16, bfloat16 or float32.");
     }
 
     /** Returns the warning where nothing is wrong but that there are tensors without a use. */

@@ -194,8 +194,7 @@ class WeightsTest {
         for (String scale :
                 List.of(
                         "scaled_fp8",
-                        "blocks.1.ff.proj.scale_weight",
-                        "blocks.1.ff.proj.weight_scale",
+                        "blocks.1.ff.proj.scale_bias",
                         "blocks.1.ff.proj.weight_scale_inv",
                         "blocks.1.ff.proj.comfy_quant")) {
             var scaled = new HashMap<>(tensors);
@@ -206,6 +205,21 @@ class WeightsTest {
                             .contains("blocks.1.ff.proj.weight (float8_e4m3fn[2, 2]) is float8"),
                     error.getMessage());
         }
+        for (Tensor scale :
+                List.of(
+                        Tensor.ones(DType.FLOAT32, 3),
+                        Tensor.ones(DType.FLOAT32, 2, 2),
+                        Tensor.ones(DType.FLOAT32, 1, 2),
+                        Tensor.ones(DType.INT8, 1))) {
+            var scaled = new HashMap<>(tensors);
+            scaled.put("blocks.1.ff.proj.scale_weight", scale);
+            var error = assertThrows(WeightsException.class, () -> warnings(scaled));
+            assertTrue(error.getMessage().contains("is float8"), error.getMessage());
+        }
+        var twice = new HashMap<>(tensors);
+        twice.put("blocks.1.ff.proj.scale_weight", Tensor.ones(DType.FLOAT32, 1));
+        twice.put("blocks.1.ff.proj.weight_scale", Tensor.ones(DType.FLOAT32, 1));
+        assertThrows(WeightsException.class, () -> warnings(twice));
         tensors.put("blocks.0.ff.proj.scale_weight", Tensor.ones(DType.FLOAT32, 1)); // of float32
         assertEquals(1, warnings(tensors).size());
     }

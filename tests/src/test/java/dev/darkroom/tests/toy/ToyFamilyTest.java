@@ -1,5 +1,6 @@
 package dev.darkroom.tests.toy;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -12,6 +13,7 @@ import dev.darkroom.models.checkpoint.Checkpoint;
 import dev.darkroom.models.checkpoint.CheckpointWriter;
 import dev.darkroom.models.checkpoint.Library;
 import dev.darkroom.models.checkpoint.LoadOptions;
+import dev.darkroom.models.checkpoint.Offload;
 import dev.darkroom.models.checkpoint.Tiling;
 import dev.darkroom.models.config.ConfigReader;
 import dev.darkroom.models.diffusion.ClassifierFree;
@@ -270,6 +272,18 @@ class ToyFamilyTest {
                 assertEquals(1, pipeline.sample(SampleRequest.of("1")).pictures().size());
             }
         }
+        byte[][] pictures = new byte[2][];
+        for (Offload offload : List.of(Offload.OFF, Offload.ON)) {
+            var loading = PipelineOptions.defaults().withDtype(DType.FLOAT64).withOffload(offload);
+            try (var pipeline = Pipeline.load(out, loading, families)) {
+                long loaded = Memory.liveTensors();
+                assertEquals(offload == Offload.ON, loaded == live, "takes turns");
+                pictures[offload == Offload.ON ? 1 : 0] =
+                        pipeline.sample(SampleRequest.of("1")).pictures().getFirst().rgb();
+                assertEquals(loaded, Memory.liveTensors());
+            }
+        }
+        assertArrayEquals(pictures[0], pictures[1]);
         Path adapted = Files.writeString(folder.resolve("lora.json"), "{\"base\": \"toy\"}");
         var refused =
                 assertThrows(
