@@ -112,7 +112,11 @@ final class Declarations {
      * @param network calls the constructor
      */
     <M extends Module> M declare(Function<Weights, M> network) {
-        M root = network.apply(new Weights(this));
+        M root;
+        try (var scope = TensorScope.open();
+                var mode = Mode.NO_GRAD.enter()) {
+            root = network.apply(new Weights(this));
+        }
         for (Parameter parameter : made) {
             DType given =
                     source == null || parameter.isConstant()

@@ -85,7 +85,10 @@ public final class Deferred<M extends Module> {
                     declarations.check(weights, Declarations.name(network), warnings);
                     made.deferred = new Deferred<>(files, shared, declarations, network);
                 });
-        Deferred<M> deferred = Objects.requireNonNull(made.deferred, "files were not read");
+        Deferred<M> deferred = made.deferred;
+        if (deferred == null) {
+            throw new IllegalStateException("the files have not handed their tensors over");
+        }
         deferred.declarations.parameters().forEach(parameter -> parameter.defer(deferred));
         deferred.network.defer(deferred);
         return deferred;
