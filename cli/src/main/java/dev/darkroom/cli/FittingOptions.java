@@ -19,6 +19,17 @@ final class FittingOptions {
                             + " sizes samples the nearest one, which is then scaled and cut.")
     private boolean exactSize;
 
+    @Option(
+            names = "--clip-skip",
+            paramLabel = "N",
+            description = "How many of the last layers of a CLIP text encoder the prompt skips.")
+    private int clipSkip;
+
+    /** Returns how many layers of a text encoder are left out. */
+    int clipSkip() {
+        return clipSkip;
+    }
+
     /** Returns the text length; null for the checkpoint's own. */
     @Nullable Integer maxTokens() {
         return maxTokens;

@@ -59,8 +59,8 @@ record GenerationParameters(
         SampleRequest request = result.request();
         Inputs inputs = request.inputs();
         var text = new StringBuilder(subject(inputs, index));
-        if (!inputs.negativePrompt().isEmpty()) {
-            text.append("\nNegative prompt: ").append(inputs.negativePrompt());
+        if (!inputs.negativeText().isEmpty()) {
+            text.append("\nNegative prompt: ").append(inputs.negativeText());
         }
         var fields = new ArrayList<String>();
         fields.add("Steps: " + used("steps"));
@@ -133,15 +133,22 @@ record GenerationParameters(
         Map<String, Object> values = new LinkedHashMap<>();
         put(values, "prompt", inputs.prompt());
         put(values, "negativePrompt", inputs.negativePrompt());
+        put(values, "secondPrompt", inputs.secondPrompt());
+        put(values, "secondNegativePrompt", inputs.secondNegativePrompt());
         put(values, "classes", inputs.classes());
         put(values, "steps", sampling.steps());
         put(values, "guidanceScale", sampling.guidanceScale());
         put(values, "sampler", sampling.sampler());
+        put(values, "eta", sampling.eta() == 0 ? null : sampling.eta());
+        put(values, "end", sampling.end());
         put(values, "seed", Seed.value(sampling.seed()));
         put(values, "width", size.width());
         put(values, "height", size.height());
         put(values, "batch", inputs.batch());
         put(values, "maxTokens", inputs.maxTokens());
+        put(values, "clipSkip", inputs.clipSkip() == 0 ? null : inputs.clipSkip());
+        put(values, "sizes", inputs.sizes());
+        put(values, "negativeSizes", inputs.negativeSizes());
         put(values, "binning", size.binning());
         return values;
     }

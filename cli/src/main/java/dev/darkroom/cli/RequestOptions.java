@@ -19,7 +19,17 @@ final class RequestOptions {
             names = "--negative",
             paramLabel = "TEXT",
             description = "What guidance shall lead away from.")
-    private String negative = "";
+    private @Nullable String negative;
+
+    @Option(
+            names = "--prompt-2",
+            paramLabel = "TEXT",
+            description =
+                    "What the second of two text encoders reads; without it, the same prompt.")
+    private @Nullable String secondPrompt;
+
+    @Option(names = "--negative-2", paramLabel = "TEXT", description = "The same for --negative.")
+    private @Nullable String secondNegative;
 
     @Option(
             names = "--class",
@@ -91,6 +101,8 @@ final class RequestOptions {
         return SampleRequest.builder()
                 .prompt(prompt)
                 .negativePrompt(negative)
+                .secondPrompt(secondPrompt)
+                .secondNegativePrompt(secondNegative)
                 .classes(classes)
                 .steps(steps)
                 .guidanceScale(guidance)
@@ -100,6 +112,7 @@ final class RequestOptions {
                 .height(height)
                 .batch(pictures)
                 .maxTokens(fitting.maxTokens())
+                .clipSkip(fitting.clipSkip())
                 .binning(fitting.binning())
                 .build();
     }

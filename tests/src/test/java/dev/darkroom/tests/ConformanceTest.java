@@ -9,6 +9,8 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
 import dev.darkroom.models.diffusion.ClassifierFree;
+import dev.darkroom.models.family.Size;
+import dev.darkroom.models.family.SizeCondition;
 import dev.darkroom.models.family.dit.DitConfig;
 import dev.darkroom.models.family.dit.DitTransformer;
 import dev.darkroom.models.family.pixart.PixArtConfig;
@@ -74,6 +76,7 @@ class ConformanceTest {
                     "PixArtSigmaPipeline", ConformanceTest::pipeline,
                     "DiTPipeline", ConformanceTest::dit,
                     "StableDiffusionPipeline", ConformanceTest::variants,
+                    "StableDiffusionXLPipeline", ConformanceTest::variants,
                     "LatentConsistencyModelPipeline", ConformanceTest::variants);
 
     @TestFactory
@@ -198,8 +201,30 @@ class ConformanceTest {
             request.maxTokens(call.get("max_sequence_length").asInt());
         }
         return request.prompt(call.get("prompt").asText())
-                .negativePrompt(call.path("negative_prompt").asText())
+                .negativePrompt(call.path("negative_prompt").textValue())
+                .secondPrompt(call.path("prompt_2").textValue())
+                .clipSkip(call.path("clip_skip").asInt())
+                .sizes(sizes(call, ""))
+                .negativeSizes(sizes(call, "negative_"))
+                .eta(call.path("eta").asDouble())
+                .end(call.has("denoising_end") ? call.get("denoising_end").asDouble() : null)
                 .build();
+    }
+
+    private static SizeCondition sizes(JsonNode call, String prefix) {
+        JsonNode original = call.path(prefix + "original_size");
+        JsonNode crop = call.path(prefix + "crops_coords_top_left");
+        return original.isMissingNode()
+                ? null
+                : new SizeCondition(
+                        size(original),
+                        crop.get(0).asInt(),
+                        crop.get(1).asInt(),
+                        size(call.get(prefix + "target_size")));
+    }
+
+    private static Size size(JsonNode size) {
+        return new Size(size.get(0).asInt(), size.get(1).asInt());
     }
 
     private static void dit(Path folder, JsonNode call, Comparison comparison) throws IOException {

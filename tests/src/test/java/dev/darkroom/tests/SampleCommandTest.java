@@ -250,7 +250,8 @@ class SampleCommandTest {
         assertRefused("transformer", "a", "--model", model);
         Path index = model.resolve("model_index.json");
         Files.writeString(index, Files.readString(index).replace("PixArtAlpha", "Sketch"));
-        assertRefused("supported are DiTPipeline, PixArtAlphaPipeline", "a", "--model", model);
+        String supported = "supported are DiTPipeline, LatentConsistencyModelPipeline, PixArtAlpha";
+        assertRefused(supported, "a", "--model", model);
     }
 
     @Test

@@ -66,6 +66,27 @@ public record SamplingPlan(
     }
 
     /**
+     * The first steps of this plan: those that begin at a timestep or above. Their result is noisy.
+     *
+     * @throws IllegalArgumentException if there is no such step
+     */
+    public SamplingPlan downTo(double timestep) {
+        int taken = 0;
+        while (taken < steps() && levels.get(taken).timestep() >= timestep) {
+            taken++;
+        }
+        if (taken == 0) {
+            throw new IllegalArgumentException(
+                    "no step begins at timestep "
+                            + timestep
+                            + " or above, only at "
+                            + levels.getFirst().timestep()
+                            + " and below");
+        }
+        return new SamplingPlan(levels.subList(0, taken + 1), initialScale, solver, clipping);
+    }
+
+    /**
      * Latents at the first level: data with noise added.
      *
      * @param x0 data {@code [N,C,…]}

@@ -3,26 +3,56 @@ package dev.darkroom.models.family;
 import org.jspecify.annotations.Nullable;
 
 import java.util.List;
-import java.util.Objects;
 
 /**
  * What pictures are to show. A family says what it takes; anything else is an error.
  *
  * @param prompt a text; null for none, which an empty text is not
- * @param negativePrompt what guidance leads away from; empty for nothing in particular
+ * @param negativePrompt what guidance leads away from; null for nothing in particular, which some
+ *     models have another condition for than the empty text
+ * @param secondPrompt the text that the second of two text encoders reads; null for the same
+ * @param secondNegativePrompt the same for guidance; null for the negative prompt
  * @param classes names or numbers, one for all pictures or one for each (which sets a batch of one
  *     to their number); empty for none
  * @param maxTokens text length in tokens, 1 to 4096; null for the family's
+ * @param clipSkip how many of the last layers of a CLIP text encoder are left out for the prompt,
+ *     as in diffusers not for the negative one; 0 to 100
+ * @param sizes that a network is told, which was trained to know them; null for the picture's own
+ * @param negativeSizes the same for guidance; null for the same
  * @param batch how many pictures are made, 1 to 4096
  */
 public record Inputs(
         @Nullable String prompt,
-        String negativePrompt,
+        @Nullable String negativePrompt,
+        @Nullable String secondPrompt,
+        @Nullable String secondNegativePrompt,
         List<String> classes,
         @Nullable Integer maxTokens,
+        int clipSkip,
+        @Nullable SizeCondition sizes,
+        @Nullable SizeCondition negativeSizes,
         int batch) {
     private static final int MAX_BATCH = 4096;
     private static final int MAX_TOKENS = 4096;
+    private static final int MAX_SKIP = 100;
+
+    /** What some families take and others do not. */
+    public enum Extra {
+        /** A text of its own for the second text encoder. */
+        SECOND_PROMPT("it has one text encoder, and takes no second prompt"),
+
+        /** Layers of CLIP that are left out. */
+        CLIP_SKIP("its text encoder is no CLIP, so that there are no layers to leave out"),
+
+        /** Sizes that a network is told. */
+        SIZES("its network is not told sizes");
+
+        private final String reason;
+
+        Extra(String reason) {
+            this.reason = reason;
+        }
+    }
 
     /**
      * Checks what can be checked without a model.
@@ -30,7 +60,6 @@ public record Inputs(
      * @throws IllegalArgumentException if a number is out of range
      */
     public Inputs {
-        Objects.requireNonNull(negativePrompt, "negativePrompt; empty for none");
         classes = List.copyOf(classes);
         if (batch == 1 && classes.size() > 1) {
             batch = classes.size();
@@ -46,6 +75,44 @@ public record Inputs(
         if (maxTokens != null && (maxTokens < 1 || maxTokens > MAX_TOKENS)) {
             throw new IllegalArgumentException(
                     "max tokens must be 1 to " + MAX_TOKENS + ", not " + maxTokens);
+        }
+        if (clipSkip < 0 || clipSkip > MAX_SKIP) {
+            throw new IllegalArgumentException(
+                    "clip skip must be 0 to " + MAX_SKIP + ", not " + clipSkip);
+        }
+    }
+
+    /** One prompt for one text encoder, or classes. */
+    public Inputs(
+            @Nullable String prompt,
+            @Nullable String negativePrompt,
+            List<String> classes,
+            @Nullable Integer maxTokens,
+            int batch) {
+        this(prompt, negativePrompt, null, null, classes, maxTokens, 0, null, null, batch);
+    }
+
+    /** Returns the negative prompt, or the empty text. */
+    public String negativeText() {
+        return negativePrompt == null ? "" : negativePrompt;
+    }
+
+    /**
+     * Refuses what a family does not take.
+     *
+     * @param taken what it takes of it
+     * @throws IllegalArgumentException which says why
+     */
+    public void requireNoneBut(Extra... taken) {
+        List<Extra> allowed = List.of(taken);
+        refuse(Extra.SECOND_PROMPT, secondPrompt != null || secondNegativePrompt != null, allowed);
+        refuse(Extra.CLIP_SKIP, clipSkip > 0, allowed);
+        refuse(Extra.SIZES, sizes != null || negativeSizes != null, allowed);
+    }
+
+    private static void refuse(Extra extra, boolean set, List<Extra> allowed) {
+        if (set && !allowed.contains(extra)) {
+            throw new IllegalArgumentException("this checkpoint can't take that: " + extra.reason);
         }
     }
 }

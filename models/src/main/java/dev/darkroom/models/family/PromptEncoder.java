@@ -10,6 +10,8 @@ import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
 import dev.darkroom.tokenizers.Tokenizer;
 
+import java.util.Arrays;
+
 /**
  * A tokenizer and the text encoder that reads its tokens.
  *
@@ -20,11 +22,14 @@ public record PromptEncoder(Tokenizer tokenizer, TextEncoder encoder, Device dev
     private static final int MAX_CHARACTERS = 10_000;
 
     /**
-     * Refuses what a model of texts does not take: classes, no prompt, and texts that nobody means.
+     * Refuses what a model of texts does not take: classes, no prompt, texts that nobody means, and
+     * what only other families take.
      *
+     * @param taken what it takes of what only some families do
      * @throws IllegalArgumentException which says what it takes
      */
-    public static void requireTexts(Inputs inputs) {
+    public static void requireTexts(Inputs inputs, Inputs.Extra... taken) {
+        inputs.requireNoneBut(taken);
         if (!inputs.classes().isEmpty()) {
             throw new IllegalArgumentException(
                     "this checkpoint takes a prompt, not a class; say in words what to draw");
@@ -34,7 +39,15 @@ public record PromptEncoder(Tokenizer tokenizer, TextEncoder encoder, Device dev
                     "there is no prompt; say in words what to draw, or give an empty text for"
                             + " nothing in particular");
         }
-        int longest = Math.max(inputs.prompt().length(), inputs.negativePrompt().length());
+        int longest = 0;
+        for (String text :
+                Arrays.asList(
+                        inputs.prompt(),
+                        inputs.negativePrompt(),
+                        inputs.secondPrompt(),
+                        inputs.secondNegativePrompt())) {
+            longest = Math.max(longest, text == null ? 0 : text.length());
+        }
         if (longest > MAX_CHARACTERS) {
             throw new IllegalArgumentException(
                     "a prompt has at most "

@@ -5,6 +5,7 @@ import dev.darkroom.models.family.Family;
 import dev.darkroom.models.family.dit.Dit;
 import dev.darkroom.models.family.pixart.PixArt;
 import dev.darkroom.models.family.sd.StableDiffusion;
+import dev.darkroom.models.family.sd.StableDiffusionXl;
 
 import java.util.List;
 import java.util.Map;
@@ -14,7 +15,12 @@ import java.util.TreeMap;
 public final class Families {
     /** Those that Darkroom comes with. */
     public static final Families BUILT_IN =
-            new Families(List.of(new PixArt(), new Dit(), new StableDiffusion()));
+            new Families(
+                    List.of(
+                            new PixArt(),
+                            new Dit(),
+                            new StableDiffusion(),
+                            new StableDiffusionXl()));
 
     private final List<Family> all;
     private final Map<String, Family> byPipeline = new TreeMap<>();

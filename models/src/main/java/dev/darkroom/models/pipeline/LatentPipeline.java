@@ -105,11 +105,7 @@ final class LatentPipeline implements Pipeline {
             var notes = new Notes(trace);
             var run = ResolvedRequest.of(request, model, defaults);
             Scheduler scheduler = model.samplers().named(request.sampling().sampler());
-            SamplingPlan plan =
-                    scheduler.plan(
-                            run.steps(),
-                            SchedulerArguments.NONE.withTokens(
-                                    model.network().tokens(run.latents())));
+            SamplingPlan plan = plan(scheduler, run);
             requireMemory(run);
             if (given != null) {
                 requireStart(run, given);
@@ -157,6 +153,21 @@ final class LatentPipeline implements Pipeline {
         } finally {
             source.release();
         }
+    }
+
+    private SamplingPlan plan(Scheduler scheduler, ResolvedRequest run) {
+        Sampling sampling = run.request().sampling();
+        SamplingPlan plan =
+                scheduler.plan(
+                        run.steps(),
+                        SchedulerArguments.NONE
+                                .withTokens(model.network().tokens(run.latents()))
+                                .withEta(sampling.eta()));
+        if (sampling.end() == null) {
+            return plan;
+        }
+        int trained = scheduler.process().trainTimesteps();
+        return plan.downTo(Math.rint(trained - sampling.end() * trained));
     }
 
     /** The conditions that the guidance asks for, by name, a row for each picture. */

@@ -3,6 +3,7 @@ package dev.darkroom.models.pipeline;
 import dev.darkroom.models.diffusion.Guidance;
 import dev.darkroom.models.family.Inputs;
 import dev.darkroom.models.family.RequestedSize;
+import dev.darkroom.models.family.SizeCondition;
 
 import org.jspecify.annotations.Nullable;
 
@@ -30,12 +31,19 @@ public record SampleRequest(Inputs inputs, Sampling sampling, RequestedSize size
     /** Collects the values of a {@link SampleRequest}. */
     public static final class Builder {
         private @Nullable String prompt;
-        private String negativePrompt = "";
+        private @Nullable String negativePrompt;
+        private @Nullable String secondPrompt;
+        private @Nullable String secondNegativePrompt;
+        private int clipSkip;
+        private @Nullable SizeCondition sizes;
+        private @Nullable SizeCondition negativeSizes;
         private List<String> classes = List.of();
         private @Nullable Integer steps;
         private @Nullable Double guidanceScale;
         private @Nullable Guidance guidance;
         private @Nullable String sampler;
+        private double eta;
+        private @Nullable Double end;
         private long seed;
         private @Nullable Integer width;
         private @Nullable Integer height;
@@ -50,8 +58,33 @@ public record SampleRequest(Inputs inputs, Sampling sampling, RequestedSize size
             return this;
         }
 
-        public Builder negativePrompt(String negativePrompt) {
+        public Builder negativePrompt(@Nullable String negativePrompt) {
             this.negativePrompt = negativePrompt;
+            return this;
+        }
+
+        public Builder secondPrompt(@Nullable String secondPrompt) {
+            this.secondPrompt = secondPrompt;
+            return this;
+        }
+
+        public Builder secondNegativePrompt(@Nullable String secondNegativePrompt) {
+            this.secondNegativePrompt = secondNegativePrompt;
+            return this;
+        }
+
+        public Builder clipSkip(int clipSkip) {
+            this.clipSkip = clipSkip;
+            return this;
+        }
+
+        public Builder sizes(@Nullable SizeCondition sizes) {
+            this.sizes = sizes;
+            return this;
+        }
+
+        public Builder negativeSizes(@Nullable SizeCondition negativeSizes) {
+            this.negativeSizes = negativeSizes;
             return this;
         }
 
@@ -81,6 +114,16 @@ public record SampleRequest(Inputs inputs, Sampling sampling, RequestedSize size
 
         public Builder sampler(@Nullable String sampler) {
             this.sampler = sampler;
+            return this;
+        }
+
+        public Builder eta(double eta) {
+            this.eta = eta;
+            return this;
+        }
+
+        public Builder end(@Nullable Double end) {
+            this.end = end;
             return this;
         }
 
@@ -121,8 +164,18 @@ public record SampleRequest(Inputs inputs, Sampling sampling, RequestedSize size
          */
         public SampleRequest build() {
             return new SampleRequest(
-                    new Inputs(prompt, negativePrompt, classes, maxTokens, batch),
-                    new Sampling(steps, guidanceScale, guidance, sampler, seed),
+                    new Inputs(
+                            prompt,
+                            negativePrompt,
+                            secondPrompt,
+                            secondNegativePrompt,
+                            classes,
+                            maxTokens,
+                            clipSkip,
+                            sizes,
+                            negativeSizes,
+                            batch),
+                    new Sampling(steps, guidanceScale, guidance, sampler, eta, end, seed),
                     new RequestedSize(width, height, binning));
         }
     }

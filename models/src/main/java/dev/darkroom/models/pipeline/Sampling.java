@@ -16,6 +16,9 @@ import org.jspecify.annotations.Nullable;
  *     only; null for classifier-free guidance of {@code guidanceScale}
  * @param sampler name of a sampler, see {@link
  *     dev.darkroom.models.diffusion.diffusers.Scheduler#names}; null for the checkpoint's
+ * @param eta for DDIM, how much of DDPM's noise is added in each step, from 0 to 1
+ * @param end the share of the noise that is taken away, above 0 and at most 1, as diffusers' {@code
+ *     denoising_end}; null for all of it
  * @param seed of the first picture, as {@link Seed} has them; picture i of the batch has a
  *     generator of its own with {@code seed + i}, where 0 follows the last seed
  */
@@ -24,6 +27,8 @@ public record Sampling(
         @Nullable Double guidanceScale,
         @Nullable Guidance guidance,
         @Nullable String sampler,
+        double eta,
+        @Nullable Double end,
         long seed) {
     /**
      * Checks what can be checked without a checkpoint.
@@ -33,5 +38,22 @@ public record Sampling(
     public Sampling {
         Defaults.requireSteps(steps);
         Defaults.requireGuidanceScale(guidanceScale);
+        if (!(eta >= 0 && eta <= 1)) {
+            throw new IllegalArgumentException("eta must be 0 to 1, not " + eta);
+        }
+        if (end != null && !(end > 0 && end <= 1)) {
+            throw new IllegalArgumentException(
+                    "sampling ends at a share of the noise above 0 and at most 1, not " + end);
+        }
+    }
+
+    /** Sampling to the end, without fresh noise for DDIM. */
+    public Sampling(
+            @Nullable Integer steps,
+            @Nullable Double guidanceScale,
+            @Nullable Guidance guidance,
+            @Nullable String sampler,
+            long seed) {
+        this(steps, guidanceScale, guidance, sampler, 0, null, seed);
     }
 }

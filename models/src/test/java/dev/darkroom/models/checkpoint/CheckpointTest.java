@@ -1,6 +1,7 @@
 package dev.darkroom.models.checkpoint;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -71,6 +72,23 @@ class CheckpointTest {
             checkpoint.requireNoOthers();
             String warning = checkpoint.warnings().list().getFirst();
             assertTrue(warning.endsWith("Some has no use for the part extra (Extra)"), warning);
+        }
+    }
+
+    @Test
+    void settingsAndPartsWithoutAUseHereAreKnown() throws IOException {
+        try (var checkpoint =
+                checkpoint(
+                        """
+                        {'_class_name': 'Some', 'force_zeros_for_empty_prompt': false,
+                         'requires_safety_checker': true, 'add_watermarker': null,
+                         'safety_checker': ['stable_diffusion', 'StableDiffusionSafetyChecker']}
+                        """)) {
+            assertFalse(checkpoint.flag("force_zeros_for_empty_prompt", true));
+            assertTrue(checkpoint.flag("add_watermarker", true)); // not said
+            checkpoint.leaveOut("safety_checker", "image_encoder");
+            checkpoint.requireNoOthers();
+            assertEquals(0, checkpoint.warnings().list().size());
         }
     }
 }

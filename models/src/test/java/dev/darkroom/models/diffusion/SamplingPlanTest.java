@@ -249,4 +249,16 @@ class SamplingPlanTest {
                     String.valueOf(strength));
         }
     }
+
+    /** Sampling may end before the noise is gone, for another network to go on. */
+    @Test
+    void aPlanMayEndMidway() {
+        SamplingPlan plan = Form.PRESERVING.plan(10, Solver.euler());
+        SamplingPlan head = plan.downTo(699.5);
+        assertEquals(4, head.steps()); // from 1000, 900, 800 and 700
+        assertEquals(plan.levels().subList(0, 5), head.levels());
+        assertEquals(plan.steps(), plan.downTo(0).steps());
+        var refused = assertThrows(IllegalArgumentException.class, () -> plan.downTo(1001));
+        assertTrue(refused.getMessage().contains("no step begins"), refused.getMessage());
+    }
 }

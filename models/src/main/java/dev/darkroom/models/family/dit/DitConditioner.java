@@ -27,7 +27,8 @@ record DitConditioner(DitConfig config, Map<String, Integer> labels, Device devi
 
     @Override
     public void require(Inputs inputs) {
-        if (inputs.prompt() != null || !inputs.negativePrompt().isEmpty()) {
+        inputs.requireNoneBut();
+        if (inputs.prompt() != null || !inputs.negativeText().isEmpty()) {
             throw new IllegalArgumentException(
                     "this checkpoint draws classes and takes no prompt; name a class instead");
         }

@@ -30,7 +30,7 @@ record PixArtConditioner(PromptEncoder prompts, boolean sized, int textLength, D
     public Condition encode(Inputs inputs, Size size, Report report) {
         String prompt = Objects.requireNonNull(inputs.prompt());
         report.used("prompt", prompt);
-        report.used("negativePrompt", inputs.negativePrompt());
+        report.used("negativePrompt", inputs.negativeText());
         report.used("maxTokens", length(inputs));
         return condition("prompt", "the prompt", prompt, inputs, size, report);
     }
@@ -38,7 +38,7 @@ record PixArtConditioner(PromptEncoder prompts, boolean sized, int textLength, D
     @Override
     public Condition without(Inputs inputs, Size size, Report report) {
         return condition(
-                "negative", "the negative prompt", inputs.negativePrompt(), inputs, size, report);
+                "negative", "the negative prompt", inputs.negativeText(), inputs, size, report);
     }
 
     private int length(Inputs inputs) {

@@ -6,6 +6,7 @@ import dev.darkroom.models.checkpoint.NetworkPart;
 import dev.darkroom.models.clip.ClipConfig;
 import dev.darkroom.models.clip.ClipStates;
 import dev.darkroom.models.clip.ClipTextEncoder;
+import dev.darkroom.models.family.Inputs;
 import dev.darkroom.models.family.PromptEncoder;
 import dev.darkroom.models.family.Report;
 import dev.darkroom.models.text.Encoded;
@@ -52,6 +53,31 @@ record ClipPrompts(PromptEncoder prompts, ClipTextEncoder encoder) {
         var text = encoder.read(checkpoint);
         PromptEncoder.requireFit(checkpoint, read, text.config().vocabSize());
         return new Parts(read, text);
+    }
+
+    /**
+     * Refuses what this encoder can't do.
+     *
+     * @throws IllegalArgumentException if a text is to be longer than it has positions, or more
+     *     layers are to be left out than it has
+     */
+    void require(Inputs inputs) {
+        if (inputs.maxTokens() != null && inputs.maxTokens() > length()) {
+            throw new IllegalArgumentException(
+                    "the text encoder reads at most "
+                            + length()
+                            + " tokens, not "
+                            + inputs.maxTokens());
+        }
+        int layers = encoder.config().numHiddenLayers();
+        if (inputs.clipSkip() >= layers) {
+            throw new IllegalArgumentException(
+                    "the text encoder has "
+                            + layers
+                            + " layers, of which "
+                            + inputs.clipSkip()
+                            + " can't be left out");
+        }
     }
 
     /** Returns the longest text, in tokens. */

@@ -22,39 +22,39 @@ import java.util.Objects;
 record SdConditioner(ClipPrompts text, DType dtype) implements Conditioner {
     @Override
     public void require(Inputs inputs) {
-        PromptEncoder.requireTexts(inputs);
-        requireLength(inputs, text.length());
-    }
-
-    /** Refuses a text length beyond the encoder's positions. */
-    static void requireLength(Inputs inputs, int longest) {
-        if (inputs.maxTokens() != null && inputs.maxTokens() > longest) {
-            throw new IllegalArgumentException(
-                    "the text encoder reads at most "
-                            + longest
-                            + " tokens, not "
-                            + inputs.maxTokens());
-        }
+        PromptEncoder.requireTexts(inputs, Inputs.Extra.CLIP_SKIP);
+        text.require(inputs);
     }
 
     @Override
     public Condition encode(Inputs inputs, Size size, Report report) {
         String prompt = Objects.requireNonNull(inputs.prompt());
         report.used("prompt", prompt);
-        report.used("negativePrompt", inputs.negativePrompt());
-        return condition("prompt", "the prompt", prompt, inputs, report);
+        report.used("negativePrompt", inputs.negativeText());
+        ClipStates states = ClipStates.LAST.skipping(inputs.clipSkip());
+        return condition("prompt", "the prompt", prompt, states, inputs, report);
     }
 
     @Override
     public Condition without(Inputs inputs, Size size, Report report) {
         return condition(
-                "negative", "the negative prompt", inputs.negativePrompt(), inputs, report);
+                "negative",
+                "the negative prompt",
+                inputs.negativeText(),
+                ClipStates.LAST,
+                inputs,
+                report);
     }
 
     private Condition condition(
-            String name, String title, String prompt, Inputs inputs, Report report) {
+            String name,
+            String title,
+            String prompt,
+            ClipStates states,
+            Inputs inputs,
+            Report report) {
         int length = Objects.requireNonNullElse(inputs.maxTokens(), text.length());
-        Encoded encoded = text.encode(title, prompt, length, ClipStates.LAST, report);
+        Encoded encoded = text.encode(title, prompt, length, states, report);
         PromptEncoder.requireFinite(encoded, dtype);
         report.traced(name + "_embeds", encoded.states());
         return Condition.of(Unet.TEXT, encoded.states()); // [1,L,E]

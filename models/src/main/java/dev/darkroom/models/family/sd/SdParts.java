@@ -64,13 +64,16 @@ record SdParts(
     /**
      * Refuses a text encoder and a U-Net of different checkpoints.
      *
+     * @param encoders what is that wide
      * @param width of the texts
      */
-    void requireTextWidth(int width) throws CheckpointException {
+    void requireTextWidth(String encoders, int width) throws CheckpointException {
         if (width != config().crossAttentionDim()) {
             throw new CheckpointException(
                     checkpoint.folder()
-                            + ": the text encoder is "
+                            + ": "
+                            + encoders
+                            + " "
                             + width
                             + " wide, the U-Net takes a text of width "
                             + config().crossAttentionDim());

@@ -40,7 +40,7 @@ public final class StableDiffusion implements Family {
     public Model load(Checkpoint checkpoint) throws IOException {
         var parts = SdParts.read(checkpoint, SAMPLE_SIZE);
         var text = ClipPrompts.read(checkpoint, "tokenizer", TEXT_ENCODER);
-        parts.requireTextWidth(text.width());
+        parts.requireTextWidth("the text encoder is", text.width());
         if (parts.config().isSized()) {
             throw new CheckpointException(
                     checkpoint.folder()
