@@ -14,9 +14,6 @@ import java.util.List;
 record PndmScheduler(BetaOptions betas, NoiseLevel last) implements BetaScheduler {
     static PndmScheduler read(SchedulerConfig config) {
         BetaOptions betas = BetaOptions.read(config, Spacing.LEADING).withoutFlow(config);
-        if (betas.prediction() == Prediction.SAMPLE) {
-            throw config.unsupported("prediction_type", "sample", "use epsilon or v_prediction");
-        }
         if (!config.flag("skip_prk_steps", false)) {
             throw config.unsupported("skip_prk_steps", false, "set it to true");
         }
@@ -37,7 +34,8 @@ record PndmScheduler(BetaOptions betas, NoiseLevel last) implements BetaSchedule
         int stride = trainTimesteps() / steps;
         int latest = trainTimesteps() - 1;
         return Solver.plms(
-                betas.prediction(),
+                // steps along the noise, which diffusers refuses for such a network
+                betas.prediction() == Prediction.SAMPLE ? Prediction.EPSILON : betas.prediction(),
                 at -> at(at.timestep() - stride),
                 at -> at(Math.min(at.timestep() + stride, latest)));
     }

@@ -184,8 +184,6 @@ class SchedulerTest {
                 "'_class_name': 'DEISMultistepScheduler' | DEISMultistepScheduler is not supported;"
                         + " supported are D",
                 "'_class_name': 'PNDMScheduler' | PNDMScheduler with skip_prk_steps = false",
-                "'_class_name': 'PNDMScheduler', 'skip_prk_steps': true, 'prediction_type':"
-                        + " 'sample' | prediction_type = sample",
                 "'_class_name': 'DDIMScheduler', 'sigma': 1 | option not supported: sigma (1)",
                 "'_class_name': 'DDIMScheduler', 'beta_schedule': 'cosine' | beta_schedule ="
                         + " cosine",
