@@ -3,6 +3,7 @@ package dev.darkroom.testing;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
 import dev.darkroom.runtime.WeightSource;
@@ -12,6 +13,7 @@ import dev.darkroom.runtime.safetensors.Safetensors;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.Map;
 
 /** Tensors that the reference implementation computed, and what they are compared with. */
 public final class Golden implements AutoCloseable {
@@ -85,6 +87,29 @@ public final class Golden implements AutoCloseable {
             }
         }
         return WeightSource.of(prefix, tensors);
+    }
+
+    /**
+     * The weights that {@code tests/oracle/unet.py} gives its models by a formula; they live as
+     * long as the open scope.
+     *
+     * @param declared the shapes that a network has, by key
+     */
+    public static WeightSource formula(Map<String, Shape> declared) {
+        var tensors = new LinkedHashMap<String, Tensor>();
+        declared.forEach(
+                (key, shape) -> {
+                    int start = key.chars().sum();
+                    boolean norm = key.contains("norm") && key.endsWith("weight");
+                    var values = new float[Math.toIntExact(shape.elements())];
+                    for (int i = 0; i < values.length; i++) {
+                        double wild = Math.sin((i + start) * 12.9898) * 43758.5453;
+                        double even = (wild - Math.floor(wild) - 0.5) * 0.866;
+                        values[i] = (float) (even + (norm ? 1 : 0));
+                    }
+                    tensors.put(key, Tensor.copyOf(values, shape.toArray()));
+                });
+        return WeightSource.of("formula", tensors);
     }
 
     /** Holds a tensor against the one of a key. */

@@ -16,6 +16,7 @@ import dev.darkroom.models.pipeline.PipelineException;
 import dev.darkroom.models.pipeline.PipelineOptions;
 import dev.darkroom.models.pipeline.SampleRequest;
 import dev.darkroom.models.pipeline.SampleResult;
+import dev.darkroom.runtime.DType;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -25,6 +26,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Consumer;
 
 /** What checkpoints of Stable Diffusion are asked for, and what they are refused for. */
@@ -95,7 +97,8 @@ class StableDiffusionTest {
             assertRefused(pipeline, SampleRequest.builder().clipSkip(2), "2 layers, of which 2");
             assertRefused(pipeline, SampleRequest.builder().secondPrompt("a"), "one text encoder");
             var size = SizeCondition.of(new Size(16, 16));
-            assertRefused(pipeline, SampleRequest.builder().sizes(size), "is not told sizes");
+            assertRefused(
+                    pipeline, SampleRequest.builder().sizes(size), "is not conditioned on sizes");
             assertRefused(pipeline, SampleRequest.builder().eta(0.5), "this sampler takes no eta");
             assertRefused(
                     pipeline,
@@ -254,6 +257,24 @@ class StableDiffusionTest {
             for (int i = 0; i < expected.length; i++) {
                 assertEquals(expected[i] & 255, actual[i] & 255, 1, "byte " + i);
             }
+        }
+    }
+
+    /** In float16 the autoencoder overflows unless its config says otherwise; bfloat16 does not. */
+    @Test
+    void theAutoencoderOfXlStaysInFloat32WhereFloat16Overflows() throws IOException {
+        Path ours = Cases.named("sdxl").resolve("model");
+        Path mended =
+                edited("sdxl", "vae/config.json", config -> config.put("force_upcast", false));
+        assertEquals("float32", sampledIn(ours, DType.FLOAT16).get("vaeDtype"));
+        assertEquals("float16", sampledIn(mended, DType.FLOAT16).get("vaeDtype"));
+        assertEquals("bfloat16", sampledIn(ours, DType.BFLOAT16).get("vaeDtype"));
+    }
+
+    private static Map<String, Object> sampledIn(Path model, DType dtype) {
+        try (var pipeline = Pipeline.load(model, PipelineOptions.defaults().withDtype(dtype))) {
+            var request = SampleRequest.builder().prompt("a tree").steps(2).build();
+            return pipeline.sample(request).used();
         }
     }
 }

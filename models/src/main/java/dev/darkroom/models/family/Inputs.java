@@ -17,7 +17,7 @@ import java.util.List;
  * @param maxTokens text length in tokens, 1 to 4096; null for the family's
  * @param clipSkip how many of the last layers of a CLIP text encoder are left out for the prompt,
  *     as in diffusers not for the negative one; 0 to 100
- * @param sizes that a network is told, which was trained to know them; null for the picture's own
+ * @param sizes that the network is conditioned on, if it is; null for the picture's own
  * @param negativeSizes the same for guidance; null for the same
  * @param batch how many pictures are made, 1 to 4096
  */
@@ -44,8 +44,8 @@ public record Inputs(
         /** Layers of CLIP that are left out. */
         CLIP_SKIP("its text encoder is no CLIP, so that there are no layers to leave out"),
 
-        /** Sizes that a network is told. */
-        SIZES("its network is not told sizes");
+        /** Sizes that a network is conditioned on. */
+        SIZES("its network is not conditioned on sizes");
 
         private final String reason;
 

@@ -1,9 +1,8 @@
 package dev.darkroom.models.family;
 
 /**
- * The sizes that Stable Diffusion XL's network is told, and which it was trained on (Podell et al.
- * 2023, arXiv:2307.01952, section 2.2): a picture of a small original looks blurred, a crop is cut
- * off.
+ * The sizes that Stable Diffusion XL's network is conditioned on (Podell et al. 2023,
+ * arXiv:2307.01952, section 2.2): a picture of a small original looks blurred, a crop is cut off.
  *
  * @param original of the picture before it was scaled
  * @param cropTop rows that were cut off at the top

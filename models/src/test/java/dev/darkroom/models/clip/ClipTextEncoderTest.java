@@ -17,6 +17,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
+import java.io.IOException;
+import java.util.function.Function;
+
 class ClipTextEncoderTest {
     /** The small models of the golden file; one has the old way to say where a text ends. */
     private static ClipConfig config(String name) {
@@ -34,12 +37,13 @@ class ClipTextEncoderTest {
                 .build();
     }
 
-    private static ClipTextEncoder load(Golden golden, String name) throws Exception {
+    private static ClipTextEncoder made(String name) throws IOException {
+        Function<Weights, ClipTextEncoder> constructor = w -> new ClipTextEncoder(w, config(name));
         return Weights.load(
-                golden.weights(),
+                Golden.formula(Weights.declared(constructor)),
                 DType.FLOAT32,
                 Device.CPU,
-                w -> new ClipTextEncoder(w, config(name)));
+                constructor);
     }
 
     @ParameterizedTest
@@ -47,7 +51,7 @@ class ClipTextEncoderTest {
     void equalsTransformers(String name) throws Exception {
         try (var scope = TensorScope.open();
                 var golden = Golden.unet(name);
-                var encoder = load(golden, name)) {
+                var encoder = made(name)) {
             Tensor ids = golden.get("ids");
             Encoded last = encoder.encode(ids, null);
             golden.assertClose("last", last.states(), 1e-6);
@@ -69,7 +73,7 @@ class ClipTextEncoderTest {
     void tokensSeeOnlyThoseBefore() throws Exception {
         try (var scope = TensorScope.open();
                 var golden = Golden.unet("clip");
-                var encoder = load(golden, "clip")) {
+                var encoder = made("clip")) {
             Tensor ids = Tensor.copyOf(new long[] {22, 5, 9, 23, 1, 2}, 1, 6);
             Tensor other = Tensor.copyOf(new long[] {22, 5, 9, 23, 7, 3}, 1, 6);
             Tensor first = encoder.encode(ids, null).states().narrow(1, 0, 4);
@@ -82,7 +86,7 @@ class ClipTextEncoderTest {
     void whatItCanNotReadIsNamed() throws Exception {
         try (var scope = TensorScope.open();
                 var golden = Golden.unet("clip");
-                var encoder = load(golden, "clip")) {
+                var encoder = made("clip")) {
             Tensor ids = golden.get("ids");
             assertRefused(
                     "at most 8 tokens, not 9",

@@ -18,9 +18,11 @@ import dev.darkroom.testing.Golden;
 
 import org.junit.jupiter.api.Test;
 
+import java.io.IOException;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.Function;
 
 class UnetTest {
     /** Three levels, attention in the first alone, a convolution before the transformers. */
@@ -59,8 +61,13 @@ class UnetTest {
                     .timeCondProjDim(8)
                     .build();
 
-    private static Unet load(Golden golden, UnetConfig config) throws Exception {
-        return Weights.load(golden.weights(), DType.FLOAT32, Device.CPU, w -> new Unet(w, config));
+    private static Unet made(UnetConfig config) throws IOException {
+        Function<Weights, Unet> constructor = w -> new Unet(w, config);
+        return Weights.load(
+                Golden.formula(Weights.declared(constructor)),
+                DType.FLOAT32,
+                Device.CPU,
+                constructor);
     }
 
     private static UnetCondition full(Golden golden) throws Exception {
@@ -77,7 +84,7 @@ class UnetTest {
     void equalsDiffusers() throws Exception {
         try (var scope = TensorScope.open();
                 var golden = Golden.unet("plain");
-                var network = load(golden, PLAIN)) {
+                var network = made(PLAIN)) {
             Tensor output =
                     network.forward(
                             golden.get("latents"),
@@ -92,7 +99,7 @@ class UnetTest {
         long before = Memory.liveTensors();
         try (var scope = TensorScope.open();
                 var golden = Golden.unet("full");
-                var network = load(golden, FULL)) {
+                var network = made(FULL)) {
             Tensor latents = golden.get("latents");
             Tensor timestep = golden.get("timestep");
             golden.assertClose("output", network.forward(latents, timestep, full(golden)), 2e-6);
@@ -111,7 +118,7 @@ class UnetTest {
     void checkpointingGivesTheSameGradients() throws Exception {
         try (var scope = TensorScope.open();
                 var golden = Golden.unet("full");
-                var network = load(golden, FULL)) {
+                var network = made(FULL)) {
             Map<String, Tensor> plain = gradients(network, golden, null);
             try (var checkpoints = new Checkpointing()) {
                 network.segments(checkpoints);
@@ -154,7 +161,7 @@ class UnetTest {
     void whatIsMissingIsNamed() throws Exception {
         try (var scope = TensorScope.open();
                 var golden = Golden.unet("full");
-                var network = load(golden, FULL)) {
+                var network = made(FULL)) {
             Tensor latents = golden.get("latents");
             Tensor timestep = golden.get("timestep");
             Tensor text = golden.get("text");

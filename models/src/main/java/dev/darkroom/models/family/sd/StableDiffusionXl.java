@@ -16,7 +16,8 @@ import java.util.Set;
 
 /**
  * Stable Diffusion XL (Podell et al. 2023, arXiv:2307.01952): two CLIP encoders, a U-Net that is
- * also told the pooled text and sizes, an autoencoder. Turbo and Lightning students of it too.
+ * also conditioned on the pooled text and sizes, an autoencoder. Turbo and Lightning students of it
+ * too.
  */
 public final class StableDiffusionXl implements Family {
     private static final Defaults DEFAULTS = new Defaults(50, 5.0);
@@ -55,23 +56,23 @@ public final class StableDiffusionXl implements Family {
         return parts.load(conditioner, DEFAULTS);
     }
 
-    /** Refuses a U-Net that is told something else than the pooled text and six numbers. */
+    /** Refuses a U-Net with other conditions than the pooled text and six numbers. */
     private static void requireSized(Checkpoint checkpoint, UnetConfig config, int pooled)
             throws CheckpointException {
         if (config.additionTimeEmbedDim() == null || config.projectionInputDim() == null) {
             throw new CheckpointException(
                     checkpoint.folder()
                             + ": the U-Net is not of Stable Diffusion XL: it has no"
-                            + " addition_time_embed_dim, so it is told no sizes");
+                            + " addition_time_embed_dim, so it is not conditioned on sizes");
         }
-        int told = pooled + XlConditioner.NUMBERS * config.additionTimeEmbedDim();
-        if (told != config.projectionInputDim()) {
+        int width = pooled + XlConditioner.NUMBERS * config.additionTimeEmbedDim();
+        if (width != config.projectionInputDim()) {
             throw new CheckpointException(
                     checkpoint.folder()
                             + ": the pooled text is "
                             + pooled
                             + " wide, which makes "
-                            + told
+                            + width
                             + " with the sizes, but the U-Net takes "
                             + config.projectionInputDim());
         }

@@ -28,7 +28,7 @@ import java.util.Objects;
  */
 record XlConditioner(ClipPrompts first, ClipPrompts second, boolean zeros, DType dtype)
         implements Conditioner {
-    /** How many numbers of sizes the network is told. */
+    /** How many numbers a size condition has. */
     static final int NUMBERS = 6;
 
     @Override
