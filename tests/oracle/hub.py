@@ -1,7 +1,8 @@
 """Lets Python's huggingface_hub use the hub of hub's tests and the cache that Darkroom wrote.
 
 Run with huggingface_hub 0.36.0 and filelock 4.3.1 on Linux, after `mvn test-compile -pl hub -am`:
-    java -cp hub/target/test-classes:hub/target/classes:common/target/classes:JACKSON:JUNIT \
+    java -cp hub/target/test-classes:hub/target/classes:common/target/classes:\
+testing/target/classes:JACKSON:JUNIT \
         dev.darkroom.hub.HubExchange NEW_FOLDER 1000000000 python tests/oracle/hub.py
 It prints what holds, and how long both take for so many bytes; 0 leaves the measurement out.
 JACKSON and JUNIT stand for the jars of jackson-databind and of junit-jupiter-api.

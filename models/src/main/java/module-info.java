@@ -2,6 +2,7 @@
 module dev.darkroom.models {
     requires transitive dev.darkroom.runtime;
     requires transitive dev.darkroom.tokenizers;
+    requires transitive dev.darkroom.hub;
     requires dev.darkroom.common;
     requires transitive com.fasterxml.jackson.databind;
     requires transitive java.desktop;

@@ -7,17 +7,19 @@ import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
 import java.io.IOException;
-import java.nio.file.Path;
 
 /** Which checkpoint is sampled. */
 final class CheckpointOptions {
     @Option(
             names = "--model",
-            paramLabel = "DIR",
+            paramLabel = "MODEL",
             description =
-                    "Checkpoint folder, the one that holds model_index.json. Without it, the model"
-                            + " that comes with Darkroom: icons of 128×128.")
-    private @Nullable Path model;
+                    "A checkpoint folder, the one that holds model_index.json; or "
+                            + CacheFlags.NAME
+                            + ", the name of a model on a hub, which is downloaded unless it is in"
+                            + " the cache; or a .safetensors file. Without it, the model that comes"
+                            + " with Darkroom: icons of 128×128.")
+    private @Nullable String model;
 
     @Option(
             names = "--quality",
@@ -38,14 +40,14 @@ final class CheckpointOptions {
     }
 
     /**
-     * Returns the checkpoint's folder; Darkroom's own is unpacked first.
+     * Returns what names the model; Darkroom's own is unpacked first.
      *
      * @throws IOException if it can't be
      */
-    Path folder() throws IOException {
+    String model() throws IOException {
         if (model != null) {
             return model;
         }
-        return (quality ? EmbeddedModel.TEACHER : EmbeddedModel.STUDENT).folder();
+        return (quality ? EmbeddedModel.TEACHER : EmbeddedModel.STUDENT).folder().toString();
     }
 }

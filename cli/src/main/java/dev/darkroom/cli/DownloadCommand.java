@@ -6,8 +6,6 @@ import dev.darkroom.hub.HubOptions;
 import dev.darkroom.hub.ModelId;
 import dev.darkroom.hub.Snapshot;
 
-import org.jspecify.annotations.Nullable;
-
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -16,8 +14,8 @@ import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 import java.io.IOException;
-import java.net.URI;
 import java.util.concurrent.Callable;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 /** {@code darkroom download}: brings a model of a hub into the cache. */
 @Command(
@@ -37,8 +35,8 @@ final class DownloadCommand implements Callable<Integer> {
     @Spec private CommandSpec spec;
 
     @Parameters(
-            paramLabel = HubFlags.NAME,
-            converter = HubFlags.Ids.class,
+            paramLabel = CacheFlags.NAME,
+            converter = CacheFlags.Ids.class,
             description =
                     "The model; REVISION is a branch, tag or commit, VARIANT which weights, such as"
                             + " fp16.")
@@ -47,13 +45,11 @@ final class DownloadCommand implements Callable<Integer> {
     @Mixin private HubFlags hub;
 
     @Option(
-            names = "--endpoint",
-            paramLabel = "URL",
-            description = "Another hub than HF_ENDPOINT or https://huggingface.co.")
-    private @Nullable URI endpoint;
-
-    @Option(names = "--offline", description = "Take what is in the cache, and ask no hub.")
-    private boolean offline;
+            names = "--all-parts",
+            description =
+                    "Also the parts that pictures are made without, and that other programs may"
+                            + " want: safety_checker and feature_extractor.")
+    private boolean allParts;
 
     @Option(names = "--quiet", description = "Print nothing but the folder and warnings.")
     private boolean quiet;
@@ -61,26 +57,22 @@ final class DownloadCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException, InterruptedException {
         var out = spec.commandLine().getOut();
-        out.println(download(options()).folder());
+        out.println(download(hub.options()).folder());
         out.flush();
         return 0;
     }
 
-    private HubOptions options() throws IOException {
-        var options = hub.options();
-        if (endpoint != null) {
-            options = options.withEndpoint(endpoint);
-        }
-        return offline ? options.withOffline(true) : options;
-    }
-
     private Snapshot download(HubOptions options) throws IOException, InterruptedException {
         var err = spec.commandLine().getErr();
-        try (var client = new Hub(options);
-                var progress = new DownloadProgress(err, TrainProgress.Display.of(quiet))) {
+        var needed = CheckpointFiles.of(id);
+        var files = allParts ? needed.withEveryPart() : needed;
+        var cancelled = new AtomicBoolean();
+        try (var ctrlC = new CtrlC(() -> cancelled.set(true), "keeping what came so far", err);
+                var client = new Hub(options);
+                var progress = new DownloadProgress(err, quiet, cancelled::get)) {
             return options.offline()
-                    ? client.get(id, progress)
-                    : client.download(id, CheckpointFiles.of(id), progress);
+                    ? client.get(id, files, progress)
+                    : client.download(id, files, progress);
         }
     }
 }

@@ -1,44 +1,56 @@
 package dev.darkroom.cli;
 
 import dev.darkroom.common.ByteSize;
-import dev.darkroom.hub.DownloadListener;
+import dev.darkroom.hub.HubOptions;
 import dev.darkroom.hub.RemoteFile;
+import dev.darkroom.models.checkpoint.LoadListener;
 
 import org.jspecify.annotations.Nullable;
 
 import java.io.PrintWriter;
 import java.util.List;
 import java.util.Locale;
-import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.BooleanSupplier;
 import java.util.function.LongSupplier;
 
-/** Tells how a download goes, and lets Ctrl-C end it so that it can go on later. */
-final class DownloadProgress implements DownloadListener, AutoCloseable {
+/** Tells how a download goes. */
+final class DownloadProgress implements LoadListener, AutoCloseable {
     private static final long KIB = 1024;
 
     private final PrintWriter err;
     private final TrainProgress.Display display;
     private final LongSupplier nanoTime;
-    private final AtomicBoolean stopping = new AtomicBoolean();
+    private final BooleanSupplier cancelled;
     private final dev.darkroom.cli.Progress bar;
-    private final CtrlC ctrlC;
     private long start;
     private @Nullable Long before;
     private long lastLine;
 
-    DownloadProgress(PrintWriter err, TrainProgress.Display display) {
-        this(err, display, System::nanoTime);
+    /**
+     * @param quiet whether nothing but warnings is printed
+     * @param cancelled whether the download shall end, so that it can go on later
+     */
+    DownloadProgress(PrintWriter err, boolean quiet, BooleanSupplier cancelled) {
+        this(
+                err,
+                TrainProgress.Display.of(quiet || HubOptions.hidesProgress(System.getenv())),
+                cancelled,
+                System::nanoTime);
     }
 
     /**
      * @param nanoTime a clock; for tests
      */
-    DownloadProgress(PrintWriter err, TrainProgress.Display display, LongSupplier nanoTime) {
+    DownloadProgress(
+            PrintWriter err,
+            TrainProgress.Display display,
+            BooleanSupplier cancelled,
+            LongSupplier nanoTime) {
         this.err = err;
         this.display = display;
+        this.cancelled = cancelled;
         this.nanoTime = nanoTime;
         bar = new dev.darkroom.cli.Progress("downloading", err);
-        ctrlC = new CtrlC(() -> stopping.set(true), "keeping what came so far", err);
     }
 
     @Override
@@ -101,12 +113,11 @@ final class DownloadProgress implements DownloadListener, AutoCloseable {
 
     @Override
     public boolean isCancelled() {
-        return stopping.get();
+        return cancelled.getAsBoolean();
     }
 
     @Override
     public void close() {
         bar.close();
-        ctrlC.close();
     }
 }

@@ -2,44 +2,43 @@ package dev.darkroom.cli;
 
 import dev.darkroom.hub.HubException;
 import dev.darkroom.hub.HubOptions;
-import dev.darkroom.hub.ModelId;
 
 import org.jspecify.annotations.Nullable;
 
-import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.TypeConversionException;
 
-import java.nio.file.Path;
+import java.net.URI;
 
-/** Where models are kept; what is not given is what the environment says. */
+/** Whether and where models are downloaded from; what is not given is what the environment says. */
 final class HubFlags {
-    /** How a model is named on a command line. */
-    static final String NAME = "ORG/NAME[@REVISION][:VARIANT]";
+    @Mixin private final CacheFlags cache = new CacheFlags();
 
     @Option(
-            names = "--cache",
-            paramLabel = "DIR",
-            description =
-                    "The cache of models, shared with Python's huggingface_hub. By default"
-                            + " HF_HUB_CACHE, hub in HF_HOME, or ~/.cache/huggingface/hub.")
-    private @Nullable Path cache;
+            names = "--endpoint",
+            paramLabel = "URL",
+            description = "Another hub than HF_ENDPOINT or https://huggingface.co.")
+    private @Nullable URI endpoint;
 
-    /** The options of the environment and of the command line. */
+    @Option(names = "--offline", description = "Take what is in the cache, and ask no hub.")
+    private boolean offline;
+
+    /**
+     * The options of the environment and of the command line.
+     *
+     * @throws HubException if a variable or the token's file can't be used
+     * @throws IllegalArgumentException if an option can't
+     */
     HubOptions options() throws HubException {
-        var options = HubOptions.fromEnvironment();
-        return cache == null ? options : options.withCache(cache);
+        var options = cache.options();
+        if (endpoint != null) {
+            options = options.withEndpoint(endpoint);
+        }
+        return offline ? options.withOffline(true) : options;
     }
 
-    /** Reads a model's name. */
-    static final class Ids implements ITypeConverter<ModelId> {
-        @Override
-        public ModelId convert(String text) {
-            try {
-                return ModelId.parse(text);
-            } catch (HubException e) {
-                throw new TypeConversionException(e.getMessage());
-            }
-        }
+    /** As {@link #options}, or null where no option is given: the environment may not matter. */
+    @Nullable HubOptions given() throws HubException {
+        return offline || endpoint != null || cache.isGiven() ? options() : null;
     }
 }

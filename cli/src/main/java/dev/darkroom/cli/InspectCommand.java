@@ -5,11 +5,13 @@ import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 
 import dev.darkroom.common.ByteSize;
+import dev.darkroom.models.checkpoint.ModelLocation;
 import dev.darkroom.runtime.safetensors.Inspection;
 import dev.darkroom.runtime.safetensors.SafetensorsHeader;
 import dev.darkroom.runtime.safetensors.StoredTensor;
 
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -17,6 +19,8 @@ import picocli.CommandLine.Spec;
 
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Map;
@@ -34,18 +38,23 @@ final class InspectCommand implements Callable<Integer> {
     @Spec private CommandSpec spec;
 
     @Parameters(
-            paramLabel = "FILE|DIR",
+            paramLabel = "FILE|DIR|MODEL",
             description =
-                    "A .safetensors file, the .safetensors.index.json of a sharded one, or a"
-                            + " folder, which stands for all safetensors files in and below it.")
-    private Path path;
+                    "A .safetensors file, the .safetensors.index.json of a sharded one, a folder,"
+                            + " which stands for all safetensors files in and below it, or the name"
+                            + " of a model on a hub, "
+                            + CacheFlags.NAME
+                            + ", of which only headers are downloaded unless it is in the cache.")
+    private String model;
+
+    @Mixin private final HubFlags hub = new HubFlags();
 
     @Option(names = "--json", description = "Print JSON.")
     private boolean json;
 
     @Override
-    public Integer call() throws IOException {
-        var inspection = Inspection.of(path);
+    public Integer call() throws IOException, InterruptedException {
+        var inspection = inspection();
         var out = spec.commandLine().getOut();
         if (json) {
             printJson(inspection, out);
@@ -54,6 +63,22 @@ final class InspectCommand implements Callable<Integer> {
         }
         out.flush();
         return 0;
+    }
+
+    private Inspection inspection() throws IOException, InterruptedException {
+        try {
+            Path path = Path.of(model);
+            if (Files.exists(path)) {
+                return Inspection.of(path);
+            }
+        } catch (InvalidPathException e) {
+            // It is said below what it is instead.
+        }
+        return switch (ModelLocation.of(model)) {
+            case ModelLocation.OnHub named -> named.inspect(hub.options());
+            case ModelLocation.Folder folder -> Inspection.of(folder.path());
+            case ModelLocation.WeightsFile file -> Inspection.of(file.path());
+        };
     }
 
     private static void printTable(Inspection inspection, PrintWriter out) {

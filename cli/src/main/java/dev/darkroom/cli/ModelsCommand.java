@@ -8,6 +8,8 @@ import dev.darkroom.hub.CachedModel;
 import dev.darkroom.hub.HubCache;
 import dev.darkroom.hub.HubException;
 import dev.darkroom.hub.ModelId;
+import dev.darkroom.models.family.Family;
+import dev.darkroom.models.pipeline.Families;
 
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -38,14 +40,14 @@ final class ModelsCommand implements Callable<Integer> {
 
     @Spec private CommandSpec spec;
 
-    @Mixin private HubFlags hub;
+    @Mixin private CacheFlags flags;
 
     @Option(names = "--json", description = "Print JSON.")
     private boolean json;
 
     @Override
     public Integer call() throws IOException {
-        var cache = new HubCache(hub.options().cacheFolder());
+        var cache = new HubCache(flags.options().cacheFolder());
         var models = cache.list();
         var out = spec.commandLine().getOut();
         if (json) {
@@ -56,7 +58,7 @@ final class ModelsCommand implements Callable<Integer> {
             out.println("no models in " + cache.folder());
         } else {
             var rows = new ArrayList<List<String>>();
-            rows.add(List.of("model", "revision", "commit", "size", "class", ""));
+            rows.add(List.of("model", "revision", "commit", "size", "family", "class", ""));
             models.forEach(model -> rows.add(row(model)));
             rows.forEach(row -> out.println(aligned(row, rows)));
         }
@@ -65,12 +67,14 @@ final class ModelsCommand implements Callable<Integer> {
     }
 
     private static List<String> row(CachedModel model) {
+        String className = className(model);
         return List.of(
                 model.repository(),
                 model.revisions().isEmpty() ? "-" : String.join(", ", model.revisions()),
                 model.commit().substring(0, SHORT_COMMIT),
                 ByteSize.format(model.size()),
-                className(model),
+                family(className),
+                className,
                 model.isComplete() ? "" : "incomplete");
     }
 
@@ -90,10 +94,17 @@ final class ModelsCommand implements Callable<Integer> {
         properties.put("revisions", model.revisions());
         properties.put("commit", model.commit());
         properties.put("bytes", model.size());
-        properties.put("class", className(model));
+        String className = className(model);
+        properties.put("family", family(className));
+        properties.put("class", className);
         properties.put("complete", model.isComplete());
         properties.put("folder", model.folder().toString());
         return properties;
+    }
+
+    /** The family that loads it; a dash where there is none. */
+    private static String family(String className) {
+        return Families.BUILT_IN.find(className).map(Family::name).orElse("-");
     }
 
     /** What {@code model_index.json} says that it is; a dash where it says nothing readable. */
@@ -124,15 +135,15 @@ final class ModelsCommand implements Callable<Integer> {
 
         @Parameters(
                 paramLabel = "ORG/NAME[@REVISION]",
-                converter = HubFlags.Ids.class,
+                converter = CacheFlags.Ids.class,
                 description = "The model; with a branch, tag or commit that one alone.")
         private ModelId id;
 
-        @Mixin private HubFlags hub;
+        @Mixin private CacheFlags flags;
 
         @Override
         public Integer call() throws IOException {
-            var cache = new HubCache(hub.options().cacheFolder());
+            var cache = new HubCache(flags.options().cacheFolder());
             var models = new ArrayList<>(cache.list());
             models.removeIf(model -> !isMeant(model));
             if (models.isEmpty()) {

@@ -19,7 +19,6 @@ import picocli.CommandLine.Spec;
 
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -42,7 +41,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 final class SampleCommand implements Callable<Integer> {
     /** Opens a checkpoint. */
     interface Loader {
-        Pipeline load(Path folder, PipelineOptions options);
+        Pipeline load(String model, PipelineOptions options);
     }
 
     @Spec private CommandSpec spec;
@@ -54,6 +53,7 @@ final class SampleCommand implements Callable<Integer> {
     private @Nullable String prompt;
 
     @Mixin private final CheckpointOptions checkpoint = new CheckpointOptions();
+    @Mixin private final HubFlags hub = new HubFlags();
     @Mixin private final RequestOptions asked = new RequestOptions();
     @Mixin private final ComputeOptions compute = new ComputeOptions();
     @Mixin private final FittingOptions fitting = new FittingOptions();
@@ -79,7 +79,7 @@ final class SampleCommand implements Callable<Integer> {
         try {
             checkpoint.check();
             request = asked.request(prompt, fitting);
-            options = compute.pipeline();
+            options = compute.pipeline().withHub(hub.given());
             files = output.files(request, tensors.trace());
         } catch (IllegalArgumentException e) {
             throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
@@ -91,12 +91,12 @@ final class SampleCommand implements Callable<Integer> {
                         () -> cancelled.set(true),
                         "stopping when this evaluation of the network is done",
                         spec.commandLine().getErr())) {
-            return run(checkpoint.folder(), options, request, files, cancelled);
+            return run(checkpoint.model(), options, request, files, cancelled);
         }
     }
 
     private int run(
-            Path folder,
+            String model,
             PipelineOptions options,
             SampleRequest request,
             OutputFiles files,
@@ -106,7 +106,7 @@ final class SampleCommand implements Callable<Integer> {
         boolean bar = !reporting.isQuiet() && Terminal.isStderr();
         long begin = System.nanoTime();
         try (var start = tensors.start();
-                var pipeline = loader.load(folder, options);
+                var pipeline = load(model, options, cancelled);
                 var progress = bar ? new Progress("sampling", err) : null;
                 var watcher =
                         new Watcher(
@@ -145,8 +145,18 @@ final class SampleCommand implements Callable<Integer> {
             if (reporting.isVerbose()) {
                 e.printStackTrace(err);
             }
-            err.println("darkroom: cancelled, nothing was written.");
+            err.println(
+                    e.getCause() == null
+                            ? "darkroom: cancelled, nothing was written."
+                            : "darkroom: " + e.getMessage());
             return ExitCode.SOFTWARE;
+        }
+    }
+
+    private Pipeline load(String model, PipelineOptions options, AtomicBoolean cancelled) {
+        PrintWriter err = spec.commandLine().getErr();
+        try (var progress = new DownloadProgress(err, reporting.isQuiet(), cancelled::get)) {
+            return loader.load(model, options.withListener(progress));
         }
     }
 }

@@ -1,5 +1,6 @@
 package dev.darkroom.cli;
 
+import dev.darkroom.models.checkpoint.LoadListener;
 import dev.darkroom.models.pipeline.CancelledException;
 import dev.darkroom.models.pipeline.Picture;
 import dev.darkroom.models.pipeline.Pipeline;
@@ -44,9 +45,9 @@ final class FakePipeline implements Pipeline {
     Run sample(Object... arguments) {
         var command =
                 new SampleCommand(
-                        (folder, options) -> {
-                            this.folder = folder;
-                            this.options = options;
+                        (model, options) -> {
+                            this.folder = Path.of(model);
+                            this.options = options.withListener(LoadListener.NONE);
                             return this;
                         });
         return Run.of(Main.configured(new CommandLine(command)), arguments);

@@ -57,9 +57,9 @@ class ModelsCommandTest {
         assertEquals("", list.err());
         assertEquals(
                 """
-                model      revision  commit        size     class
-                org/part   main      0123456789ab  20 B     -            incomplete
-                org/whole  main      0123456789ab  1000 B   DiTPipeline
+                model      revision  commit        size     family  class
+                org/part   main      0123456789ab  20 B     -       -            incomplete
+                org/whole  main      0123456789ab  1000 B   dit     DiTPipeline
                 """
                         .replaceAll(" +", " "),
                 list.out().replaceAll(" +", " "));
@@ -67,6 +67,8 @@ class ModelsCommandTest {
                 new JsonMapper().readTree(Run.darkroom("models", "--json", "--cache", cache).out());
         assertEquals("org/whole", json.get(1).get("model").asText());
         assertTrue(json.get(1).get("complete").asBoolean());
+        assertEquals("-", json.get(0).get("family").asText());
+        assertEquals("dit", json.get(1).get("family").asText());
         assertEquals(whole.toRealPath().toString(), json.get(1).get("folder").asText());
 
         var other = Run.darkroom("models", "rm", "org/whole@v2", "--cache", cache);
@@ -142,7 +144,10 @@ class ModelsCommandTest {
         var file = new RemoteFile("a", 3 << 20, HASH);
         try (var progress =
                 new DownloadProgress(
-                        new PrintWriter(text, true), TrainProgress.Display.LINES, () -> now[0])) {
+                        new PrintWriter(text, true),
+                        TrainProgress.Display.LINES,
+                        () -> false,
+                        () -> now[0])) {
             progress.starts(List.of(file), file.size());
             progress.progresses(new DownloadListener.Progress(file, 0, 0, file.size()));
             now[0] = TrainProgress.EVERY.toNanos();

@@ -31,9 +31,13 @@ import java.util.regex.Pattern;
  *
  * @param repository {@code ORG/NAME}, for messages
  * @param variant such as {@code fp16}; null for the plain weights
+ * @param everyPart whether the {@linkplain #UNUSED_PARTS parts that nothing uses} are taken too
  */
-public record CheckpointFiles(String repository, @Nullable String variant)
+public record CheckpointFiles(String repository, @Nullable String variant, boolean everyPart)
         implements FileSelection {
+    /** Parts of checkpoints that pictures are made without, and which other programs may want. */
+    public static final Set<String> UNUSED_PARTS = Set.of("safety_checker", "feature_extractor");
+
     private static final String MODEL_INDEX = "model_index.json";
     private static final Set<String> BESIDE_PARTS = Set.of(MODEL_INDEX, "darkroom.json");
 
@@ -53,7 +57,12 @@ public record CheckpointFiles(String repository, @Nullable String variant)
 
     /** The files that a name means, with its variant. */
     public static CheckpointFiles of(ModelId id) {
-        return new CheckpointFiles(id.repository(), id.variant());
+        return new CheckpointFiles(id.repository(), id.variant(), false);
+    }
+
+    /** These files and those of the parts that nothing uses. */
+    public CheckpointFiles withEveryPart() {
+        return new CheckpointFiles(repository, variant, true);
     }
 
     @Override
@@ -62,12 +71,24 @@ public record CheckpointFiles(String repository, @Nullable String variant)
         return new Choice(files, contents).make();
     }
 
+    /**
+     * Chooses among a hub's files. Those that the choice depends on come into the cache, which are
+     * small.
+     *
+     * @throws HubException if the model lacks what is needed
+     * @throws InterruptedException if the thread is interrupted
+     */
+    public Selected select(Repository model, Hub hub) throws IOException, InterruptedException {
+        return select(model.files(), file -> hub.file(model, file.path()).orElseThrow());
+    }
+
     /** One choice among the files of one commit. */
     private final class Choice {
         private final Map<String, Map<String, RemoteFile>> folders = new TreeMap<>();
         private final Contents contents;
         private final Set<RemoteFile> chosen = new LinkedHashSet<>();
         private final List<String> withoutVariant = new ArrayList<>();
+        private final List<String> missing = new ArrayList<>();
         private final Set<String> variants = new TreeSet<>();
         private boolean hasVariant;
 
@@ -121,7 +142,7 @@ public record CheckpointFiles(String repository, @Nullable String variant)
                                 + variant
                                 + "; its plain weights are taken");
             }
-            return new Selected(List.copyOf(chosen), warnings);
+            return new Selected(List.copyOf(chosen), warnings, missing);
         }
 
         /** The parts that are a class of a library; others are null or settings. */
@@ -137,7 +158,9 @@ public record CheckpointFiles(String repository, @Nullable String variant)
                                 && type.path(1).isTextual();
                 if (isPart) {
                     requireBareName(field.getKey(), index);
-                    parts.add(field.getKey());
+                    if (everyPart || !UNUSED_PARTS.contains(field.getKey())) {
+                        parts.add(field.getKey());
+                    }
                 }
             }
             return parts;
@@ -168,20 +191,24 @@ public record CheckpointFiles(String repository, @Nullable String variant)
         private boolean weights(String part, String stem, Map<String, RemoteFile> inside)
                 throws IOException, InterruptedException {
             variants.addAll(variants(stem, inside.keySet()));
-            RemoteFile weights = null;
-            if (variant != null) {
+            var ofVariant =
+                    variant == null
+                            ? List.<String>of()
+                            : List.of(
+                                    stem + "." + variant + ".safetensors",
+                                    stem + ".safetensors.index." + variant + ".json",
+                                    stem + ".safetensors." + variant + ".index.json");
+            RemoteFile weights = first(inside, ofVariant);
+            hasVariant |= weights != null;
+            if (weights == null) {
                 weights =
                         first(
                                 inside,
-                                stem + "." + variant + ".safetensors",
-                                stem + ".safetensors.index." + variant + ".json",
-                                stem + ".safetensors." + variant + ".index.json");
-                hasVariant |= weights != null;
-            }
-            if (weights == null) {
-                weights = first(inside, stem + ".safetensors", stem + ".safetensors.index.json");
+                                List.of(stem + ".safetensors", stem + ".safetensors.index.json"));
                 if (weights != null && variant != null) {
                     withoutVariant.add(part.isEmpty() ? "it" : part);
+                    ofVariant.forEach(
+                            name -> missing.add(part.isEmpty() ? name : part + "/" + name));
                 }
             }
             if (weights == null) {
@@ -301,7 +328,7 @@ public record CheckpointFiles(String repository, @Nullable String variant)
         }
     }
 
-    private static @Nullable RemoteFile first(Map<String, RemoteFile> inside, String... names) {
+    private static @Nullable RemoteFile first(Map<String, RemoteFile> inside, List<String> names) {
         for (String name : names) {
             RemoteFile file = inside.get(name);
             if (file != null) {

@@ -54,8 +54,16 @@ record Environment(Map<String, String> variables, Path user) {
     }
 
     boolean isOffline() {
-        String offline = value("HF_HUB_OFFLINE");
-        return offline != null && TRUE.contains(offline.toUpperCase(Locale.ROOT));
+        return isOn("HF_HUB_OFFLINE");
+    }
+
+    boolean hidesProgress() {
+        return isOn("HF_HUB_DISABLE_PROGRESS_BARS");
+    }
+
+    private boolean isOn(String name) {
+        String value = value(name);
+        return value != null && TRUE.contains(value.toUpperCase(Locale.ROOT));
     }
 
     /** The token of the environment, else of its file; null where there is none. */

@@ -36,12 +36,19 @@ public interface FileSelection {
      * @param files what is needed
      * @param warnings what was chosen otherwise than asked for, such as plain weights of a part
      *     that lacks the variant
+     * @param missing paths of files that would have been chosen instead, and that are not there
      */
-    record Selected(List<RemoteFile> files, List<String> warnings) {
+    record Selected(List<RemoteFile> files, List<String> warnings, List<String> missing) {
         /** Keeps the lists as they are now. */
         public Selected {
             files = List.copyOf(files);
             warnings = List.copyOf(warnings);
+            missing = List.copyOf(missing);
+        }
+
+        /** A choice that would not have been another. */
+        public Selected(List<RemoteFile> files, List<String> warnings) {
+            this(files, warnings, List.of());
         }
     }
 

@@ -3,6 +3,8 @@ package dev.darkroom.hub;
 import dev.darkroom.hub.FileSelection.Selected;
 import dev.darkroom.hub.HubException.Kind;
 
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -31,8 +33,8 @@ public final class Hub implements AutoCloseable {
     private final HubOptions options;
     private final Retries.Policy policy;
     private final HubCache cache;
-    private final Http http;
-    private final Api api;
+    private @Nullable Http http;
+    private boolean closed;
 
     /** Prepares a client; nothing is asked yet. */
     public Hub(HubOptions options) {
@@ -46,8 +48,17 @@ public final class Hub implements AutoCloseable {
         this.options = options;
         this.cache = cache;
         this.policy = policy;
-        http = new Http(options);
-        api = new Api(http, policy);
+    }
+
+    /** Made when it is needed: that takes longer than finding a model in the cache. */
+    private synchronized Http http() {
+        if (http == null) {
+            if (closed) {
+                throw new IllegalStateException("this client of a hub is closed");
+            }
+            http = new Http(options);
+        }
+        return http;
     }
 
     /** What is on this machine already. */
@@ -58,18 +69,22 @@ public final class Hub implements AutoCloseable {
     /**
      * A checkpoint of the cache, where what {@link CheckpointFiles} chooses is all there, else
      * downloaded. For one that is there the hub is not asked, not even whether a branch has moved:
-     * {@link #download} does.
+     * {@link #download} does. No file of it is hashed again.
      *
      * @throws HubException if it can't be had
      * @throws InterruptedException if the thread is interrupted
      */
     public Snapshot get(ModelId id, DownloadListener listener)
             throws IOException, InterruptedException {
-        var selection = CheckpointFiles.of(id);
-        var cached = cache.find(id, selection);
-        // Plain weights in place of a variant may be there only because the variant never came.
-        if (cached.isPresent() && (options.offline() || cached.get().warnings().isEmpty())) {
-            return cached.get();
+        return get(id, CheckpointFiles.of(id), listener);
+    }
+
+    /** As {@link #get(ModelId, DownloadListener)}, with another choice of files. */
+    public Snapshot get(ModelId id, FileSelection selection, DownloadListener listener)
+            throws IOException, InterruptedException {
+        var cached = cache.found(id, selection);
+        if (cached.isPresent() && (options.offline() || cached.get().isCertain())) {
+            return cached.get().snapshot();
         }
         return download(id, selection, listener);
     }
@@ -106,6 +121,9 @@ public final class Hub implements AutoCloseable {
         // Weights go last: where they are, the rest is.
         fetchAll(missing, false, repository, folder, tracker);
         fetchAll(missing, true, repository, folder, tracker);
+        for (String path : selected.missing()) {
+            folder.writeMissing(commit, RepoPath.names(path));
+        }
         folder.writeRef(id.revisionOrMain(), commit);
         return new Snapshot(id, commit, folder.snapshot(commit), selected.warnings());
     }
@@ -133,7 +151,7 @@ public final class Hub implements AutoCloseable {
                             + ", and downloading is switched off; unset HF_HUB_OFFLINE or leave"
                             + " out --offline");
         }
-        return api.repository(id, tracker::warns);
+        return new Api(http(), policy).repository(id, tracker::warns);
     }
 
     /**
@@ -162,12 +180,13 @@ public final class Hub implements AutoCloseable {
      * Reads the header of a safetensors file at the hub, without its tensors.
      *
      * @return the header's JSON, as its bytes are in the file; at most 100 MB, and not parsed
-     * @throws HubException if it can't be had or is none
+     * @throws HubException if it can't be had or is none, or its name is not one of a file
      * @throws InterruptedException if the thread is interrupted
      */
     public byte[] safetensorsHeader(Repository repository, RemoteFile file)
             throws IOException, InterruptedException {
-        return new RemoteHeader(http, policy, repository, file).read();
+        RepoPath.names(file.path());
+        return new RemoteHeader(http(), policy, repository, file).read();
     }
 
     private long missing(List<RemoteFile> files, RepositoryFolder folder) {
@@ -256,7 +275,7 @@ public final class Hub implements AutoCloseable {
             if (isNew) {
                 Path incomplete = folder.incomplete(file.hash());
                 try (var channel = folder.open(incomplete)) {
-                    new BlobDownload(http, repository, file, incomplete, channel, policy, tracker)
+                    new BlobDownload(http(), repository, file, incomplete, channel, policy, tracker)
                             .run();
                 }
                 folder.finish(incomplete, blob);
@@ -269,7 +288,10 @@ public final class Hub implements AutoCloseable {
 
     /** Ends requests that are under way. */
     @Override
-    public void close() {
-        http.close();
+    public synchronized void close() {
+        closed = true;
+        if (http != null) {
+            http.close();
+        }
     }
 }

@@ -71,6 +71,19 @@ public final class HubCache {
      * @throws HubException if the cache can't be read
      */
     public Optional<Snapshot> find(ModelId id, FileSelection selection) throws HubException {
+        return found(id, selection).map(Found::snapshot);
+    }
+
+    /**
+     * A model of the cache.
+     *
+     * @param isCertain whether a hub would give the same: plain weights in place of a variant may
+     *     be there only because the variant never came
+     */
+    record Found(Snapshot snapshot, boolean isCertain) {}
+
+    /** As {@link #find}, and says whether the choice is certain. */
+    Optional<Found> found(ModelId id, FileSelection selection) throws HubException {
         var model = repository(id.repository());
         var commit = model.commit(id.revisionOrMain());
         if (commit.isEmpty()) {
@@ -79,7 +92,14 @@ public final class HubCache {
         Path snapshot = model.snapshot(commit.get());
         try {
             Selected selected = selected(snapshot, selection);
-            return Optional.of(new Snapshot(id, commit.get(), snapshot, selected.warnings()));
+            boolean isCertain = true;
+            for (String missing : selected.missing()) {
+                isCertain &= model.isMissing(commit.get(), RepoPath.names(missing));
+            }
+            return Optional.of(
+                    new Found(
+                            new Snapshot(id, commit.get(), snapshot, selected.warnings()),
+                            isCertain));
         } catch (NoSuchFileException | HubException e) {
             return Optional.empty();
         } catch (IOException e) {
@@ -176,7 +196,7 @@ public final class HubCache {
         CheckpointFiles.variantsAmong(files).forEach(each -> variants.add(Optional.of(each)));
         for (var variant : variants) {
             try {
-                selected(snapshot, new CheckpointFiles(name, variant.orElse(null)));
+                selected(snapshot, new CheckpointFiles(name, variant.orElse(null), false));
                 return true;
             } catch (HubException e) {
                 // Perhaps another variant.

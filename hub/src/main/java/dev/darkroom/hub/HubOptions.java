@@ -106,6 +106,11 @@ public record HubOptions(
         }
     }
 
+    /** Whether {@code HF_HUB_DISABLE_PROGRESS_BARS} asks for no progress to be shown. */
+    public static boolean hidesProgress(Map<String, String> variables) {
+        return new Environment(variables, Path.of("")).hidesProgress();
+    }
+
     /** The folder that holds {@code models--ORG--NAME}. */
     public Path cacheFolder() {
         return cache == null ? home.resolve("hub") : cache;

@@ -275,6 +275,11 @@ final class RepositoryFolder {
         }
     }
 
+    /** Whether it is known that a commit has no such file. */
+    boolean isMissing(String commit, List<String> names) throws HubException {
+        return Files.exists(resolved(root().resolve(MISSING).resolve(commit), names));
+    }
+
     /**
      * Makes folders within one, one by one, and refuses to go through links.
      *

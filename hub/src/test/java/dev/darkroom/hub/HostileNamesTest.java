@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.darkroom.hub.HubException.Kind;
+import dev.darkroom.testing.FakeHub;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -125,7 +126,7 @@ class HostileNamesTest extends WithFakeHub {
     @Test
     void noneIsFollowedFromAnIndex() throws Exception {
         Path index = folder.resolve("mine.json");
-        var choice = new CheckpointFiles("org/tiny", null);
+        var choice = new CheckpointFiles("org/tiny", null, false);
         for (String name : names()) {
             for (boolean isPart : List.of(true, false)) {
                 String json = isPart ? "{%s:[\"diffusers\",\"X\"]}" : "{\"weight_map\":{\"a\":%s}}";

@@ -1,5 +1,7 @@
 package dev.darkroom.hub;
 
+import dev.darkroom.testing.FakeHub;
+
 import java.io.IOException;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;

@@ -106,6 +106,7 @@ class ConsumerTest {
                                 "darkroom-runtime",
                                 "darkroom-bindings",
                                 "darkroom-common",
+                                "darkroom-hub",
                                 "jackson-annotations",
                                 "jackson-core",
                                 "jackson-databind",
@@ -236,7 +237,7 @@ class ConsumerTest {
                     pipeline.sample("a red heart")               | String cannot be converted to SampleRequest
                     pipeline.sample()                            | no suitable method found for sample
                     pipeline.preview(request)                    | SampleRequest cannot be converted to Tensor
-                    Pipeline.load("folder")                      | String cannot be converted to Path
+                    Pipeline.load(4)                             | no suitable method found for load
                     SampleRequest.builder().seed(null)           | <null> cannot be converted to long
                     SampleRequest.builder().batch(null)          | <null> cannot be converted to int
                     SampleRequest.builder().steps("four")        | String cannot be converted to Integer

@@ -1,6 +1,7 @@
 package dev.darkroom.models.checkpoint;
 
 import dev.darkroom.common.OneLine;
+import dev.darkroom.hub.CheckpointFiles;
 import dev.darkroom.models.config.ConfigReader;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.MemoryBudget;
@@ -12,6 +13,7 @@ import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.runtime.nn.Weights;
 import dev.darkroom.runtime.safetensors.LoadMode;
 import dev.darkroom.runtime.safetensors.Safetensors;
+import dev.darkroom.runtime.safetensors.SafetensorsHeader;
 import dev.darkroom.runtime.safetensors.UnfinishedDownload;
 import dev.darkroom.runtime.safetensors.WeightFiles;
 
@@ -26,6 +28,7 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
@@ -60,6 +63,7 @@ public final class Checkpoint implements AutoCloseable {
     private final Set<String> used = new HashSet<>();
     private final Set<Path> weightFiles = new LinkedHashSet<>();
     private final Map<Deferred<?>, Path> networks = new LinkedHashMap<>();
+    private LoadProgress progress = new LoadProgress(LoadListener.NONE, Map.of());
 
     /** Whether networks are loaded when they are used, and freed in between. */
     private volatile boolean takesTurns;
@@ -138,6 +142,19 @@ public final class Checkpoint implements AutoCloseable {
         return checkpoint;
     }
 
+    /** What loads the networks of a single file, which names no parts. */
+    static Checkpoint ofFile(Path file, LoadOptions options) {
+        Path folder = file.getParent();
+        return new Checkpoint(
+                folder == null ? Path.of("") : folder,
+                options,
+                options.strict() ? Warnings.strict() : Warnings.collected(),
+                "",
+                Map.of(),
+                Map.of(),
+                Map.of());
+    }
+
     private static Map<String, Boolean> flags(ConfigReader json) {
         Map<String, Boolean> flags = new HashMap<>();
         for (String name : FLAGS) {
@@ -191,7 +208,8 @@ public final class Checkpoint implements AutoCloseable {
     }
 
     /**
-     * Says which parts have not been asked for.
+     * Says which parts have not been asked for, but for {@link CheckpointFiles#UNUSED_PARTS}, whose
+     * folders need not be there.
      *
      * @throws CheckpointException if there are some and extras are errors
      */
@@ -199,7 +217,7 @@ public final class Checkpoint implements AutoCloseable {
         var others = new ArrayList<String>();
         parts.forEach(
                 (name, part) -> {
-                    if (!used.contains(name)) {
+                    if (!used.contains(name) && !CheckpointFiles.UNUSED_PARTS.contains(name)) {
                         others.add(name + " (" + part + ")");
                     }
                 });
@@ -345,11 +363,26 @@ public final class Checkpoint implements AutoCloseable {
                             + options.variant()
                             + ", so its plain weights were loaded");
         }
+        return network(files.path(), folderOfPart, dtype, naming, network);
+    }
+
+    /**
+     * Makes a network of some weights.
+     *
+     * @param what is loaded, for messages and listeners
+     */
+    <M extends Module> M network(
+            Path weights,
+            Path what,
+            DType dtype,
+            UnaryOperator<WeightSource> naming,
+            Function<Weights, M> network)
+            throws IOException {
         LoadMode mode = options.mapped() ? LoadMode.MAPPED : LoadMode.READ;
         Deferred<M> deferred =
                 Deferred.of(
                         reader -> {
-                            try (var opened = Safetensors.open(files.path(), mode)) {
+                            try (var opened = Safetensors.open(weights, mode)) {
                                 opened.headers().forEach(header -> weightFiles.add(header.file()));
                                 reader.take(naming.apply(opened.weights()));
                             }
@@ -359,11 +392,10 @@ public final class Checkpoint implements AutoCloseable {
                         options.device(),
                         warnings,
                         network);
-        networks.put(deferred, folderOfPart);
+        networks.put(deferred, what);
         if (options.loadAtOnce()) {
             deferred.format(options.weights().choices().getFirst());
-            Fit.require(deferred, folderOfPart, MemoryBudget.current());
-            deferred.keep();
+            keep(deferred, what);
         }
         return deferred.network();
     }
@@ -391,10 +423,55 @@ public final class Checkpoint implements AutoCloseable {
             if (takesTurns) {
                 Fit.require(each.getKey(), each.getValue(), budget); // each alone
             } else {
-                Fit.require(each.getKey(), each.getValue(), MemoryBudget.current());
-                each.getKey().keep();
+                keep(each.getKey(), each.getValue());
             }
         }
+    }
+
+    private void keep(Deferred<?> network, Path what) throws IOException {
+        String part = String.valueOf(what.getFileName());
+        progress.begin(part);
+        Fit.require(network, what, MemoryBudget.current());
+        network.keep();
+        progress.end(part);
+    }
+
+    /**
+     * Tells a listener of the networks that are loaded from now on, which ends with a {@link
+     * java.util.concurrent.CancellationException} where it asks for that. Of networks that take
+     * turns it is not told.
+     */
+    public void listen(LoadListener listener) {
+        Objects.requireNonNull(listener, "listener; LoadListener.NONE listens to nothing");
+        Map<String, Long> bytes = new HashMap<>();
+        for (String part : listener.equals(LoadListener.NONE) ? Set.<String>of() : parts.keySet()) {
+            if (!CheckpointFiles.UNUSED_PARTS.contains(part)) {
+                bytes.put(part, bytes(part));
+            }
+        }
+        progress = new LoadProgress(listener, bytes);
+    }
+
+    void listen(LoadProgress progress) {
+        this.progress = progress;
+    }
+
+    /** Bytes of a part's weights; 0 where it has none, or where loading will say what is wrong. */
+    private long bytes(String part) {
+        for (Library library : Library.values()) {
+            try {
+                var files =
+                        WeightFiles.find(folder.resolve(part), library.stem(), options.variant());
+                try (var weights = Safetensors.open(files.path(), LoadMode.MAPPED)) {
+                    return weights.headers().stream()
+                            .mapToLong(SafetensorsHeader::tensorBytes)
+                            .sum();
+                }
+            } catch (IOException e) {
+                // Perhaps the other library's.
+            }
+        }
+        return 0;
     }
 
     /** Frees the networks that take turns, until they are used again. */

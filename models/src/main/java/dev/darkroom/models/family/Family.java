@@ -1,13 +1,21 @@
 package dev.darkroom.models.family;
 
 import dev.darkroom.models.checkpoint.Checkpoint;
+import dev.darkroom.models.checkpoint.SingleFile;
+import dev.darkroom.runtime.safetensors.SafetensorsHeader;
 
 import java.io.IOException;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
 
 /** A family of models: which checkpoints it reads, and how. */
 public interface Family {
+    /** What it is called, such as {@code pixart}: unless it says otherwise, its class's name. */
+    default String name() {
+        return getClass().getSimpleName().toLowerCase(Locale.ROOT);
+    }
+
     /** The classes in {@code model_index.json} that it reads. */
     Set<String> pipelines();
 
@@ -18,6 +26,20 @@ public interface Family {
      * @throws IOException if a part is missing, malformed, or does not fit the others
      */
     Model load(Checkpoint checkpoint) throws IOException;
+
+    /** Whether it loads a single file, by the names and shapes of its tensors. */
+    default boolean reads(SafetensorsHeader file) {
+        return false;
+    }
+
+    /**
+     * Loads a single file that it {@linkplain #reads reads}. The networks stay the file's.
+     *
+     * @throws IOException if a tensor is missing or malformed, or it loads no single files
+     */
+    default Model load(SingleFile file) throws IOException {
+        throw file.unknown();
+    }
 
     /** Returns how its networks are trained; empty if they can't be trained yet. */
     default Optional<Trainable<?>> trainable() {

@@ -65,7 +65,14 @@ public record SamplerChoice(Path file, ObjectNode config, Scheduler own) {
         return read(file, ConfigReader.object(file), warnings);
     }
 
-    private static SamplerChoice read(Path file, ObjectNode config, Warnings warnings)
+    /**
+     * Reads a scheduler's config that is not in a file of its own.
+     *
+     * @param file for messages
+     * @param config as in a {@code scheduler_config.json}
+     * @param warnings are told of unknown options
+     */
+    public static SamplerChoice read(Path file, ObjectNode config, Warnings warnings)
             throws IOException {
         return new SamplerChoice(
                 file, config, ConfigReader.read(file, config, warnings, Scheduler::of));

@@ -1,17 +1,26 @@
 package dev.darkroom.models.pipeline;
 
+import dev.darkroom.hub.Snapshot;
 import dev.darkroom.models.checkpoint.Checkpoint;
 import dev.darkroom.runtime.cache.FileHashes;
+
+import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
 import java.util.List;
 import java.util.Map;
 
-/** A model from a checkpoint. */
-record CheckpointSource(Checkpoint checkpoint) implements Source {
+/**
+ * A model from a checkpoint.
+ *
+ * @param origin what a hub calls it; null for a folder
+ */
+record CheckpointSource(Checkpoint checkpoint, @Nullable Snapshot origin) implements Source {
     @Override
     public String name() {
-        return String.valueOf(checkpoint.folder().getFileName());
+        return origin == null
+                ? String.valueOf(checkpoint.folder().getFileName())
+                : origin.id().name();
     }
 
     @Override
@@ -26,7 +35,12 @@ record CheckpointSource(Checkpoint checkpoint) implements Source {
 
     @Override
     public Map<String, Object> describe() {
-        return checkpoint.describe();
+        var description = checkpoint.describe();
+        if (origin != null) {
+            description.put("model", origin.id().toString());
+            description.put("commit", origin.commit());
+        }
+        return description;
     }
 
     @Override

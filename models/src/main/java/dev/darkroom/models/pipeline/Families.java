@@ -6,9 +6,11 @@ import dev.darkroom.models.family.dit.Dit;
 import dev.darkroom.models.family.pixart.PixArt;
 import dev.darkroom.models.family.sd.StableDiffusion;
 import dev.darkroom.models.family.sd.StableDiffusionXl;
+import dev.darkroom.runtime.safetensors.SafetensorsHeader;
 
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 
 /** Which families there are. */
@@ -45,15 +47,26 @@ public final class Families {
      * @throws IllegalArgumentException if there is none
      */
     public Family of(String pipeline) {
-        Family family = byPipeline.get(pipeline);
-        if (family == null) {
-            throw new IllegalArgumentException(
-                    Checkpoint.INDEX
-                            + " asks for "
-                            + (pipeline.isEmpty() ? "no pipeline" : "the pipeline " + pipeline)
-                            + "; supported are "
-                            + String.join(", ", byPipeline.keySet()));
-        }
-        return family;
+        return find(pipeline)
+                .orElseThrow(
+                        () ->
+                                new IllegalArgumentException(
+                                        Checkpoint.INDEX
+                                                + " asks for "
+                                                + (pipeline.isEmpty()
+                                                        ? "no pipeline"
+                                                        : "the pipeline " + pipeline)
+                                                + "; supported are "
+                                                + String.join(", ", byPipeline.keySet())));
+    }
+
+    /** The family of the class in {@code model_index.json}; empty if there is none. */
+    public Optional<Family> find(String pipeline) {
+        return Optional.ofNullable(byPipeline.get(pipeline));
+    }
+
+    /** The first family that reads a single file; empty if none does. */
+    public Optional<Family> find(SafetensorsHeader file) {
+        return all.stream().filter(family -> family.reads(file)).findFirst();
     }
 }

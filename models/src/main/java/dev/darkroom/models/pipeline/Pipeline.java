@@ -43,6 +43,41 @@ public interface Pipeline extends AutoCloseable {
         return PipelineLoader.load(folder, options, families);
     }
 
+    /**
+     * Loads a model by what people write for it: a folder as {@link #load(Path, PipelineOptions)}
+     * takes it, a single {@code .safetensors} file of a family that reads such files, or {@code
+     * ORG/NAME[@REVISION][:VARIANT]} for a model of a hub. That is taken from the cache, which is
+     * shared with Python's {@code huggingface_hub}, without asking the hub, and downloaded only
+     * where it is not there, or not all of it; {@link dev.darkroom.hub.Hub#download} looks for a
+     * newer one.
+     *
+     * <pre>{@code
+     * var hub = HubOptions.fromEnvironment().withCache(folder).withOffline(true);
+     * Pipeline.load("ORG/NAME", PipelineOptions.defaults().withHub(hub));
+     * }</pre>
+     *
+     * @throws PipelineException if it is none of these, can't be downloaded, or can't be loaded
+     * @throws CancelledException if the {@linkplain PipelineOptions#listener listener} ended it, or
+     *     the calling thread was interrupted (its interrupt status is then set); what was
+     *     downloaded so far is kept
+     */
+    static Pipeline load(String model, PipelineOptions options) {
+        return load(model, options, Families.BUILT_IN);
+    }
+
+    /**
+     * Loads a model of one of some families, which may be the caller's own. See {@link
+     * #load(String, PipelineOptions)}.
+     */
+    static Pipeline load(String model, PipelineOptions options, Families families) {
+        return PipelineLoader.load(model, options, families);
+    }
+
+    /** Loads a model in float32 on the CPU. See {@link #load(String, PipelineOptions)}. */
+    static Pipeline load(String model) {
+        return load(model, PipelineOptions.defaults());
+    }
+
     /** Loads a checkpoint in float32 on the CPU. See {@link #load(Path, PipelineOptions)}. */
     static Pipeline load(Path folder) {
         return load(folder, PipelineOptions.defaults());

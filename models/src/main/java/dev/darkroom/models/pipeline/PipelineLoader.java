@@ -1,21 +1,31 @@
 package dev.darkroom.models.pipeline;
 
 import dev.darkroom.common.FullHeap;
+import dev.darkroom.hub.HubException;
+import dev.darkroom.hub.HubOptions;
+import dev.darkroom.hub.ModelId;
+import dev.darkroom.hub.Snapshot;
 import dev.darkroom.models.checkpoint.Checkpoint;
+import dev.darkroom.runtime.nn.Module;
+import dev.darkroom.models.family.Size;
+import dev.darkroom.models.family.RequestedSize;
+import dev.darkroom.models.checkpoint.ModelLocation;
+import dev.darkroom.models.checkpoint.SingleFile;
 import dev.darkroom.models.family.Defaults;
 import dev.darkroom.models.family.Family;
 import dev.darkroom.models.family.Model;
-import dev.darkroom.models.family.RequestedSize;
-import dev.darkroom.models.family.Size;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.InsufficientMemoryException;
 import dev.darkroom.runtime.libtorch.LibtorchException;
 
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
 import java.lang.System.Logger.Level;
 import java.nio.file.Path;
+import java.util.concurrent.CancellationException;
 
-/** Loads a checkpoint as its family does. */
+/** Finds a model and loads it as its family does. */
 final class PipelineLoader {
     private static final System.Logger LOG = System.getLogger("dev.darkroom.pipeline");
 
@@ -24,30 +34,41 @@ final class PipelineLoader {
 
     private PipelineLoader() {}
 
+    static Pipeline load(String model, PipelineOptions options, Families families) {
+        requireDevice(options.device());
+        return loaded(
+                () ->
+                        switch (ModelLocation.of(model)) {
+                            case ModelLocation.Folder folder ->
+                                    checkpoint(folder.path(), null, options, families);
+                            case ModelLocation.WeightsFile file -> file(file.path(), options, families);
+                            case ModelLocation.OnHub named -> ofHub(named.id(), options, families);
+                        });
+    }
+
     static Pipeline load(Path folder, PipelineOptions options, Families families) {
         requireDevice(options.device());
+        return loaded(() -> checkpoint(folder, null, options, families));
+    }
+
+    /** What loads, and what may go wrong with it. */
+    private interface Loading {
+        Pipeline run() throws IOException, InterruptedException;
+    }
+
+    private static Pipeline loaded(Loading loading) {
         try {
-            Checkpoint checkpoint = Checkpoint.open(folder, options.loading());
-            boolean loaded = false;
-            try {
-                Family family = family(checkpoint, families);
-                var defaults = Defaults.read(folder); // before the weights, which take long
-                Model model = family.load(checkpoint);
-                checkpoint.requireNoOthers();
-                fit(checkpoint, model, options);
-                Pipeline pipeline =
-                        new LatentPipeline(
-                                new CheckpointSource(checkpoint), model, defaults, options);
-                loaded = true;
-                if (options.logging()) {
-                    checkpoint.warnings().list().forEach(w -> LOG.log(Level.WARNING, w));
-                }
-                return pipeline;
-            } finally {
-                if (!loaded) {
-                    checkpoint.close();
-                }
-            }
+            return loading.run();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new CancelledException("loading was interrupted; what came so far is kept", e);
+        } catch (CancellationException e) {
+            throw new CancelledException(String.valueOf(e.getMessage()), e);
+        } catch (HubException e) {
+            String message = String.valueOf(e.getMessage());
+            throw e.kind() == HubException.Kind.CANCELLED
+                    ? new CancelledException(message, e)
+                    : new PipelineException(message, e);
         } catch (IOException e) {
             throw PipelineException.of(e);
         } catch (InsufficientMemoryException | LibtorchException.OutOfMemory e) {
@@ -58,8 +79,87 @@ final class PipelineLoader {
         }
     }
 
+    private static Pipeline ofHub(ModelId id, PipelineOptions options, Families families)
+            throws IOException, InterruptedException {
+        String variant = options.variant();
+        if (variant != null && id.variant() != null && !variant.equals(id.variant())) {
+            throw new PipelineException(
+                    id
+                            + " names the variant "
+                            + id.variant()
+                            + ", and the options name "
+                            + variant
+                            + "; leave out one of them");
+        }
+        ModelId chosen = variant == null ? id : id.withVariant(variant);
+        HubOptions hub = options.hub() == null ? HubOptions.fromEnvironment() : options.hub();
+        var snapshot = new ModelLocation.OnHub(chosen).snapshot(hub, options.listener());
+        return checkpoint(snapshot.folder(), snapshot, options.withVariant(chosen.variant()), families);
+    }
+
+    private static Pipeline checkpoint(
+            Path folder, @Nullable Snapshot origin, PipelineOptions options, Families families)
+            throws IOException {
+        Checkpoint checkpoint = Checkpoint.open(folder, options.loading());
+        return owned(
+                new CheckpointSource(checkpoint, origin),
+                options,
+                source -> {
+                    checkpoint.listen(options.listener());
+                    Family family = family(checkpoint, families);
+                    var defaults = Defaults.read(folder); // before the weights, which take long
+                    Model model = family.load(checkpoint);
+                    checkpoint.requireNoOthers();
+                    fit(checkpoint::fit, model, options);
+                    return new LatentPipeline(source, model, defaults, options);
+                });
+    }
+
+    private static Pipeline file(Path path, PipelineOptions options, Families families)
+            throws IOException {
+        SingleFile file = SingleFile.open(path, options.loading());
+        var family = families.find(file.header()).orElseThrow(file::unknown);
+        return owned(
+                new SingleFileSource(file, family.name()),
+                options,
+                source -> {
+                    file.listen(options.listener());
+                    Model model = family.load(file);
+                    fit(file::fit, model, options);
+                    return new LatentPipeline(source, model, Defaults.NONE, options);
+                });
+    }
+
+    /** What makes a pipeline of an opened source. */
+    private interface Making {
+        Pipeline of(Source source) throws IOException;
+    }
+
+    /** Makes a pipeline that closes its source, which is closed here where that fails. */
+    private static Pipeline owned(Source source, PipelineOptions options, Making making)
+            throws IOException {
+        boolean loaded = false;
+        try {
+            Pipeline pipeline = making.of(source);
+            loaded = true;
+            if (options.logging()) {
+                pipeline.warnings().forEach(w -> LOG.log(Level.WARNING, w));
+            }
+            return pipeline;
+        } finally {
+            if (!loaded) {
+                source.close();
+            }
+        }
+    }
+
+    /** Loads networks as they fit. */
+    private interface Fitting {
+        void fit(Module denoiser, long activations, long decoding) throws IOException;
+    }
+
     /** Loads the networks as they fit beside what a picture of the checkpoint's own size takes. */
-    private static void fit(Checkpoint checkpoint, Model model, PipelineOptions options)
+    private static void fit(Fitting fitting, Model model, PipelineOptions options)
             throws IOException {
         long activations = 0;
         long decoding = 0;
@@ -74,7 +174,7 @@ final class PipelineLoader {
                 LOG.log(Level.DEBUG, "no size of its own, each request names one", e);
             }
         }
-        checkpoint.fit(model.network(), activations, decoding);
+        fitting.fit(model.network(), activations, decoding);
     }
 
     private static Family family(Checkpoint checkpoint, Families families) {

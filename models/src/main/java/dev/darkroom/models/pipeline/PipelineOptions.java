@@ -1,5 +1,7 @@
 package dev.darkroom.models.pipeline;
 
+import dev.darkroom.hub.HubOptions;
+import dev.darkroom.models.checkpoint.LoadListener;
 import dev.darkroom.models.checkpoint.LoadOptions;
 import dev.darkroom.models.checkpoint.Offload;
 import dev.darkroom.models.checkpoint.Tiling;
@@ -38,6 +40,8 @@ import java.util.function.Consumer;
  * @param tiling when large latents are decoded in tiles, which takes less memory
  * @param offload when the parts take turns in memory instead of being loaded together
  * @param weights what the weights of linear layers are kept as
+ * @param hub where models are found by their names, and kept; null for what the environment says
+ * @param listener is told how downloading and loading go on, and can end them
  */
 public record PipelineOptions(
         DType dtype,
@@ -50,9 +54,12 @@ public record PipelineOptions(
         boolean logging,
         Tiling tiling,
         Offload offload,
-        WeightFormat weights) {
+        WeightFormat weights,
+        @Nullable HubOptions hub,
+        LoadListener listener) {
     /** Checks the values. */
     public PipelineOptions {
+        Objects.requireNonNull(listener, "listener; LoadListener.NONE listens to nothing");
         requireComputable(dtype);
         Objects.requireNonNull(tiling, "tiling");
         Objects.requireNonNull(offload, "offload");
@@ -91,7 +98,9 @@ public record PipelineOptions(
                 true,
                 Tiling.AUTO,
                 Offload.AUTO,
-                WeightFormat.AUTO);
+                WeightFormat.AUTO,
+                null,
+                LoadListener.NONE);
     }
 
     /** These options with another type. */
@@ -149,6 +158,19 @@ public record PipelineOptions(
         return with(copy -> copy.weights = weights);
     }
 
+    /**
+     * These options with another hub or cache, token and so on, such as {@code
+     * HubOptions.fromEnvironment().withOffline(true)}; null for what the environment says.
+     */
+    public PipelineOptions withHub(@Nullable HubOptions hub) {
+        return with(copy -> copy.hub = hub);
+    }
+
+    /** These options with a listener to downloading and loading. */
+    public PipelineOptions withListener(LoadListener listener) {
+        return with(copy -> copy.listener = listener);
+    }
+
     /** What loading a checkpoint looks at. */
     LoadOptions loading() {
         return new LoadOptions(
@@ -174,6 +196,8 @@ public record PipelineOptions(
         private Tiling tiling;
         private Offload offload;
         private WeightFormat weights;
+        private @Nullable HubOptions hub;
+        private LoadListener listener;
 
         Copy(PipelineOptions from) {
             dtype = from.dtype;
@@ -187,12 +211,14 @@ public record PipelineOptions(
             tiling = from.tiling;
             offload = from.offload;
             weights = from.weights;
+            hub = from.hub;
+            listener = from.listener;
         }
 
         PipelineOptions options() {
             return new PipelineOptions(
                     dtype, vaeDtype, device, threads, mapped, variant, strict, logging, tiling,
-                    offload, weights);
+                    offload, weights, hub, listener);
         }
     }
 }

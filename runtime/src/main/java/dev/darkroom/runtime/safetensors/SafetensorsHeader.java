@@ -83,6 +83,18 @@ public record SafetensorsHeader(
         long length = read(file, channel, 0, LENGTH_BYTES).order(ByteOrder.LITTLE_ENDIAN).getLong();
         checkLength(file, channel, length, fileBytes);
         byte[] json = read(file, channel, LENGTH_BYTES, (int) length).array();
+        return of(file, json, fileBytes);
+    }
+
+    /**
+     * Reads a header without its file, such as one of a file at a hub.
+     *
+     * @param file what to call it, which need not be there
+     * @param json the header after its length
+     * @param fileBytes size of the whole file
+     * @throws SafetensorsException if it breaks a rule of the format
+     */
+    public static SafetensorsHeader of(Path file, byte[] json, long fileBytes) throws IOException {
         if (json.length > 0 && json[json.length - 1] == 0) {
             throw new SafetensorsException(
                     Kind.TRAILING_NUL,
@@ -90,11 +102,12 @@ public record SafetensorsHeader(
                     null,
                     "the header is padded with NUL, not with spaces");
         }
+        requireHeap(file, json.length);
         var parsed = HeaderParser.parse(file, json);
-        long start = LENGTH_BYTES + length;
+        long start = LENGTH_BYTES + (long) json.length;
         return new SafetensorsHeader(
                 file,
-                length,
+                json.length,
                 layOut(file, parsed.tensors(), start, fileBytes - start),
                 parsed.metadata());
     }

@@ -1,8 +1,12 @@
 package dev.darkroom.tests.toy;
 
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+
 import dev.darkroom.models.checkpoint.Checkpoint;
 import dev.darkroom.models.checkpoint.Library;
 import dev.darkroom.models.checkpoint.NetworkPart;
+import dev.darkroom.models.checkpoint.SingleFile;
 import dev.darkroom.models.config.ConfigReader;
 import dev.darkroom.models.config.ConfigWriter;
 import dev.darkroom.models.diffusion.Condition;
@@ -27,6 +31,7 @@ import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
 import dev.darkroom.runtime.nn.Linear;
 import dev.darkroom.runtime.nn.Weights;
+import dev.darkroom.runtime.safetensors.SafetensorsHeader;
 
 import java.io.IOException;
 import java.util.List;
@@ -58,6 +63,29 @@ final class Toy implements Family {
     public Model load(Checkpoint checkpoint) throws IOException {
         NETWORK.require(checkpoint);
         return model(NETWORK.read(checkpoint).load(checkpoint), SamplerChoice.read(checkpoint));
+    }
+
+    /** Such a file has the weights of one toy, below its part's name. */
+    @Override
+    public boolean reads(SafetensorsHeader file) {
+        return file.names().contains(NETWORK.name() + ".input.weight");
+    }
+
+    @Override
+    public Model load(SingleFile file) throws IOException {
+        var weight = file.header().tensors().get(NETWORK.name() + ".output.weight");
+        int outputs = Math.toIntExact(weight.shape().size(0) / CHANNELS / LENGTH);
+        Net network =
+                file.network(
+                        file.options().dtype(),
+                        source -> source.renamed(key -> key.substring(NETWORK.name().length() + 1)),
+                        w -> new Net(w, new Config(outputs, 1)));
+        ObjectNode scheduler =
+                JsonNodeFactory.instance
+                        .objectNode()
+                        .put("_class_name", "DDIMScheduler")
+                        .put("prediction_type", "sample");
+        return model(network, SamplerChoice.read(file.path(), scheduler, file.warnings()));
     }
 
     @Override

@@ -12,8 +12,10 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.darkroom.models.checkpoint.Checkpoint;
 import dev.darkroom.models.checkpoint.CheckpointWriter;
 import dev.darkroom.models.checkpoint.Library;
+import dev.darkroom.models.checkpoint.LoadListener;
 import dev.darkroom.models.checkpoint.LoadOptions;
 import dev.darkroom.models.checkpoint.Offload;
+import dev.darkroom.models.checkpoint.SingleFile;
 import dev.darkroom.models.checkpoint.Tiling;
 import dev.darkroom.models.config.ConfigReader;
 import dev.darkroom.models.diffusion.ClassifierFree;
@@ -45,6 +47,7 @@ import dev.darkroom.runtime.nn.Parameter;
 import dev.darkroom.runtime.nn.Weights;
 import dev.darkroom.runtime.optim.AdamW;
 import dev.darkroom.runtime.optim.ParameterGroup;
+import dev.darkroom.runtime.safetensors.SafetensorsWriter;
 import dev.darkroom.training.objective.ConsistencyModel;
 import dev.darkroom.training.objective.Diffusion;
 import dev.darkroom.training.objective.Distance;
@@ -66,10 +69,12 @@ import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.stream.DoubleStream;
 
 import javax.imageio.ImageIO;
@@ -233,6 +238,70 @@ class ToyFamilyTest {
         }
     }
 
+    /** A single file is known by the names of its tensors, and gives what its network gives. */
+    @Test
+    void isLoadedFromASingleFile() throws IOException {
+        long live = Memory.liveTensors();
+        var families = new Families(List.of(new Toy()));
+        Path path = folder.resolve("toy.safetensors");
+        var request = SampleRequest.of("1");
+        byte[] expected;
+        try (var network = network(1)) {
+            String own = "{\"_class_name\": \"DDIMScheduler\", \"prediction_type\": \"sample\"}";
+            var model = Toy.model(network, samplers(own));
+            try (var pipeline = Pipeline.of("toy", model, PipelineOptions.defaults())) {
+                expected = pipeline.sample(request).pictures().getFirst().rgb();
+            }
+            Map<String, Tensor> tensors = new LinkedHashMap<>();
+            network.state().forEach((name, tensor) -> tensors.put("toy." + name, tensor));
+            SafetensorsWriter.write(path, tensors, Map.of());
+        }
+        var loadings = new ArrayList<LoadListener.Loading>();
+        try (var file = SingleFile.open(path, options(null))) {
+            file.listen(
+                    new LoadListener() {
+                        @Override
+                        public void loaded(Loading loading) {
+                            loadings.add(loading);
+                        }
+                    });
+            var family = families.find(file.header()).orElseThrow();
+            assertEquals("toy", family.name());
+            var model = family.load(file);
+            try (var pipeline = Pipeline.of("toy", model, PipelineOptions.defaults())) {
+                assertArrayEquals(expected, pipeline.sample(request).pictures().getFirst().rgb());
+            }
+            assertEquals(List.of(), file.warnings().list());
+            assertEquals(Set.of("toy.safetensors"), file.hashWeights(f -> "").keySet());
+            long bytes = file.header().tensorBytes();
+            assertEquals(
+                    List.of(new LoadListener.Loading("toy.safetensors", bytes, bytes, bytes)),
+                    loadings);
+        }
+        assertEquals(live, Memory.liveTensors());
+        var variant = assertThrows(IOException.class, () -> SingleFile.open(path, options("fp16")));
+        assertTrue(variant.getMessage().contains("has no variant fp16"), variant.getMessage());
+
+        var unknown = assertThrows(PipelineException.class, () -> Pipeline.load(path.toString()));
+        assertEquals(
+                path
+                        + " is a single file of weights that no family loads: of its 6 tensors 6"
+                        + " begin with toy, such as toy.embedding.bias; name a folder that holds"
+                        + " model_index.json, or a model of a hub as ORG/NAME",
+                unknown.getMessage());
+        Files.writeString(folder.resolve("model_index.json"), "{}");
+        unknown = assertThrows(PipelineException.class, () -> Pipeline.load(path.toString()));
+        assertTrue(
+                unknown.getMessage().endsWith("the checkpoint that it belongs to, " + folder),
+                unknown.getMessage());
+        Files.writeString(path, "nothing");
+        assertThrows(PipelineException.class, () -> Pipeline.load(path.toString()));
+    }
+
+    private static LoadOptions options(String variant) {
+        return new LoadOptions(DType.FLOAT32, null, Device.CPU, true, variant, true, Tiling.AUTO);
+    }
+
     /** Its own class of network, in a part of its own, becomes a checkpoint that it reads. */
     @Test
     void trainsThroughAStage() throws IOException {
@@ -262,9 +331,7 @@ class ToyFamilyTest {
         assertEquals(Trainer.End.FINISHED, stage.run(out, RunListener.NONE));
         assertEquals(
                 "{\"_class_name\":\"ToyModel\",\"levels\":2}", compact(out, "toy/config.json"));
-        var options =
-                new LoadOptions(DType.FLOAT32, null, Device.CPU, true, null, true, Tiling.AUTO);
-        try (var checkpoint = Checkpoint.open(out, options)) {
+        try (var checkpoint = Checkpoint.open(out, options(null))) {
             assertEquals(Toy.PIPELINE, checkpoint.className());
             assertEquals(Map.of("0", "dark", "1", "light"), checkpoint.labels());
             var model = families.of(Toy.PIPELINE).load(checkpoint);

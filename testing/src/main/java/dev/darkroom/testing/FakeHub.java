@@ -1,4 +1,6 @@
-package dev.darkroom.hub;
+package dev.darkroom.testing;
+
+import org.jspecify.annotations.Nullable;
 
 import java.io.BufferedInputStream;
 import java.io.ByteArrayOutputStream;
@@ -19,6 +21,7 @@ import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.BiFunction;
@@ -28,10 +31,11 @@ import java.util.function.BiFunction;
  * large files redirected to another host, ranges. What it answers can be changed by a test, down to
  * the bytes that are left out; null for no answer at all.
  */
-final class FakeHub implements AutoCloseable {
+public final class FakeHub implements AutoCloseable {
     /** A request as it came. */
-    record Request(boolean toHub, String method, String path, Map<String, String> headers) {
-        String header(String name) {
+    public record Request(boolean toHub, String method, String path, Map<String, String> headers) {
+        /** A header; empty where there is none. */
+        public String header(String name) {
             return headers.getOrDefault(name.toLowerCase(Locale.ROOT), "");
         }
     }
@@ -43,106 +47,107 @@ final class FakeHub implements AutoCloseable {
      * @param pause ms between two pieces of the body
      * @param piece bytes of a piece
      */
-    record Reply(
+    public record Reply(
             int status, Map<String, String> headers, byte[] body, int cut, long pause, int piece) {
-        static Reply of(int status, byte[] body) {
+        public static Reply of(int status, byte[] body) {
             return new Reply(status, new TreeMap<>(), body, -1, 0, 1 << 16);
         }
 
-        static Reply error(int status, String code, String message) {
+        public static Reply error(int status, String code, String message) {
             return of(status, ("{\"error\":\"" + message + "\"}").getBytes(StandardCharsets.UTF_8))
                     .with("X-Error-Code", code)
                     .with("X-Error-Message", message);
         }
 
-        Reply with(String name, String value) {
+        public Reply with(String name, String value) {
             var changed = new TreeMap<>(headers);
             changed.put(name, value);
             return new Reply(status, changed, body, cut, pause, piece);
         }
 
-        Reply cutAfter(int bytes) {
+        public Reply cutAfter(int bytes) {
             return new Reply(status, headers, body, bytes, pause, piece);
         }
 
-        Reply slowly(int piece, long pause) {
+        public Reply slowly(int piece, long pause) {
             return new Reply(status, headers, body, cut, pause, piece);
         }
 
-        Reply withBody(byte[] other) {
+        public Reply withBody(byte[] other) {
             return new Reply(status, headers, other, cut, pause, piece);
         }
     }
 
     /** A model that it serves. */
-    static final class Model {
-        final String commit;
-        final Map<String, byte[]> files = new TreeMap<>();
-        int largeFrom = 1000;
-        int pageSize = 1000;
+    public static final class Model {
+        public final String commit;
+        public final Map<String, byte[]> files = new TreeMap<>();
+        public int largeFrom = 1000;
+        public int pageSize = 1000;
 
-        Model(String commit) {
+        public Model(String commit) {
             this.commit = commit;
         }
 
-        Model add(String path, String text) {
+        public Model add(String path, String text) {
             return add(path, text.getBytes(StandardCharsets.UTF_8));
         }
 
-        Model add(String path, byte[] bytes) {
+        public Model add(String path, byte[] bytes) {
             files.put(path, bytes);
             return this;
         }
 
-        boolean isLarge(String path) {
+        public boolean isLarge(String path) {
             return bytes(path).length >= largeFrom;
         }
 
-        byte[] bytes(String path) {
-            return files.get(path);
+        public byte[] bytes(String path) {
+            return Objects.requireNonNull(files.get(path), path);
         }
     }
 
-    private static final Map<byte[], String> HASHES = new IdentityHashMap<>();
+    private static final IdentityHashMap<byte[], String> HASHES = new IdentityHashMap<>();
 
-    final List<Request> requests = Collections.synchronizedList(new ArrayList<>());
-    final Map<String, Model> models = new ConcurrentHashMap<>();
-    volatile BiFunction<Request, Reply, Reply> change = (request, reply) -> reply;
+    public final List<Request> requests = Collections.synchronizedList(new ArrayList<>());
+    public final Map<String, Model> models = new ConcurrentHashMap<>();
+    public volatile BiFunction<Request, Reply, @Nullable Reply> change = (request, reply) -> reply;
 
     private final ServerSocket hub;
     private final ServerSocket store;
 
-    FakeHub() throws IOException {
+    public FakeHub() throws IOException {
         this(0);
     }
 
-    FakeHub(int port) throws IOException {
+    public FakeHub(int port) throws IOException {
         hub = new ServerSocket(port, 50, InetAddress.getLoopbackAddress());
         store = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
         serve(hub, true);
         serve(store, false);
     }
 
-    URI endpoint() {
+    public URI endpoint() {
         return URI.create("http://127.0.0.1:" + hub.getLocalPort());
     }
 
     /** The other host, where large files are. */
-    String store() {
+    public String store() {
         return "http://127.0.0.1:" + store.getLocalPort();
     }
 
-    Model model(String id) {
-        return models.computeIfAbsent(id, key -> new Model(hex("SHA-1", key.getBytes())));
+    public Model model(String id) {
+        return models.computeIfAbsent(
+                id, key -> new Model(hex("SHA-1", key.getBytes(StandardCharsets.UTF_8))));
     }
 
-    List<Request> asked(String part) {
+    public List<Request> asked(String part) {
         synchronized (requests) {
             return requests.stream().filter(each -> each.path().contains(part)).toList();
         }
     }
 
-    static String hex(String algorithm, byte[]... parts) {
+    public static String hex(String algorithm, byte[]... parts) {
         try {
             var digest = MessageDigest.getInstance(algorithm);
             for (byte[] part : parts) {
@@ -154,11 +159,12 @@ final class FakeHub implements AutoCloseable {
         }
     }
 
-    static String gitHash(byte[] bytes) {
-        return hex("SHA-1", ("blob " + bytes.length + "\0").getBytes(), bytes);
+    public static String gitHash(byte[] bytes) {
+        return hex(
+                "SHA-1", ("blob " + bytes.length + "\0").getBytes(StandardCharsets.UTF_8), bytes);
     }
 
-    static String hash(Model model, String path) {
+    public static String hash(Model model, String path) {
         byte[] bytes = model.bytes(path);
         return model.isLarge(path) ? largeHash(bytes) : gitHash(bytes);
     }
@@ -220,7 +226,7 @@ final class FakeHub implements AutoCloseable {
                     .with("X-Repo-Commit", model.commit)
                     .with("X-Linked-Etag", "\"" + hash + "\"")
                     .with("X-Linked-Size", String.valueOf(bytes.length))
-                    .with("ETag", "\"" + gitHash(hash.getBytes()) + "\"");
+                    .with("ETag", "\"" + gitHash(hash.getBytes(StandardCharsets.UTF_8)) + "\"");
         }
         return ranged(request, bytes)
                 .with("X-Repo-Commit", model.commit)
@@ -271,7 +277,10 @@ final class FakeHub implements AutoCloseable {
     }
 
     private Reply tree(Model model, String query, String path) {
-        int from = query.contains("cursor=") ? Integer.parseInt(query.split("cursor=")[1]) : 0;
+        int from =
+                query.contains("cursor=")
+                        ? Integer.parseInt(query.replaceFirst(".*cursor=", ""))
+                        : 0;
         var entries = new ArrayList<String>();
         entries.add(
                 "{\"type\":\"directory\",\"oid\":\""
@@ -291,7 +300,9 @@ final class FakeHub implements AutoCloseable {
                             + ",\"pointerSize\":134}";
             entries.add(
                     "{\"type\":\"file\",\"oid\":\""
-                            + (model.isLarge(each) ? gitHash(hash.getBytes()) : hash)
+                            + (model.isLarge(each)
+                                    ? gitHash(hash.getBytes(StandardCharsets.UTF_8))
+                                    : hash)
                             + "\",\"size\":"
                             + bytes.length
                             + ",\"path\":"
@@ -315,9 +326,10 @@ final class FakeHub implements AutoCloseable {
                                 + ">; rel=\"next\"");
     }
 
-    static String quoted(String text) {
+    public static String quoted(String text) {
         var quoted = new StringBuilder("\"");
-        for (char each : text.toCharArray()) {
+        for (int i = 0; i < text.length(); i++) {
+            char each = text.charAt(i);
             if (each < 0x20 || each == '"' || each == '\\' || each > 0x7E) {
                 quoted.append(String.format(Locale.ROOT, "\\u%04x", (int) each));
             } else {
@@ -362,7 +374,7 @@ final class FakeHub implements AutoCloseable {
         }
     }
 
-    private static Request read(InputStream in, boolean isHub) throws IOException {
+    private static @Nullable Request read(InputStream in, boolean isHub) throws IOException {
         String first = line(in);
         if (first == null || first.isEmpty()) {
             return null;
@@ -374,11 +386,11 @@ final class FakeHub implements AutoCloseable {
                     line.substring(0, colon).toLowerCase(Locale.ROOT),
                     line.substring(colon + 1).strip());
         }
-        String[] words = first.split(" ");
+        String[] words = first.split(" ", -1);
         return new Request(isHub, words[0], words[1], headers);
     }
 
-    private static String line(InputStream in) throws IOException {
+    private static @Nullable String line(InputStream in) throws IOException {
         var line = new ByteArrayOutputStream();
         for (int each = in.read(); each != '\n'; each = in.read()) {
             if (each < 0) {

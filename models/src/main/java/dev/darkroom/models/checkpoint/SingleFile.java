@@ -1,0 +1,178 @@
+package dev.darkroom.models.checkpoint;
+
+import dev.darkroom.common.OneLine;
+import dev.darkroom.models.checkpoint.Checkpoint.Hash;
+import dev.darkroom.runtime.DType;
+import dev.darkroom.runtime.Warnings;
+import dev.darkroom.runtime.WeightSource;
+import dev.darkroom.runtime.nn.Module;
+import dev.darkroom.runtime.nn.Weights;
+import dev.darkroom.runtime.safetensors.SafetensorsHeader;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Objects;
+import java.util.function.Function;
+import java.util.function.UnaryOperator;
+import java.util.stream.Collectors;
+
+/**
+ * A single {@code .safetensors} file that holds the weights of one or several networks, under names
+ * that its family knows. It has no configs.
+ */
+public final class SingleFile implements AutoCloseable {
+    private static final int MOST_GROUPS = 4;
+    private static final int LONGEST_NAME = 80;
+
+    private final SafetensorsHeader header;
+    private final Checkpoint networks;
+
+    private SingleFile(SafetensorsHeader header, Checkpoint networks) {
+        this.header = header;
+        this.networks = networks;
+    }
+
+    /**
+     * Opens a file and reads its header.
+     *
+     * @throws CheckpointException if the options name a variant, which a single file does not have
+     * @throws IOException if it can't be read, or is no safetensors file
+     */
+    public static SingleFile open(Path file, LoadOptions options) throws IOException {
+        if (options.variant() != null) {
+            throw new CheckpointException(
+                    file
+                            + " is a single file, which has no variant "
+                            + options.variant()
+                            + "; leave the variant out");
+        }
+        var header = SafetensorsHeader.read(file);
+        return new SingleFile(header, Checkpoint.ofFile(file, options));
+    }
+
+    /** The file. */
+    public Path path() {
+        return header.file();
+    }
+
+    private String name() {
+        return String.valueOf(path().getFileName());
+    }
+
+    /** The file's header, by which its family knows it. */
+    public SafetensorsHeader header() {
+        return header;
+    }
+
+    /** How it is loaded. */
+    public LoadOptions options() {
+        return networks.options();
+    }
+
+    /** What loading met that may matter. */
+    public Warnings warnings() {
+        return networks.warnings();
+    }
+
+    /** Tells a listener of the networks that are loaded from now on. */
+    public void listen(LoadListener listener) {
+        Objects.requireNonNull(listener, "listener; LoadListener.NONE listens to nothing");
+        networks.listen(new LoadProgress(listener, Map.of(name(), header.tensorBytes())));
+    }
+
+    /**
+     * Makes a network, whose weights are compared with it; it stays the file's. The weights are
+     * loaded at once or later, as the options say.
+     *
+     * @param dtype of its parameters
+     * @param naming gives the file's tensors the names that the network declares, and leaves out
+     *     those of other networks
+     * @throws IOException if a tensor is missing or has another shape
+     */
+    public <M extends Module> M network(
+            DType dtype, UnaryOperator<WeightSource> naming, Function<Weights, M> network)
+            throws IOException {
+        return networks.network(path(), path(), dtype, naming, network);
+    }
+
+    /** Loads the networks as {@link Checkpoint#fit} does. */
+    public void fit(Module denoiser, long activations, long decoding) throws IOException {
+        networks.fit(denoiser, activations, decoding);
+    }
+
+    /** Frees the networks that take turns, until they are used again. */
+    public void release() {
+        networks.release();
+    }
+
+    /** Says that no family loads the file, what is in it, and what to name instead. */
+    public CheckpointException unknown() {
+        return new CheckpointException(
+                path()
+                        + " is a single file of weights that no family loads"
+                        + contents()
+                        + "; name "
+                        + instead());
+    }
+
+    private String contents() {
+        var names = header.names();
+        if (names.isEmpty()) {
+            return ": it holds no tensors";
+        }
+        var groups = new LinkedHashMap<String, Integer>();
+        for (String name : names) {
+            groups.merge(name.replaceFirst("[.].*", ""), 1, Integer::sum);
+        }
+        String counted =
+                groups.entrySet().stream()
+                        .sorted(Map.Entry.<String, Integer>comparingByValue().reversed())
+                        .limit(MOST_GROUPS)
+                        .map(group -> group.getValue() + " begin with " + printable(group.getKey()))
+                        .collect(Collectors.joining(", "));
+        return ": of its "
+                + names.size()
+                + " tensors "
+                + counted
+                + ", such as "
+                + printable(names.getFirst());
+    }
+
+    private static String printable(String name) {
+        return OneLine.of(
+                name.length() <= LONGEST_NAME ? name : name.substring(0, LONGEST_NAME) + "…");
+    }
+
+    private String instead() {
+        Path part = path().toAbsolutePath().normalize().getParent();
+        Path checkpoint = part == null ? null : part.getParent();
+        for (Path folder : Arrays.asList(part, checkpoint)) {
+            if (folder != null && Files.isRegularFile(folder.resolve(Checkpoint.INDEX))) {
+                return "the folder of the checkpoint that it belongs to, " + folder;
+            }
+        }
+        return "a folder that holds " + Checkpoint.INDEX + ", or a model of a hub as ORG/NAME";
+    }
+
+    /** Names and values for display and for a picture's metadata. */
+    public Map<String, Object> describe() {
+        Map<String, Object> description = new LinkedHashMap<>();
+        description.put("model", name());
+        return description;
+    }
+
+    /** The SHA-256 of the file, by its name. */
+    public Map<String, String> hashWeights(Hash hash) throws IOException {
+        return networks.hashWeights(hash);
+    }
+
+    /** Frees the networks that were loaded. */
+    @Override
+    public void close() {
+        networks.close();
+    }
+}
