@@ -4,10 +4,7 @@ import dev.darkroom.hub.HubException.Kind;
 
 import java.io.IOException;
 import java.io.InputStream;
-import java.nio.ByteBuffer;
 import java.nio.channels.ClosedByInterruptException;
-import java.nio.channels.FileChannel;
-import java.nio.file.Path;
 import java.util.regex.Pattern;
 
 /**
@@ -15,7 +12,6 @@ import java.util.regex.Pattern;
  * often as it makes progress, until the whole has the listed size and hash.
  */
 final class BlobDownload {
-    private static final int CHUNK = 1 << 18;
     private static final int MOST_RESTARTS = 5;
     private static final Pattern CONTENT_RANGE =
             Pattern.compile("bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\\*)");
@@ -23,15 +19,11 @@ final class BlobDownload {
     private final Http http;
     private final Repository repository;
     private final RemoteFile file;
-    private final Path incomplete;
-    private final FileChannel channel;
+    private final BlobFile blob;
     private final Tracker tracker;
     private final Retries retries;
     private final String what;
-    private final byte[] chunk = new byte[CHUNK];
 
-    private BlobHash hash;
-    private long there;
     private boolean isPieced;
     private int restarts;
     private long sinceFailure;
@@ -39,26 +31,22 @@ final class BlobDownload {
     /**
      * Prepares the download of a file.
      *
-     * @param incomplete holds the bytes that came so far
-     * @param channel of that file
+     * @param blob takes the bytes
      */
     BlobDownload(
             Http http,
             Repository repository,
             RemoteFile file,
-            Path incomplete,
-            FileChannel channel,
+            BlobFile blob,
             Retries.Policy policy,
             Tracker tracker) {
         this.http = http;
         this.repository = repository;
         this.file = file;
-        this.incomplete = incomplete;
-        this.channel = channel;
+        this.blob = blob;
         this.tracker = tracker;
         what = repository.id().repository() + ", " + RepoPath.printable(file.path());
         retries = new Retries(what, policy, tracker::warns);
-        hash = new BlobHash(file);
     }
 
     /**
@@ -76,43 +64,25 @@ final class BlobDownload {
                 retries.failed(e);
             }
         }
-        try {
-            channel.force(true);
-        } catch (IOException e) {
-            throw unwritable(e);
-        }
+        blob.sync();
     }
 
     private void readEarlier() throws IOException, InterruptedException {
         try {
-            if (channel.size() > file.size()) {
-                restart();
-            }
-            channel.position(0);
-            var buffer = ByteBuffer.wrap(chunk);
-            for (int read = channel.read(buffer); read >= 0; read = channel.read(buffer)) {
-                hash.add(chunk, read);
-                there += read;
-                buffer.clear();
-                tracker.requireGoing();
-            }
+            blob.takeEarlier(tracker);
         } catch (ClosedByInterruptException e) {
             retries.failed(e);
-        } catch (HubException e) {
-            throw e;
-        } catch (IOException e) {
-            throw unwritable(e);
         }
-        isPieced = there > 0;
-        tracker.at(file, there);
+        isPieced = blob.size() > 0;
+        tracker.at(file, blob.size());
     }
 
     /** Whether all is there and right. */
-    private boolean isDone() throws IOException {
-        if (there < file.size()) {
+    private boolean isDone() throws IOException, InterruptedException {
+        if (blob.size() < file.size()) {
             return false;
         }
-        if (hash.matches()) {
+        if (blob.matches()) {
             return true;
         }
         boolean mayBePieces = isPieced && restarts == 0;
@@ -130,20 +100,13 @@ final class BlobDownload {
         if (restarts > MOST_RESTARTS) {
             throw mismatch("it had to begin anew " + MOST_RESTARTS + " times");
         }
-        try {
-            channel.truncate(0);
-            channel.position(0);
-        } catch (IOException e) {
-            throw unwritable(e);
-        }
-        there = 0;
+        blob.restart();
         isPieced = false;
-        hash = new BlobHash(file);
     }
 
     private void ask() throws IOException, InterruptedException {
         var address = http.contents(repository, file);
-        String range = there > 0 ? "bytes=" + there + "-" : null;
+        String range = blob.size() > 0 ? "bytes=" + blob.size() + "-" : null;
         try (Answer answer = http.get(address, range, repository.id())) {
             requireListed(answer);
             if (answer.status() == 416) {
@@ -153,13 +116,13 @@ final class BlobDownload {
             if (answer.status() == 206) {
                 requireRange(answer);
                 isPieced = true;
-            } else if (there > 0) {
+            } else if (blob.size() > 0) {
                 restart(); // The whole comes, not the rest.
             }
-            long left = file.size() - there;
+            long left = file.size() - blob.size();
             long length = answer.number("Content-Length").orElse(left);
             if (length != left) {
-                throw mismatch((there + length) + " bytes are sent");
+                throw mismatch((blob.size() + length) + " bytes are sent");
             }
             copy(answer);
         }
@@ -182,7 +145,7 @@ final class BlobDownload {
     private void requireRange(Answer answer) throws IOException {
         String text = answer.headers().firstValue("Content-Range").orElse("");
         var range = CONTENT_RANGE.matcher(text);
-        if (!range.matches() || Long.parseLong(range.group(1)) != there) {
+        if (!range.matches() || Long.parseLong(range.group(1)) != blob.size()) {
             restart();
             throw new IOException("another range was sent than the one asked for");
         }
@@ -192,59 +155,48 @@ final class BlobDownload {
         }
     }
 
-    private void copy(Answer answer) throws IOException {
+    private void copy(Answer answer) throws IOException, InterruptedException {
         while (true) {
             tracker.requireGoing();
-            int read = piece(answer.body());
+            byte[] chunk = blob.chunk();
+            int read = -1;
+            try {
+                read = piece(answer.body(), chunk);
+            } finally {
+                if (read < 0) {
+                    blob.release(chunk);
+                }
+            }
             if (read < 0) {
                 break;
             }
-            if (there + read > file.size()) {
+            if (blob.size() + read > file.size()) {
                 restart();
                 throw mismatch("more bytes are sent");
             }
-            write(read);
-            hash.add(chunk, read);
-            there += read;
+            blob.append(chunk, read);
             sinceFailure += read;
             if (sinceFailure >= Retries.PROGRESS) {
                 retries.progressed();
             }
-            tracker.at(file, there);
+            tracker.at(file, blob.size());
         }
-        if (there < file.size()) {
-            throw new IOException("the connection ended after " + there + " bytes");
+        if (blob.size() < file.size()) {
+            throw new IOException("the connection ended after " + blob.size() + " bytes");
         }
     }
 
     /** Reads what there is without waiting for more, since few large pieces cost less to write. */
-    private int piece(InputStream body) throws IOException {
+    private static int piece(InputStream body, byte[] chunk) throws IOException {
         int length = body.read(chunk);
-        while (length > 0 && length < CHUNK && body.available() > 0) {
-            int more = body.read(chunk, length, CHUNK - length);
+        while (length > 0 && length < chunk.length && body.available() > 0) {
+            int more = body.read(chunk, length, chunk.length - length);
             if (more < 0) {
                 break;
             }
             length += more;
         }
         return length;
-    }
-
-    private void write(int length) throws IOException {
-        var buffer = ByteBuffer.wrap(chunk, 0, length);
-        try {
-            while (buffer.hasRemaining()) {
-                channel.write(buffer, there + buffer.position());
-            }
-        } catch (ClosedByInterruptException e) {
-            throw e;
-        } catch (IOException e) {
-            throw unwritable(e);
-        }
-    }
-
-    private HubException unwritable(IOException e) {
-        return RepositoryFolder.unwritable(incomplete, e);
     }
 
     private HubException mismatch(String how) {

@@ -274,9 +274,9 @@ public final class Hub implements AutoCloseable {
             boolean isNew = !RepositoryFolder.isWhole(blob, file.size());
             if (isNew) {
                 Path incomplete = folder.incomplete(file.hash());
-                try (var channel = folder.open(incomplete)) {
-                    new BlobDownload(http(), repository, file, incomplete, channel, policy, tracker)
-                            .run();
+                try (var channel = folder.open(incomplete);
+                        var bytes = new BlobFile(file, incomplete, channel)) {
+                    new BlobDownload(http(), repository, file, bytes, policy, tracker).run();
                 }
                 folder.finish(incomplete, blob);
             }

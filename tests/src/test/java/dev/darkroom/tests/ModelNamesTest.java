@@ -18,6 +18,7 @@ import dev.darkroom.models.pipeline.PipelineException;
 import dev.darkroom.models.pipeline.PipelineOptions;
 import dev.darkroom.models.pipeline.SampleRequest;
 import dev.darkroom.runtime.Memory;
+import dev.darkroom.testing.Child;
 import dev.darkroom.testing.FakeHub;
 
 import org.junit.jupiter.api.AfterEach;
@@ -42,6 +43,7 @@ import javax.imageio.ImageIO;
 /** A model by its name on a hub is the model of its folder, in Java and at the shell. */
 class ModelNamesTest {
     private static final String ID = "org/tiny";
+    private static final String WEIGHTS = "diffusion_pytorch_model.safetensors";
 
     @TempDir private Path folder;
     private FakeHub server;
@@ -161,7 +163,7 @@ class ModelNamesTest {
             assertEquals(ID, pipeline.describe().get("model"));
             assertEquals(model.commit, pipeline.describe().get("commit"));
             assertEquals(described.get("pipeline"), pipeline.describe().get("pipeline"));
-            assertTrue(pipeline.hashWeights().containsKey("vae/" + VAE), "by names in the folder");
+            assertTrue(pipeline.hashWeights().containsKey("vae/" + WEIGHTS), "by names in the folder");
         }
         assertEquals(
                 List.of("downloads some", "loads text_encoder", "loads transformer", "loads vae"),
@@ -186,12 +188,10 @@ class ModelNamesTest {
         }
     }
 
-    private static final String VAE = "diffusion_pytorch_model.safetensors";
-
     @Test
     void aVariantIsNamedOnceOrTwiceTheSame() throws IOException {
         String fp16 = "vae/diffusion_pytorch_model.fp16.safetensors";
-        model.add(fp16, model.bytes("vae/" + VAE));
+        model.add(fp16, model.bytes("vae/" + WEIGHTS));
         for (var named : List.of(ID + ":fp16", ID)) {
             try (var pipeline =
                     Pipeline.load(named, options().withLogging(false).withVariant("fp16"))) {
@@ -231,7 +231,9 @@ class ModelNamesTest {
                 error.getMessage());
         assertTrue(error.getCause().getCause() instanceof HubException);
         error = assertThrows(PipelineException.class, () -> Pipeline.load("./none", options()));
-        assertTrue(error.getMessage().startsWith("there is no folder ./none"), error.getMessage());
+        assertTrue(
+                error.getMessage().startsWith("there is no model folder ./none"),
+                error.getMessage());
     }
 
     @Test
@@ -317,6 +319,36 @@ class ModelNamesTest {
         assertEquals(cached.get("parts").size(), remote.get("parts").size());
         assertFalse(remote.get("parts").isEmpty());
         assertEquals(ID, remote.get("path").asText());
+    }
+
+    /** Ctrl-C, as the signal of a polite kill, which the JVM treats in the same way. */
+    @Test
+    void anInterruptLeavesWhatCanBeGoneOnFrom() throws Exception {
+        String weights = "transformer/" + WEIGHTS;
+        String hash = FakeHub.hash(model, weights);
+        server.change =
+                (request, reply) -> request.path().contains(hash) ? reply.slowly(2_000, 50) : reply;
+        Path picture = folder.resolve("picture.png");
+        var arguments = new ArrayList<>(List.of("sample", "a", "--model", ID, "--seed", "1"));
+        arguments.addAll(List.of("--cache", cache().toString(), "--out", picture.toString()));
+        arguments.addAll(List.of("--endpoint", server.endpoint().toString()));
+        var process = Child.jvm(List.of(), Main.class.getName(), arguments).start();
+        Path begun = cache().resolve("models--org--tiny/blobs/" + hash + ".incomplete");
+        while (process.isAlive() && (!Files.exists(begun) || Files.size(begun) < 10_000)) {
+            Thread.sleep(10);
+        }
+        process.destroy();
+        String said = new String(process.getInputStream().readAllBytes());
+        assertEquals(143, process.waitFor(), said); // 128 and the signal's number
+        assertTrue(said.contains("darkroom: the download was cancelled; what came so"), said);
+        assertTrue(Files.size(begun) >= 10_000);
+        assertFalse(Files.exists(picture));
+        server.requests.clear();
+        server.change = (request, reply) -> reply;
+        try (var pipeline = Pipeline.load(ID, options())) {
+            assertEquals(List.of(), pipeline.warnings());
+        }
+        assertTrue(server.asked(hash).getFirst().header("range").matches("bytes=[1-9]\\d+-"));
     }
 
     /** The texts of a PNG as they stand in the file. */

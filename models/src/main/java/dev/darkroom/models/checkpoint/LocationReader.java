@@ -148,7 +148,7 @@ final class LocationReader {
         while (there != null && !Files.exists(there)) {
             there = there.getParent();
         }
-        return "there is no folder "
+        return "there is no model folder "
                 + shown
                 + (there == null ? "" : " (there is " + OneLine.of(there.toString()) + ")")
                 + "; name one that holds "

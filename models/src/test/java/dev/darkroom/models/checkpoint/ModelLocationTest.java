@@ -60,12 +60,15 @@ class ModelLocationTest {
         Map<String, String> misses = new LinkedHashMap<>();
         misses.put("", "is empty; name a folder");
         misses.put(" ", "is empty; name a folder");
-        misses.put("./x/y", "there is no folder ./x/y (there is " + Path.of("").toAbsolutePath());
-        misses.put("../x/y", "there is no folder ../x/y");
-        misses.put("x/y/", "there is no folder x/y/");
-        misses.put("x/y/z", "there is no folder x/y/z");
-        misses.put("~/models/a", "there is no folder ~/models/a");
-        misses.put(folder + "/no", "there is no folder " + folder + "/no (there is " + folder);
+        misses.put(
+                "./x/y",
+                "there is no model folder ./x/y (there is " + Path.of("").toAbsolutePath());
+        misses.put("../x/y", "there is no model folder ../x/y");
+        misses.put("x/y/", "there is no model folder x/y/");
+        misses.put("x/y/z", "there is no model folder x/y/z");
+        misses.put("~/models/a", "there is no model folder ~/models/a");
+        misses.put(
+                folder + "/no", "there is no model folder " + folder + "/no (there is " + folder);
         misses.put("model", "there is no folder model here, and \"model\" names no model: no / is");
         misses.put("-x/y", "ORG and NAME are letters");
         misses.put("a--b/c", "ORG and NAME are letters");
