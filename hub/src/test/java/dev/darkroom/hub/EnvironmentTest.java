@@ -81,6 +81,10 @@ class EnvironmentTest {
         assertTrue(options(Map.of("HF_HUB_OFFLINE", value)).offline());
         assertFalse(options(Map.of("HF_HUB_OFFLINE", value + "x")).offline());
         assertFalse(options(Map.of()).offline());
+        String progress = "HF_HUB_DISABLE_PROGRESS_BARS";
+        assertTrue(HubOptions.hidesProgress(Map.of(progress, value)));
+        assertFalse(HubOptions.hidesProgress(Map.of(progress, value + "x")));
+        assertFalse(HubOptions.hidesProgress(Map.of()));
     }
 
     @Test

@@ -150,6 +150,29 @@ class HubTest extends WithFakeHub {
     }
 
     @Test
+    void partsThatNothingUsesAreTakenOnlyWhenAskedFor() throws Exception {
+        var model = tiny();
+        String index = new String(model.bytes("model_index.json"), StandardCharsets.UTF_8);
+        model.add(
+                "model_index.json",
+                index.replace(
+                        "\"safety_checker\":[null,null]",
+                        "\"safety_checker\":[\"a\",\"B\"],\"feature_extractor\":[\"a\",\"C\"]"));
+        String weights = "safety_checker/model.safetensors";
+        String config = "feature_extractor/preprocessor_config.json";
+        model.add(weights, random(2000, 8)).add("safety_checker/config.json", "{}");
+        model.add(config, "{\"a\":2}");
+        assertSame(model, get(ID), NEEDED);
+        try (Hub hub = hub()) {
+            assertTrue(hub.cache().list().getFirst().isComplete());
+            var every = CheckpointFiles.of(ID).withEveryPart();
+            assertEquals(Optional.empty(), hub.cache().find(ID, every));
+            Path folder = hub.get(ID, every, DownloadListener.NONE).folder();
+            assertTrue(names(folder).containsAll(List.of(weights, config)));
+        }
+    }
+
+    @Test
     void picklesAreNeverTaken() throws Exception {
         var model = tiny();
         model.files.remove("transformer/diffusion_pytorch_model.safetensors");

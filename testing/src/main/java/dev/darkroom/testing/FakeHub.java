@@ -359,6 +359,7 @@ public final class FakeHub implements AutoCloseable {
 
     private void talk(Socket socket, boolean isHub) {
         try (socket) {
+            socket.setTcpNoDelay(true); // or each body waits 40 ms for its head to be acknowledged
             var in = new BufferedInputStream(socket.getInputStream());
             for (Request request = read(in, isHub); request != null; request = read(in, isHub)) {
                 requests.add(request);

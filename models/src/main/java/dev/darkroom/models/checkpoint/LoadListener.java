@@ -5,8 +5,8 @@ import dev.darkroom.hub.DownloadListener;
 /**
  * Is told how loading a model goes on: first what is downloaded of it, unless it is on this machine
  * already, then the weights of one part after the other; not of parts that take turns in memory,
- * which requests load. The methods are called by one thread at a
- * time; those about loading by the one that loads. What one throws ends the loading.
+ * which requests load. The methods are called by one thread at a time; those about loading by the
+ * one that loads. What one throws ends the loading.
  */
 public interface LoadListener extends DownloadListener {
     /** Listens to nothing. */

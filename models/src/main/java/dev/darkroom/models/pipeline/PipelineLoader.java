@@ -41,7 +41,8 @@ final class PipelineLoader {
                         switch (ModelLocation.of(model)) {
                             case ModelLocation.Folder folder ->
                                     checkpoint(folder.path(), null, options, families);
-                            case ModelLocation.WeightsFile file -> file(file.path(), options, families);
+                            case ModelLocation.WeightsFile file ->
+                                    file(file.path(), options, families);
                             case ModelLocation.OnHub named -> ofHub(named.id(), options, families);
                         });
     }
@@ -94,7 +95,8 @@ final class PipelineLoader {
         ModelId chosen = variant == null ? id : id.withVariant(variant);
         HubOptions hub = options.hub() == null ? HubOptions.fromEnvironment() : options.hub();
         var snapshot = new ModelLocation.OnHub(chosen).snapshot(hub, options.listener());
-        return checkpoint(snapshot.folder(), snapshot, options.withVariant(chosen.variant()), families);
+        return checkpoint(
+                snapshot.folder(), snapshot, options.withVariant(chosen.variant()), families);
     }
 
     private static Pipeline checkpoint(
