@@ -346,10 +346,22 @@ public final class Lora implements AutoCloseable {
     /**
      * Adds the adapters to the network's weights, so that they cost nothing more. Weights that a
      * file is mapped to are replaced, not written to.
+     *
+     * @throws IllegalStateException if weights are kept in fewer bits, or freed between two uses of
+     *     the network; the adapters stay beside them
      */
     public void merge() {
-        enable(false);
+        requireUnmerged("merged again");
+        for (Pair pair : pairs.values()) {
+            if (pair.layer.weight().isNarrow()) {
+                throw new IllegalStateException(
+                        pair.layer.weight().key()
+                                + " is kept in fewer bits than are computed with, so that nothing"
+                                + " can be added to it; leave the adapters beside it");
+            }
+        }
         addToWeights(factor());
+        enable(false);
         merged = true;
     }
 

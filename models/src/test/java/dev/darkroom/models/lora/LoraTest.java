@@ -17,7 +17,9 @@ import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
 import dev.darkroom.runtime.Warnings;
 import dev.darkroom.runtime.WeightSource;
+import dev.darkroom.runtime.nn.Deferred;
 import dev.darkroom.runtime.nn.Linear;
+import dev.darkroom.runtime.nn.LinearFormat;
 import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.runtime.nn.Weights;
 import dev.darkroom.runtime.optim.AdamW;
@@ -369,6 +371,56 @@ class LoraTest {
             var error = assertThrows(IOException.class, () -> Lora.load(network, folder));
             String name = variant.substring(1, variant.indexOf('"', 1));
             assertTrue(error.getMessage().contains(name), error.getMessage());
+        }
+    }
+
+    /** Adapters stay when the weights beside them are freed, read again, and rounded. */
+    @Test
+    void weightsOfEightBitsThatComeAndGoAreAdapted() throws IOException {
+        Tensor plain = network.forward(x);
+        var weights = new LinkedHashMap<String, Tensor>();
+        network.state().forEach((name, value) -> weights.put("blocks.0." + name, value));
+        var deferred =
+                Deferred.of(
+                        reader -> reader.take(WeightSource.of("blocks", weights)),
+                        true,
+                        DType.FLOAT32,
+                        Device.CPU,
+                        Warnings.strict(),
+                        Blocks::new);
+        deferred.format(LinearFormat.INT8);
+        Network block = deferred.network().blocks.getFirst();
+        try (var whole = Lora.load(network, PEFT);
+                var generator = new Generator(1);
+                var lora = Lora.create(deferred.network(), CONFIG, generator)) {
+            whole.parameters()
+                    .forEach(
+                            (name, parameter) ->
+                                    lora.parameters()
+                                            .get(
+                                                    name.replace(
+                                                            "model.model.",
+                                                            "model.model.blocks.0."))
+                                            .set(parameter.value().copy()));
+            for (int i = 0; i < 2; i++) {
+                Golden.assertClose("adapted", adapted, block.forward(x), 0.02);
+                assertTrue(block.up.weight().isNarrow());
+                assertThrows(IllegalStateException.class, lora::merge);
+                Golden.assertClose("still", adapted, block.forward(x), 0.02);
+                deferred.unload();
+            }
+            lora.enable(false);
+            Golden.assertClose("plain", plain, block.forward(x), 0.02);
+        }
+        deferred.network().close();
+    }
+
+    private static final class Blocks extends Module {
+        private final List<Network> blocks;
+
+        Blocks(Weights w) {
+            super(w);
+            blocks = w.list("blocks", 1, Network::new);
         }
     }
 }

@@ -67,7 +67,7 @@ record NarrowWeight(Tensor stored, @Nullable Tensor scale, DType computed) {
     static Tensor widened(Tensor stored, @Nullable Tensor scale, DType computed) {
         return scale == null
                 ? stored.to(computed)
-                : stored.to(DType.FLOAT32).times(scale).to(computed);
+                : stored.to(DType.FLOAT32).timesInPlace(scale).to(computed);
     }
 
     /** Returns the matrix as it is computed with, a new tensor in the open scope. */
