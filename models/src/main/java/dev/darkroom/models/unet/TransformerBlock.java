@@ -73,9 +73,14 @@ final class TransformerBlock extends Module {
         /** {@code [N,T,C]} to {@code [N,T,C]}. */
         Tensor forward(Tensor x) {
             try (var scope = TensorScope.open()) {
+                return scope.keep(out.forward(gated(x)));
+            }
+        }
+
+        private Tensor gated(Tensor x) {
+            try (var scope = TensorScope.open()) {
                 List<Tensor> halves = in.forward(x).chunk(2, 2); // two [N,T,4·C]
-                Tensor gated = halves.get(0).times(halves.get(1).gelu());
-                return scope.keep(out.forward(gated));
+                return scope.keep(halves.get(0).times(halves.get(1).gelu()));
             }
         }
     }

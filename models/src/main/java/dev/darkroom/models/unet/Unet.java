@@ -117,10 +117,14 @@ public final class Unet extends DiffusionNetwork {
         return latents.size(1) * latents.size(2);
     }
 
-    /** Those of the highest resolution's last layers, and what the way down made. */
+    /**
+     * Those at the highest resolution, in widths of its features: 22 of a transformer block with
+     * its gated layer, 6 that the way down made, 12 of a residual block and of what convolutions
+     * put their inputs and outputs in order with.
+     */
     @Override
     public long activations(long rows, Shape latents) {
-        return 24L * rows * tokens(latents) * config.blockOutChannels().getFirst();
+        return 40L * rows * tokens(latents) * config.blockOutChannels().getFirst();
     }
 
     @Override

@@ -62,15 +62,19 @@ final class UpBlock extends Module {
             Tensor x, List<Tensor> skips, Tensor time, Tensor text, long height, long width) {
         try (var scope = TensorScope.open()) {
             for (int i = 0; i < resnets.size(); i++) {
-                x = resnets.get(i).forward(Ops.cat(1, x, skips.get(i)), time);
-                if (!attentions.isEmpty()) {
-                    x = attentions.get(i).forward(x, text);
-                }
+                x = layer(i, x, skips.get(i), time, text);
             }
             for (Upsample each : upsamplers) {
                 x = each.forward(x, height, width);
             }
             return scope.keep(x);
+        }
+    }
+
+    private Tensor layer(int i, Tensor x, Tensor skip, Tensor time, Tensor text) {
+        try (var scope = TensorScope.open()) {
+            x = resnets.get(i).forward(Ops.cat(1, x, skip), time);
+            return scope.keep(attentions.isEmpty() ? x : attentions.get(i).forward(x, text));
         }
     }
 }
