@@ -6,9 +6,9 @@ import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.darkroom.testing.FakeHub.Reply;
 import dev.darkroom.hub.HubException.Kind;
 import dev.darkroom.testing.FakeHub;
+import dev.darkroom.testing.FakeHub.Reply;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;

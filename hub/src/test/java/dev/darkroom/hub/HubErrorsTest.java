@@ -5,9 +5,9 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.darkroom.hub.HubException.Kind;
 import dev.darkroom.testing.FakeHub.Reply;
 import dev.darkroom.testing.FakeHub.Request;
-import dev.darkroom.hub.HubException.Kind;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;

@@ -115,8 +115,8 @@ record Fit(Map<Deferred<?>, Path> networks, LoadOptions options, MemoryBudget bu
                                         part
                                                 + ": weights are rounded to 8 bits, since they do"
                                                 + " not fit in memory as they are; pictures differ"
-                                                + " from those of the checkpoint, those of the model"
-                                                + " in the box by 51 dB (--weights,"
+                                                + " from those of the checkpoint, those of the"
+                                                + " model in the box by 51 dB (--weights,"
                                                 + " docs/memory.md)");
                     }
                 });

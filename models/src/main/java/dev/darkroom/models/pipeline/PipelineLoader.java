@@ -6,17 +6,17 @@ import dev.darkroom.hub.HubOptions;
 import dev.darkroom.hub.ModelId;
 import dev.darkroom.hub.Snapshot;
 import dev.darkroom.models.checkpoint.Checkpoint;
-import dev.darkroom.runtime.nn.Module;
-import dev.darkroom.models.family.Size;
-import dev.darkroom.models.family.RequestedSize;
 import dev.darkroom.models.checkpoint.ModelLocation;
 import dev.darkroom.models.checkpoint.SingleFile;
 import dev.darkroom.models.family.Defaults;
 import dev.darkroom.models.family.Family;
 import dev.darkroom.models.family.Model;
+import dev.darkroom.models.family.RequestedSize;
+import dev.darkroom.models.family.Size;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.InsufficientMemoryException;
 import dev.darkroom.runtime.libtorch.LibtorchException;
+import dev.darkroom.runtime.nn.Module;
 
 import org.jspecify.annotations.Nullable;
 
