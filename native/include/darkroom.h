@@ -339,12 +339,14 @@ typedef struct dr_memory {
   int64_t reserved_bytes; /* held by a caching allocator; live_bytes where there is none */
 } dr_memory;
 
-/* CPU: what libtorch allocated since this library was loaded (mapped files are not counted). Other
-   devices: their allocator's numbers, or DR_UNSUPPORTED. */
+/* CPU: what libtorch allocated since this library was loaded (mapped files are not counted). The meta
+   device, whose tensors have shapes and no elements: what its tensors would take, and as
+   reserved_bytes the sum of all that were ever made. Other devices: their allocator's numbers, or
+   DR_UNSUPPORTED. */
 DR_API int32_t dr_memory_stats(int32_t device, dr_memory *memory, dr_error *error);
 DR_API int32_t dr_memory_reset_peak(int32_t device, dr_error *error);
 
-/* Gives cached memory back to the device. Does nothing on the CPU. */
+/* Gives cached memory back to the device. Does nothing on the CPU and the meta device. */
 DR_API int32_t dr_memory_empty_cache(int32_t device, dr_error *error);
 
 #ifdef __cplusplus

@@ -20,8 +20,10 @@
 #include <malloc.h>
 #endif
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <mutex>
 
 using namespace darkroom;
 
@@ -38,10 +40,23 @@ extern "C" void openblas_set_num_threads(int threads) __attribute__((weak));
   return wanted;
 }();
 
+// glibc's heap can't use again what a tensor of the same size left, since an aligned block is cut from
+// a longer chunk (before glibc 2.38) and small blocks lie in between: a run holds twice of what is alive.
+// So large blocks are mapped alone and given back, unless the environment says otherwise:
+// docs/decisions/0019-large-blocks.md.
+#if defined(__GLIBC__)
+[[maybe_unused]] static const bool large_blocks_mapped = [] {
+  constexpr int smallest = 1 << 20;
+  return std::getenv("GLIBC_TUNABLES") == nullptr &&
+         std::getenv("MALLOC_MMAP_THRESHOLD_") == nullptr &&
+         mallopt(M_MMAP_THRESHOLD, smallest) == 1;
+}();
+#endif
+
 namespace darkroom {
 
 void require_usable(c10::Device device) {
-  if (device.is_cpu()) {
+  if (device.is_cpu() || device.is_meta()) {
     return;
   }
   const int32_t count = dr_device_count(static_cast<int32_t>(device.type()));
@@ -173,9 +188,59 @@ class CountingAllocator final : public c10::Allocator {
   static inline std::atomic<int64_t> peak{0};
 };
 
+// Memory of the meta device, whose tensors have shapes and no elements: counted, and not allocated.
+// Never destroyed, as the tensors that the process ends with.
+class MetaAllocator final : public c10::Allocator {
+ public:
+  static MetaAllocator& one() {
+    static auto* allocator = new MetaAllocator;
+    return *allocator;
+  }
+
+  c10::DataPtr allocate(size_t bytes) override {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const auto size = static_cast<int64_t>(bytes);
+    live_ += size;
+    made_ += size;
+    peak_ = std::max(peak_, live_);
+    return {nullptr, new int64_t(size), &release, c10::Device(c10::kMeta)};
+  }
+
+  c10::DeleterFnPtr raw_deleter() const override { return nullptr; }
+
+  void copy_data(void*, const void*, size_t) const override {}
+
+  void read(dr_memory& memory) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    memory.live_bytes = live_;
+    memory.peak_bytes = peak_;
+    memory.reserved_bytes = made_;
+  }
+
+  void reset_peak() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    peak_ = live_;
+  }
+
+ private:
+  static void release(void* size) { one().free(static_cast<int64_t*>(size)); }
+
+  void free(int64_t* size) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    live_ -= *size;
+    delete size;
+  }
+
+  std::mutex mutex_;
+  int64_t live_ = 0;
+  int64_t peak_ = 0;
+  int64_t made_ = 0;
+};
+
 const bool counting = [] {
   constexpr uint8_t before_the_default = 100;
   c10::SetCPUAllocator(new CountingAllocator, before_the_default);
+  c10::SetAllocator(c10::kMeta, &MetaAllocator::one(), before_the_default);
   return true;
 }();
 
@@ -232,7 +297,7 @@ int32_t dr_device_count(int32_t device_type) {
 int32_t dr_device_synchronize(int32_t device, dr_error* error) {
   return guarded(error, [&] {
     const auto where = decode_device(device);
-    if (!where.is_cpu()) {
+    if (!where.is_cpu() && !where.is_meta()) {
       require_usable(where);
       c10::impl::VirtualGuardImpl(where.type()).synchronizeDevice(index_of(where));
     }
@@ -322,6 +387,10 @@ int32_t dr_memory_stats(int32_t device, dr_memory* memory, dr_error* error) {
   return guarded(error, [&] {
     require(memory != nullptr, "dr_memory_stats: the result pointer is NULL.");
     const auto where = decode_device(device);
+    if (where.is_meta()) {
+      MetaAllocator::one().read(*memory);
+      return;
+    }
     if (where.is_cpu()) {
       CountingAllocator::read(*memory);
       return;
@@ -341,6 +410,10 @@ int32_t dr_memory_stats(int32_t device, dr_memory* memory, dr_error* error) {
 int32_t dr_memory_reset_peak(int32_t device, dr_error* error) {
   return guarded(error, [&] {
     const auto where = decode_device(device);
+    if (where.is_meta()) {
+      MetaAllocator::one().reset_peak();
+      return;
+    }
     if (where.is_cpu()) {
       CountingAllocator::reset_peak();
       return;
@@ -356,7 +429,7 @@ int32_t dr_memory_reset_peak(int32_t device, dr_error* error) {
 int32_t dr_memory_empty_cache(int32_t device, dr_error* error) {
   return guarded(error, [&] {
     const auto where = decode_device(device);
-    if (where.is_cpu()) {
+    if (where.is_cpu() || where.is_meta()) {
       return;
     }
 #ifdef DARKROOM_DEVICE_ALLOCATOR

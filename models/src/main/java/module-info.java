@@ -4,6 +4,7 @@ module dev.darkroom.models {
     requires transitive dev.darkroom.tokenizers;
     requires transitive dev.darkroom.hub;
     requires dev.darkroom.common;
+    requires transitive dev.darkroom.hub;
     requires transitive com.fasterxml.jackson.databind;
     requires transitive java.desktop;
     requires static transitive org.jspecify;
@@ -20,6 +21,7 @@ module dev.darkroom.models {
     exports dev.darkroom.models.layers;
     exports dev.darkroom.models.lora;
     exports dev.darkroom.models.pipeline;
+    exports dev.darkroom.models.plan;
     exports dev.darkroom.models.t5;
     exports dev.darkroom.models.text;
     exports dev.darkroom.models.unet;

@@ -21,7 +21,9 @@ public record Device(Type type, int index) {
         /** Intel GPUs. */
         XPU(12),
         /** Apple GPUs. */
-        MPS(13);
+        MPS(13),
+        /** Shapes without elements, see {@link Device#META}. */
+        META(14);
 
         private final int code;
 
@@ -49,6 +51,13 @@ public record Device(Type type, int index) {
     /** The host. */
     public static final Device CPU = new Device(Type.CPU, -1);
 
+    /**
+     * No device at all: its tensors have a type and a shape, but no elements, and take no memory.
+     * Operators on them compute the shapes of their results, as the CPU would have them, which
+     * {@link DryRun} counts. An operator that needs values fails.
+     */
+    public static final Device META = new Device(Type.META, -1);
+
     /** Checks the index. */
     public Device {
         Objects.requireNonNull(type, "type");
@@ -58,7 +67,7 @@ public record Device(Type type, int index) {
         if (type == Type.CPU && index > 0) {
             throw new IllegalArgumentException("there is one CPU device; use \"cpu\"");
         }
-        if (type == Type.CPU) {
+        if (type == Type.CPU || type == Type.META) {
             index = -1;
         }
     }
@@ -77,7 +86,7 @@ public record Device(Type type, int index) {
         int colon = text.indexOf(':');
         String name = colon < 0 ? text : text.substring(0, colon);
         for (Type type : Type.values()) {
-            if (type.toString().equals(name)) {
+            if (type != Type.META && type.toString().equals(name)) {
                 try {
                     return new Device(
                             type,
@@ -96,6 +105,11 @@ public record Device(Type type, int index) {
     /** Waits until the device has finished the work given to it. */
     public void synchronize() {
         Native.synchronize(code());
+    }
+
+    /** Returns whether operators are computed as on the CPU: there, or as shapes alone. */
+    boolean isLikeCpu() {
+        return type == Type.CPU || type == Type.META;
     }
 
     /** Returns the shim's packed form: type and index in one number. */

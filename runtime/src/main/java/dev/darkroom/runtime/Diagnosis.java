@@ -118,7 +118,8 @@ public record Diagnosis(
         List<Device> devices = new ArrayList<>();
         devices.add(Device.CPU);
         for (Device.Type type : Device.Type.values()) {
-            for (int i = 0; type != Device.Type.CPU && i < type.count(); i++) {
+            boolean counted = type != Device.Type.CPU && type != Device.Type.META;
+            for (int i = 0; counted && i < type.count(); i++) {
                 devices.add(new Device(type, i));
             }
         }

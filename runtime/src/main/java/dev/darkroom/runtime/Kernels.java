@@ -169,7 +169,7 @@ public final class Kernels {
     /** Returns whether there is a choice: for types of 16 bits on the CPU. */
     public static boolean matter(DType type, Device device) {
         Objects.requireNonNull(device, "device");
-        return type.bytes() == 2 && device.type() == Device.Type.CPU;
+        return type.bytes() == 2 && device.isLikeCpu();
     }
 
     /**

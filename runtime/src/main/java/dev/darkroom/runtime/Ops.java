@@ -113,6 +113,9 @@ public final class Ops {
      * @param parameter that the weight is, or is a cast of
      */
     private static Tensor linear(Tensor x, Tensor weight, @Nullable Tensor bias, Tensor parameter) {
+        if (DryRun.isOn(x)) {
+            return DryRun.linear(x, weight);
+        }
         CallFrame frame;
         if (OneDnn.LINEAR != null && OneDnn.takes(x, weight, bias, parameter)) {
             frame = OneDnn.LINEAR.call().arg(x.handle).arg(weight.handle);
@@ -233,6 +236,9 @@ public final class Ops {
                                     padding,
                                     groups));
         }
+        if (DryRun.isOn(x)) {
+            return DryRun.conv2d(x, weight, stride, padding);
+        }
         return Tensor.run(
                 CONV2D.call()
                         .arg(x.handle)
@@ -253,6 +259,9 @@ public final class Ops {
      */
     public static Tensor embedding(Tensor table, Tensor ids) {
         Checks.requireRank("embedding: table", table.shape(), 2);
+        if (DryRun.isOn(table)) {
+            return DryRun.embedding(table, ids);
+        }
         return Tensor.run(EMBEDDING.call().arg(table.handle).arg(ids.handle));
     }
 
@@ -267,6 +276,9 @@ public final class Ops {
         long width = x.size(-1);
         requireVector("layerNorm: weight", weight, width);
         requireVector("layerNorm: bias", bias, width);
+        if (DryRun.isOn(x)) {
+            return DryRun.like(x);
+        }
         return Tensor.run(
                 LAYER_NORM
                         .call()
@@ -299,6 +311,9 @@ public final class Ops {
         }
         requireVector("groupNorm: weight", weight, channels);
         requireVector("groupNorm: bias", bias, channels);
+        if (DryRun.isOn(x)) {
+            return DryRun.like(x);
+        }
         return Tensor.run(
                 GROUP_NORM
                         .call()

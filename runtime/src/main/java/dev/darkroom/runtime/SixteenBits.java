@@ -31,7 +31,7 @@ final class SixteenBits {
 
     /** Returns the 16-bit type that an operator computes in on the CPU; null if it is none. */
     static @Nullable DType typeOf(Tensor x) {
-        if (x.device().type() != Device.Type.CPU) {
+        if (!x.device().isLikeCpu()) {
             return null;
         }
         DType dtype = x.dtype();

@@ -493,6 +493,9 @@ public final class Tensor extends ElementwiseOperators implements AutoCloseable 
             return SixteenBits.compute(
                     type, () -> SixteenBits.wide(this).product(operator, SixteenBits.wide(other)));
         }
+        if (DryRun.isOn(this)) {
+            DryRun.matmul(this, other);
+        }
         return run(operator.call().arg(handle).arg(other.handle));
     }
 }

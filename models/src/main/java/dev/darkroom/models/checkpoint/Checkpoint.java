@@ -4,6 +4,7 @@ import dev.darkroom.common.OneLine;
 import dev.darkroom.hub.CheckpointFiles;
 import dev.darkroom.models.config.ConfigReader;
 import dev.darkroom.runtime.DType;
+import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.MemoryBudget;
 import dev.darkroom.runtime.Warnings;
 import dev.darkroom.runtime.WeightSource;
@@ -378,7 +379,7 @@ public final class Checkpoint implements AutoCloseable {
             UnaryOperator<WeightSource> naming,
             Function<Weights, M> network)
             throws IOException {
-        LoadMode mode = options.mapped() ? LoadMode.MAPPED : LoadMode.READ;
+        LoadMode mode = mode();
         Deferred<M> deferred =
                 Deferred.of(
                         reader -> {
@@ -431,7 +432,9 @@ public final class Checkpoint implements AutoCloseable {
     private void keep(Deferred<?> network, Path what) throws IOException {
         String part = String.valueOf(what.getFileName());
         progress.begin(part);
-        Fit.require(network, what, MemoryBudget.current());
+        if (mode() != LoadMode.HEADERS) {
+            Fit.require(network, what, MemoryBudget.current());
+        }
         network.keep();
         progress.end(part);
     }
@@ -472,6 +475,28 @@ public final class Checkpoint implements AutoCloseable {
             }
         }
         return 0;
+    }
+
+    /** Without elements, headers are enough. */
+    private LoadMode mode() {
+        if (options.device().type() == Device.Type.META) {
+            return LoadMode.HEADERS;
+        }
+        return options.mapped() ? LoadMode.MAPPED : LoadMode.READ;
+    }
+
+    /** The networks that were made, by the names of their parts, in that order. */
+    public Map<String, Module> networks() {
+        Map<String, Module> byPart = new LinkedHashMap<>();
+        networks.forEach(
+                (network, part) ->
+                        byPart.put(String.valueOf(part.getFileName()), network.network()));
+        return Collections.unmodifiableMap(byPart);
+    }
+
+    /** The classes of the parts that {@code model_index.json} names, by the parts' names. */
+    public Map<String, String> parts() {
+        return Collections.unmodifiableMap(parts);
     }
 
     /** Frees the networks that take turns, until they are used again. */

@@ -31,6 +31,9 @@ record PictureDecoder(LatentCodec codec) {
             before.run();
             try (var scope = TensorScope.open()) {
                 Tensor image = image(one, size, notes);
+                if (image.device().type() == Device.Type.META) {
+                    continue; // shapes alone make no picture
+                }
                 pictures.add(Picture.of(image.select(0, 0)));
                 if (trace.isOn()) {
                     images.add(scope.keep(image));
@@ -84,6 +87,7 @@ record PictureDecoder(LatentCodec codec) {
                             .narrow(2, (cover.height() - size.height()) / 2, size.height())
                             .narrow(3, (cover.width() - size.width()) / 2, size.width());
         }
-        return image.dividedBy(2).plus(0.5).clamp(0, 1).to(Device.CPU);
+        Tensor scaled = image.dividedBy(2).plus(0.5).clamp(0, 1);
+        return scaled.device().type() == Device.Type.META ? scaled : scaled.to(Device.CPU);
     }
 }

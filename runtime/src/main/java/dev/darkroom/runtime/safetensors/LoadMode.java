@@ -14,5 +14,11 @@ public enum LoadMode {
      * Tensors are copies. For files that others may change: the opened file is read even if the
      * path leads to another one by then.
      */
-    READ
+    READ,
+
+    /**
+     * Tensors are of {@link dev.darkroom.runtime.Device#META}: shapes and types from the headers,
+     * and nothing else is read.
+     */
+    HEADERS
 }

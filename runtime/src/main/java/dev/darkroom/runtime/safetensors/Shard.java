@@ -38,10 +38,11 @@ final class Shard implements Closeable {
     }
 
     private final SafetensorsHeader header;
+    private final LoadMode mode;
     private final Identity identity;
 
     /**
-     * Where tensors are read from; null if they are mapped. No channel: that is closed for all
+     * Where tensors are read from; null if they are not read. No channel: that is closed for all
      * threads when one of them is interrupted.
      */
     private final @Nullable RandomAccessFile opened;
@@ -49,8 +50,13 @@ final class Shard implements Closeable {
     /** The whole file as uint8 {@code [bytes]}, once a tensor was asked for. */
     private @Nullable Tensor mapping;
 
-    private Shard(SafetensorsHeader header, Identity identity, @Nullable RandomAccessFile opened) {
+    private Shard(
+            SafetensorsHeader header,
+            LoadMode mode,
+            Identity identity,
+            @Nullable RandomAccessFile opened) {
         this.header = header;
+        this.mode = mode;
         this.identity = identity;
         this.opened = opened;
     }
@@ -58,13 +64,13 @@ final class Shard implements Closeable {
     static Shard open(Path file, LoadMode mode) throws IOException {
         ForeignFormats.checkPath(file);
         var identity = Identity.of(file);
-        if (mode == LoadMode.MAPPED) {
-            return new Shard(SafetensorsHeader.read(file), identity, null);
+        if (mode != LoadMode.READ) {
+            return new Shard(SafetensorsHeader.read(file), mode, identity, null);
         }
         var header = SafetensorsHeader.read(file);
         var opened = new RandomAccessFile(file.toFile(), "r");
         try {
-            var shard = new Shard(header, identity, opened);
+            var shard = new Shard(header, mode, identity, opened);
             shard.requireUnchanged();
             return shard;
         } catch (IOException | RuntimeException e) {
@@ -87,8 +93,11 @@ final class Shard implements Closeable {
                                                 Kind.UNSUPPORTED_DTYPE,
                                                 stored,
                                                 "libtorch has no tensors of " + stored.dtype()));
+        if (mode == LoadMode.HEADERS) {
+            return Tensor.empty(stored.shape(), dtype, Device.META);
+        }
         try (var scope = TensorScope.open();
-                var mode = Mode.NO_GRAD.enter()) {
+                var noGrad = Mode.NO_GRAD.enter()) {
             var bytes = opened == null ? mapped(stored, dtype) : read(stored, opened);
             if (dtype == DType.BOOL && stored.bytes() > 0 && bytes.max().itemLong() > 1) {
                 // libtorch's kernels count on 0 and 1 and would write out of bounds

@@ -1,0 +1,93 @@
+package dev.darkroom.models.plan;
+
+import dev.darkroom.models.checkpoint.Checkpoint;
+import dev.darkroom.runtime.DType;
+import dev.darkroom.runtime.safetensors.LoadMode;
+import dev.darkroom.runtime.safetensors.Safetensors;
+import dev.darkroom.runtime.safetensors.SafetensorsDType;
+import dev.darkroom.runtime.safetensors.SafetensorsException;
+import dev.darkroom.runtime.safetensors.StoredTensor;
+import dev.darkroom.runtime.safetensors.WeightFiles;
+
+import org.jspecify.annotations.Nullable;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/**
+ * A part of a checkpoint that has weights, by the headers of their files.
+ *
+ * @param name such as {@code transformer}
+ * @param className the class that {@code model_index.json} names
+ * @param parameters how many numbers there are
+ * @param bytes that they take in the files
+ * @param bytesByType the same for each type that occurs
+ */
+public record Part(
+        String name,
+        String className,
+        long parameters,
+        long bytes,
+        Map<SafetensorsDType, Long> bytesByType) {
+    /** Keeps the map as it is now. */
+    public Part {
+        bytesByType = Collections.unmodifiableMap(new TreeMap<>(bytesByType));
+    }
+
+    /** Whether all its floating-point numbers are of a type, so that they are used in place. */
+    boolean isStoredAs(DType dtype) {
+        return bytesByType.keySet().stream()
+                .map(SafetensorsDType::tensorType)
+                .allMatch(type -> type.isPresent() && (type.get() == dtype || !type.get().isFloatingPoint()));
+    }
+
+    /**
+     * Reads the headers of all parts that have weights, in the order of {@code model_index.json}.
+     *
+     * @throws IOException if a file is malformed, or a part that needs weights has none that can be
+     *     read
+     */
+    static List<Part> of(Checkpoint checkpoint) throws IOException {
+        List<Part> parts = new ArrayList<>();
+        for (var part : checkpoint.parts().entrySet()) {
+            Path folder = checkpoint.folder().resolve(part.getKey());
+            @Nullable Path weights = weights(folder, checkpoint.options().variant());
+            if (weights != null) {
+                parts.add(of(part.getKey(), part.getValue(), weights));
+            }
+        }
+        return parts;
+    }
+
+    /** Finds the weights of either library; null for a part that has none, as a tokenizer. */
+    private static @Nullable Path weights(Path folder, @Nullable String variant)
+            throws IOException {
+        if (!folder.resolve("config.json").toFile().isFile()) {
+            return null;
+        }
+        try {
+            return WeightFiles.find(folder, WeightFiles.DIFFUSERS, variant).path();
+        } catch (SafetensorsException e) {
+            return WeightFiles.find(folder, WeightFiles.TRANSFORMERS, variant).path();
+        }
+    }
+
+    private static Part of(String name, String className, Path weights) throws IOException {
+        long parameters = 0;
+        Map<SafetensorsDType, Long> bytesByType = new TreeMap<>();
+        try (var safetensors = Safetensors.open(weights, LoadMode.HEADERS)) {
+            for (String key : safetensors.names()) {
+                StoredTensor tensor = safetensors.info(key);
+                parameters += tensor.shape().elements();
+                bytesByType.merge(tensor.dtype(), tensor.bytes(), Long::sum);
+            }
+        }
+        long bytes = bytesByType.values().stream().mapToLong(each -> each).sum();
+        return new Part(name, className, parameters, bytes, bytesByType);
+    }
+}

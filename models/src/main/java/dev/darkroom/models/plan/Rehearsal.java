@@ -1,0 +1,176 @@
+package dev.darkroom.models.plan;
+
+import dev.darkroom.models.checkpoint.Checkpoint;
+import dev.darkroom.models.checkpoint.LoadOptions;
+import dev.darkroom.models.checkpoint.Tiling;
+import dev.darkroom.models.family.Defaults;
+import dev.darkroom.models.family.Family;
+import dev.darkroom.models.family.Inputs;
+import dev.darkroom.models.family.Model;
+import dev.darkroom.models.pipeline.Pipeline;
+import dev.darkroom.models.pipeline.PipelineOptions;
+import dev.darkroom.models.pipeline.SampleMonitor;
+import dev.darkroom.models.pipeline.SampleRequest;
+import dev.darkroom.models.pipeline.SampleResult;
+import dev.darkroom.models.pipeline.Sampling;
+import dev.darkroom.runtime.DType;
+import dev.darkroom.runtime.Device;
+import dev.darkroom.runtime.DryRun;
+import dev.darkroom.runtime.Tensor;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.EnumMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * A run of a pipeline with shapes alone: the checkpoint's networks are declared as its family
+ * declares them, on {@link Device#META}, and a request is sampled as any other. So what it counts
+ * comes from the code that computes pictures, for every family.
+ *
+ * @param dtype that the networks compute in
+ * @param parts the networks' parts in the order in which they are loaded, with what they hold
+ * @param used what {@link SampleResult#used} says
+ * @param evaluations of the network
+ * @param stages what each takes
+ */
+record Rehearsal(
+        DType dtype,
+        Map<String, Long> parts,
+        Map<String, Object> used,
+        int evaluations,
+        Map<Stage.Kind, Counted> stages) {
+    /** A family that is asked for a text gets this one; what it says does not matter. */
+    private static final String PROMPT = "a photograph";
+
+    /** A family that takes classes gets this one. */
+    private static final String CLASS = "0";
+
+    /**
+     * What a stage takes.
+     *
+     * @param peak bytes beside the weights, at most at once
+     * @param made bytes of all tensors that were made
+     * @param products how often products of each shape were computed
+     */
+    record Counted(long peak, long made, Map<DryRun.Product, Long> products) {}
+
+    /**
+     * Runs a request.
+     *
+     * @param family of the checkpoint
+     * @param asked a prompt or classes are filled in where it has none
+     * @throws IOException if the checkpoint can't be read
+     */
+    static Rehearsal of(
+            Path folder, Family family, PipelineOptions options, DType dtype, Tiling tiling, SampleRequest asked)
+            throws IOException {
+        var loading =
+                new LoadOptions(
+                        dtype,
+                        options.vaeDtype(),
+                        Device.META,
+                        options.mapped(),
+                        options.variant(),
+                        options.strict(),
+                        tiling);
+        try (var dry = DryRun.begin();
+                var checkpoint = Checkpoint.open(folder, loading)) {
+            Model model = family.load(checkpoint);
+            var parts = new LinkedHashMap<String, Long>();
+            checkpoint.networks().forEach((name, network) -> parts.put(name, network.bytes()));
+            var watch = new Watch(dry);
+            SampleResult result;
+            try (var pipeline =
+                    Pipeline.of(
+                            "plan",
+                            model,
+                            options.withDevice(Device.META)
+                                    .withDtype(dtype)
+                                    .withTiling(tiling))) {
+                result = pipeline.sample(completed(asked, model, Defaults.read(folder)), watch);
+            }
+            watch.end(Stage.Kind.DECODE);
+            return new Rehearsal(
+                    dtype,
+                    parts,
+                    result.used(),
+                    watch.evaluations,
+                    watch.stages);
+        }
+    }
+
+    /** Fills in what to draw, and what the checkpoint says of itself. */
+    private static SampleRequest completed(SampleRequest asked, Model model, Defaults own) {
+        Inputs inputs = asked.inputs();
+        if (inputs.prompt() == null && inputs.classes().isEmpty()) {
+            Inputs text = new Inputs(PROMPT, "", List.of(), inputs.maxTokens(), inputs.batch());
+            inputs =
+                    takes(model, text)
+                            ? text
+                            : new Inputs(
+                                    null, "", List.of(CLASS), inputs.maxTokens(), inputs.batch());
+        }
+        Sampling sampling = asked.sampling();
+        return new SampleRequest(
+                inputs,
+                new Sampling(
+                        sampling.steps() == null ? own.steps() : sampling.steps(),
+                        sampling.guidanceScale() == null
+                                ? own.guidanceScale()
+                                : sampling.guidanceScale(),
+                        sampling.guidance(),
+                        sampling.sampler(),
+                        sampling.seed()),
+                asked.size());
+    }
+
+    private static boolean takes(Model model, Inputs inputs) {
+        try {
+            model.conditioner().require(inputs);
+            return true;
+        } catch (IllegalArgumentException e) {
+            return false;
+        }
+    }
+
+    /** Reads the counts where one stage ends and the next begins. */
+    private static final class Watch implements SampleMonitor {
+        private final DryRun dry;
+        private final long weights;
+        private final Map<Stage.Kind, Counted> stages = new EnumMap<>(Stage.Kind.class);
+        private int evaluations;
+
+        Watch(DryRun dry) {
+            this.dry = dry;
+            weights = dry.liveBytes();
+            dry.reset();
+        }
+
+        /** Asked for the first time before the first evaluation, when all is encoded. */
+        @Override
+        public boolean isCancelled() {
+            if (!stages.containsKey(Stage.Kind.ENCODE)) {
+                end(Stage.Kind.ENCODE);
+            }
+            return false;
+        }
+
+        @Override
+        public void evaluated(int done, int total, Tensor latents, Tensor denoised) {
+            evaluations = done;
+            if (done == total) {
+                end(Stage.Kind.DENOISE);
+            }
+        }
+
+        void end(Stage.Kind stage) {
+            stages.put(
+                    stage,
+                    new Counted(dry.peakBytes() - weights, dry.madeBytes(), dry.products()));
+            dry.reset();
+        }
+    }
+}
