@@ -188,6 +188,7 @@ public final class DryRun implements AutoCloseable {
         return empty(table, shape);
     }
 
+    /** oneDNN copies the input into an order of its own. */
     static Tensor conv2d(Tensor x, Tensor weight, long stride, long padding) {
         long rows = (x.size(2) + 2 * padding - weight.size(2)) / stride + 1;
         long columns = (x.size(3) + 2 * padding - weight.size(3)) / stride + 1;
@@ -202,7 +203,9 @@ public final class DryRun implements AutoCloseable {
                 weight.size(3),
                 rows,
                 columns);
-        return empty(x, x.size(0), out, rows, columns);
+        Tensor result = empty(x, x.size(0), out, rows, columns);
+        like(x).close();
+        return result;
     }
 
     static Tensor attention(Tensor q, Tensor k, Tensor v) {

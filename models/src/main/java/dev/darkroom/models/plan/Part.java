@@ -12,6 +12,7 @@ import dev.darkroom.runtime.safetensors.WeightFiles;
 import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -49,27 +50,33 @@ public record Part(
     /**
      * Reads the headers of all parts that have weights, in the order of {@code model_index.json}.
      *
-     * @throws IOException if a file is malformed, or a part that needs weights has none that can be
-     *     read
+     * @param needsAll whether a part with a config must have weights; otherwise whoever loads it
+     *     says so
+     * @throws IOException if a file is malformed, or weights are missing that must be there
      */
-    static List<Part> of(Checkpoint checkpoint) throws IOException {
+    static List<Part> of(Checkpoint checkpoint, boolean needsAll) throws IOException {
         List<Part> parts = new ArrayList<>();
         for (var part : checkpoint.parts().entrySet()) {
             Path folder = checkpoint.folder().resolve(part.getKey());
-            @Nullable Path weights = weights(folder, checkpoint.options().variant());
-            if (weights != null) {
-                parts.add(of(part.getKey(), part.getValue(), weights));
+            if (!Files.isRegularFile(folder.resolve("config.json"))) {
+                continue; // a tokenizer, a scheduler, or a part that is left out
             }
+            Path weights;
+            try {
+                weights = weights(folder, checkpoint.options().variant());
+            } catch (SafetensorsException e) {
+                if (needsAll) {
+                    throw e;
+                }
+                continue;
+            }
+            parts.add(of(part.getKey(), part.getValue(), weights));
         }
         return parts;
     }
 
-    /** Finds the weights of either library; null for a part that has none, as a tokenizer. */
-    private static @Nullable Path weights(Path folder, @Nullable String variant)
-            throws IOException {
-        if (!folder.resolve("config.json").toFile().isFile()) {
-            return null;
-        }
+    /** Finds the weights of either library. */
+    private static Path weights(Path folder, @Nullable String variant) throws IOException {
         try {
             return WeightFiles.find(folder, WeightFiles.DIFFUSERS, variant).path();
         } catch (SafetensorsException e) {

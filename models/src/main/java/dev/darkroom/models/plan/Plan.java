@@ -3,14 +3,12 @@ package dev.darkroom.models.plan;
 import dev.darkroom.hub.Hub;
 import dev.darkroom.hub.ModelId;
 import dev.darkroom.models.checkpoint.Checkpoint;
+import dev.darkroom.models.checkpoint.CheckpointException;
 import dev.darkroom.models.checkpoint.LoadOptions;
-import dev.darkroom.models.checkpoint.Tiling;
 import dev.darkroom.models.family.Family;
-import dev.darkroom.models.family.Size;
 import dev.darkroom.models.pipeline.Families;
 import dev.darkroom.models.pipeline.PipelineOptions;
 import dev.darkroom.models.pipeline.SampleRequest;
-import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.MemoryBudget;
 
@@ -18,10 +16,7 @@ import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 
 /**
@@ -90,13 +85,18 @@ public record Plan(
                         options.strict(),
                         options.tiling());
         String pipeline;
+        @Nullable Family family;
         List<Part> parts;
         try (var checkpoint = Checkpoint.open(folder, loading)) {
             pipeline = checkpoint.className();
-            parts = Part.of(checkpoint);
+            family = families.find(pipeline).orElse(null);
+            parts = Part.of(checkpoint, family == null);
+        }
+        if (parts.isEmpty()) {
+            throw new CheckpointException(
+                    folder + " has no part with weights; download the whole checkpoint");
         }
         String name = String.valueOf(folder.toAbsolutePath().normalize().getFileName());
-        Family family = families.find(pipeline).orElse(null);
         var budget = MemoryBudget.current();
         if (family == null) {
             return new Plan(

@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.EnumSet;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -28,7 +28,9 @@ final class Planner {
     private final SampleRequest request;
     private final Map<String, Part> parts = new LinkedHashMap<>();
     private final MemoryBudget budget;
-    private final long process;
+
+    /** The memory of this process, with libtorch and all that a run needs. */
+    private long process;
 
     Planner(
             Path folder,
@@ -43,12 +45,12 @@ final class Planner {
         this.request = request;
         this.budget = budget;
         parts.forEach(part -> this.parts.put(part.name(), part));
-        process = ProcessMemory.residentBytes();
     }
 
     Plan plan(String name, String pipeline) throws IOException {
         Tiling own = options.tiling() == Tiling.ON ? Tiling.ON : Tiling.OFF;
         Rehearsal asked = rehearse(options.dtype(), own);
+        process = ProcessMemory.residentBytes();
         long available = budget.available() + process;
         if (options.tiling() == Tiling.AUTO && peak(asked) > available) {
             asked = rehearse(options.dtype(), Tiling.ON);
@@ -56,7 +58,7 @@ final class Planner {
         }
         List<Choice> choices = new ArrayList<>();
         for (DType dtype : types()) {
-            for (Tiling tiling : EnumSet.of(own, Tiling.ON)) {
+            for (Tiling tiling : new LinkedHashSet<>(Arrays.asList(own, Tiling.ON))) {
                 long peak =
                         dtype == options.dtype() && tiling == own
                                 ? peak(asked)

@@ -1,0 +1,133 @@
+package dev.darkroom.cli;
+
+import dev.darkroom.hub.Hub;
+import dev.darkroom.hub.ModelId;
+import dev.darkroom.models.pipeline.PipelineOptions;
+import dev.darkroom.models.pipeline.SampleRequest;
+import dev.darkroom.models.plan.Plan;
+
+import org.jspecify.annotations.Nullable;
+
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import java.util.regex.Pattern;
+
+/** {@code darkroom plan}: what a checkpoint takes on this machine, without its weights. */
+@Command(
+        name = "plan",
+        description =
+                "Says what a checkpoint holds, how much memory and time a picture takes here, and"
+                        + " with which options it fits: from configs and headers alone.",
+        mixinStandardHelpOptions = true,
+        versionProvider = Version.class,
+        sortOptions = false,
+        footer = {
+            "",
+            "Memory is that of the whole process at its peak. Memory and time are estimates; the"
+                    + " latter from a few seconds of measuring. Of a model of a hub, configs and"
+                    + " tokenizers are downloaded, and no weights."
+        })
+final class PlanCommand implements Callable<Integer> {
+    private static final Pattern SIZE = Pattern.compile("(\\d{1,5})[x×](\\d{1,5})");
+
+    @Spec private CommandSpec spec;
+
+    @Parameters(
+            paramLabel = "MODEL",
+            description =
+                    "A checkpoint folder, the one that holds model_index.json, or "
+                            + HubFlags.NAME
+                            + ".")
+    private String model = "";
+
+    @Option(
+            names = "--size",
+            paramLabel = "WxH",
+            description = "Size of the pictures in pixels, such as 1024x768.")
+    private @Nullable String size;
+
+    @Option(names = "--batch", paramLabel = "N", description = "Number of pictures.")
+    private int batch = 1;
+
+    @Option(names = "--steps", paramLabel = "N", description = "Sampling steps, 1 to 1000.")
+    private @Nullable Integer steps;
+
+    @Option(
+            names = "--guidance",
+            paramLabel = "W",
+            description = "Weight of classifier-free guidance; 1 for none.")
+    private @Nullable Double guidance;
+
+    @Mixin private final ComputeOptions compute = new ComputeOptions();
+    @Mixin private final FittingOptions fitting = new FittingOptions();
+    @Mixin private final HubFlags hub = new HubFlags();
+
+    @Option(names = "--json", description = "Print JSON.")
+    private boolean json;
+
+    @Override
+    public Integer call() throws IOException, InterruptedException {
+        SampleRequest request;
+        PipelineOptions options;
+        try {
+            request = request();
+            options = compute.pipeline();
+        } catch (IllegalArgumentException e) {
+            throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
+        }
+        Plan plan = plan(options, request);
+        var out = spec.commandLine().getOut();
+        if (json) {
+            PlanReport.json(plan, options, out);
+        } else {
+            PlanReport.text(plan, options, out);
+        }
+        out.flush();
+        return 0;
+    }
+
+    private SampleRequest request() {
+        var builder =
+                SampleRequest.builder()
+                        .steps(steps)
+                        .guidanceScale(guidance)
+                        .batch(batch)
+                        .maxTokens(fitting.maxTokens())
+                        .binning(fitting.binning());
+        if (size != null) {
+            var matcher = SIZE.matcher(size);
+            if (!matcher.matches()) {
+                throw new IllegalArgumentException(
+                        "a size is WIDTHxHEIGHT in pixels, such as 1024x768, not \""
+                                + size
+                                + "\"");
+            }
+            builder.width(Integer.valueOf(matcher.group(1)))
+                    .height(Integer.valueOf(matcher.group(2)));
+        }
+        return builder.build();
+    }
+
+    private Plan plan(PipelineOptions options, SampleRequest request)
+            throws IOException, InterruptedException {
+        Path folder = Path.of(model);
+        boolean isName = !Files.exists(folder) && model.chars().filter(c -> c == '/').count() == 1;
+        if (!isName) {
+            return Plan.of(folder, options, request);
+        }
+        ModelId id = ModelId.parse(model);
+        try (var client = new Hub(hub.options())) {
+            return Plan.of(client, id, options, request);
+        }
+    }
+}
