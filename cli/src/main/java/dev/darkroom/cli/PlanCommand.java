@@ -88,9 +88,9 @@ final class PlanCommand implements Callable<Integer> {
         Plan plan = plan(options, request);
         var out = spec.commandLine().getOut();
         if (json) {
-            PlanReport.json(plan, options, out);
+            PlanReport.json(plan, out);
         } else {
-            PlanReport.text(plan, options, out);
+            PlanReport.text(plan, out);
         }
         out.flush();
         return 0;

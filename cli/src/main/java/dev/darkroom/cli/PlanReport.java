@@ -5,13 +5,15 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
 import dev.darkroom.common.ByteSize;
+import dev.darkroom.models.checkpoint.Offload;
 import dev.darkroom.models.checkpoint.Tiling;
-import dev.darkroom.models.pipeline.PipelineOptions;
+import dev.darkroom.models.checkpoint.WeightFormat;
 import dev.darkroom.models.plan.Choice;
 import dev.darkroom.models.plan.Part;
 import dev.darkroom.models.plan.Plan;
 import dev.darkroom.models.plan.Run;
 import dev.darkroom.models.plan.Stage;
+import dev.darkroom.models.plan.Variant;
 
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -24,7 +26,7 @@ final class PlanReport {
 
     // ---- For people ----
 
-    static void text(Plan plan, PipelineOptions options, PrintWriter out) {
+    static void text(Plan plan, PrintWriter out) {
         out.printf(
                 Locale.ROOT,
                 "%s: %s, %s%n%n",
@@ -45,7 +47,7 @@ final class PlanReport {
                 run.batch() == 1 ? "picture" : "pictures",
                 run.size(),
                 run.sampled().equals(run.size()) ? "" : " (sampled as " + run.sampled() + ")",
-                options.dtype(),
+                run.variant().dtype(),
                 run.steps(),
                 run.guidanceScale());
         for (Stage stage : run.stages()) {
@@ -71,7 +73,7 @@ final class PlanReport {
         for (Choice choice : plan.choices()) {
             out.printf(
                     Locale.ROOT,
-                    "  %-40s %10s  %s%n",
+                    "  %-64s %10s  %s%n",
                     arguments(choice),
                     ByteSize.format(choice.peakBytes()),
                     choice.fits() ? "fits" : "does not fit");
@@ -151,14 +153,23 @@ final class PlanReport {
     }
 
     private static String arguments(Choice choice) {
+        Variant variant = choice.variant();
         return "--dtype "
-                + choice.dtype()
-                + (choice.tiling() == Tiling.ON ? " --vae-tiling on" : "");
+                + variant.dtype()
+                + (variant.offload() == Offload.ON ? " --offload on" : "")
+                + (variant.tiling() == Tiling.ON ? " --vae-tiling on" : "")
+                + (variant.weights() == WeightFormat.COMPUTED
+                        ? ""
+                        : " --weights " + lower(variant.weights()));
+    }
+
+    private static String lower(Enum<?> value) {
+        return value.name().toLowerCase(Locale.ROOT);
     }
 
     // ---- For programs ----
 
-    static void json(Plan plan, PipelineOptions options, PrintWriter out) throws IOException {
+    static void json(Plan plan, PrintWriter out) throws IOException {
         ObjectNode json = JsonNodeFactory.instance.objectNode();
         json.put("model", plan.model());
         json.put("pipeline", plan.pipeline());
@@ -178,7 +189,7 @@ final class PlanReport {
         if (run != null) {
             json.put("fits", plan.fits());
             ObjectNode asked = json.putObject("run");
-            asked.put("dtype", options.dtype().toString());
+            asked.put("dtype", run.variant().dtype().toString());
             asked.put("width", run.size().width());
             asked.put("height", run.size().height());
             asked.put("sampled_width", run.sampled().width());
@@ -193,7 +204,7 @@ final class PlanReport {
             var stages = asked.putArray("stages");
             for (Stage stage : run.stages()) {
                 ObjectNode each = stages.addObject();
-                each.put("stage", stage.kind().name().toLowerCase(Locale.ROOT));
+                each.put("stage", lower(stage.kind()));
                 if (stage.part() != null) {
                     each.put("part", stage.part());
                 }
@@ -203,8 +214,11 @@ final class PlanReport {
             var choices = json.putArray("choices");
             for (Choice choice : plan.choices()) {
                 ObjectNode each = choices.addObject();
-                each.put("dtype", choice.dtype().toString());
-                each.put("vae_tiling", choice.tiling().name().toLowerCase(Locale.ROOT));
+                Variant variant = choice.variant();
+                each.put("dtype", variant.dtype().toString());
+                each.put("offload", lower(variant.offload()));
+                each.put("vae_tiling", lower(variant.tiling()));
+                each.put("weights", lower(variant.weights()));
                 each.put("peak_bytes", choice.peakBytes());
                 each.put("fits", choice.fits());
             }

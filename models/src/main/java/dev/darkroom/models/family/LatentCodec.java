@@ -3,6 +3,9 @@ package dev.darkroom.models.family;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
+import dev.darkroom.runtime.nn.Module;
+
+import org.jspecify.annotations.Nullable;
 
 /** The way between pictures and latents, which the network denoises. */
 public interface LatentCodec extends AutoCloseable {
@@ -30,6 +33,11 @@ public interface LatentCodec extends AutoCloseable {
      */
     default long bytesToLoad() {
         return 0;
+    }
+
+    /** The network that decodes; null if it has none. */
+    default @Nullable Module network() {
+        return null;
     }
 
     /** The type that it computes in. */

@@ -1,6 +1,8 @@
 package dev.darkroom.models.plan;
 
+import dev.darkroom.models.checkpoint.Offload;
 import dev.darkroom.models.checkpoint.Tiling;
+import dev.darkroom.models.checkpoint.WeightFormat;
 import dev.darkroom.models.family.Family;
 import dev.darkroom.models.family.Size;
 import dev.darkroom.models.pipeline.PipelineOptions;
@@ -13,7 +15,7 @@ import org.jspecify.annotations.Nullable;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -22,12 +24,16 @@ import java.util.Set;
 
 /** Puts a plan together from rehearsals with different options. */
 final class Planner {
+    /** A choice is worth telling if it takes less than this share of those before it. */
+    private static final double LESS = 0.97;
+
     private final Path folder;
     private final Family family;
     private final PipelineOptions options;
     private final SampleRequest request;
     private final Map<String, Part> parts = new LinkedHashMap<>();
     private final MemoryBudget budget;
+    private final Map<Variant, Rehearsal> rehearsals = new HashMap<>();
 
     /** The memory of this process, with libtorch and all that a run needs. */
     private long process;
@@ -48,54 +54,92 @@ final class Planner {
     }
 
     Plan plan(String name, String pipeline) throws IOException {
-        Tiling own = options.tiling() == Tiling.ON ? Tiling.ON : Tiling.OFF;
-        Rehearsal asked = rehearse(options.dtype(), own);
+        var asked =
+                new Variant(
+                        options.dtype(),
+                        options.tiling() == Tiling.ON ? Tiling.ON : Tiling.OFF,
+                        options.offload() == Offload.ON ? Offload.ON : Offload.OFF,
+                        options.weights() == WeightFormat.AUTO
+                                ? WeightFormat.COMPUTED
+                                : options.weights());
+        Rehearsal run = rehearse(asked);
         process = ProcessMemory.residentBytes();
-        long available = budget.available() + process;
-        if (options.tiling() == Tiling.AUTO && peak(asked) > available) {
-            asked = rehearse(options.dtype(), Tiling.ON);
-            own = Tiling.ON;
-        }
-        List<Choice> choices = new ArrayList<>();
-        for (DType dtype : types()) {
-            for (Tiling tiling : new LinkedHashSet<>(Arrays.asList(own, Tiling.ON))) {
-                long peak =
-                        dtype == options.dtype() && tiling == own
-                                ? peak(asked)
-                                : peak(rehearse(dtype, tiling));
-                choices.add(new Choice(dtype, tiling, peak, peak <= available));
-            }
-        }
-        Map<String, Object> used = asked.used();
+        Map<String, Object> used = run.used();
+        var stages = stages(run, asked.offload(), new Timing());
         return new Plan(
                 name,
                 pipeline,
                 family.getClass().getSimpleName(),
                 List.copyOf(parts.values()),
                 new Run(
+                        asked,
                         size(used, "width", "height"),
                         size(used, "sampledWidth", "sampledHeight"),
                         number(used, "batch").intValue(),
                         number(used, "steps").intValue(),
-                        asked.evaluations(),
+                        run.evaluations(),
                         number(used, "guidanceScale").doubleValue(),
-                        stages(asked, new Timing())),
-                choices,
+                        stages),
+                choices(asked),
                 budget,
                 process);
     }
 
-    /** The type that was asked for, and the smaller one that is as wide. */
-    private Set<DType> types() {
-        Set<DType> types = new LinkedHashSet<>(List.of(options.dtype()));
-        if (options.dtype().bytes() > DType.BFLOAT16.bytes()) {
-            types.add(DType.BFLOAT16);
+    /** From what changes least to what takes least; each takes less than those before it. */
+    private List<Choice> choices(Variant asked) throws IOException {
+        List<Choice> choices = new ArrayList<>();
+        long least = Long.MAX_VALUE;
+        for (Variant variant : variants(asked)) {
+            long peak =
+                    stages(rehearse(variant), variant.offload(), null).stream()
+                            .mapToLong(Stage::peakBytes)
+                            .max()
+                            .orElse(0);
+            if (choices.isEmpty() || peak < LESS * least) {
+                choices.add(new Choice(variant, peak, peak <= budget.available() + process));
+                least = peak;
+            }
         }
-        return types;
+        return choices;
     }
 
-    private Rehearsal rehearse(DType dtype, Tiling tiling) throws IOException {
-        return Rehearsal.of(folder, family, options, dtype, tiling, request);
+    private Set<Variant> variants(Variant asked) {
+        Set<Variant> variants = new LinkedHashSet<>();
+        Set<DType> types = new LinkedHashSet<>(List.of(asked.dtype()));
+        if (asked.dtype().bytes() > DType.BFLOAT16.bytes()) {
+            types.add(DType.BFLOAT16);
+        }
+        Set<WeightFormat> formats = new LinkedHashSet<>(List.of(asked.weights()));
+        formats.add(WeightFormat.STORED);
+        formats.add(WeightFormat.INT8);
+        for (WeightFormat format : formats) {
+            for (DType type : types) {
+                for (Offload offload : either(asked.offload(), Offload.ON)) {
+                    for (Tiling tiling : either(asked.tiling(), Tiling.ON)) {
+                        variants.add(new Variant(type, tiling, offload, format));
+                    }
+                }
+            }
+        }
+        return variants;
+    }
+
+    private static <T> Set<T> either(T first, T second) {
+        Set<T> both = new LinkedHashSet<>();
+        both.add(first);
+        both.add(second);
+        return both;
+    }
+
+    private Rehearsal rehearse(Variant variant) throws IOException {
+        var together =
+                new Variant(variant.dtype(), variant.tiling(), Offload.OFF, variant.weights());
+        Rehearsal known = rehearsals.get(together);
+        if (known == null) {
+            known = Rehearsal.of(folder, family, options, together, request);
+            rehearsals.put(together, known);
+        }
+        return known;
     }
 
     private static Number number(Map<String, Object> used, String name) {
@@ -106,22 +150,27 @@ final class Planner {
         return new Size(number(used, height).intValue(), number(used, width).intValue());
     }
 
-    private long peak(Rehearsal run) {
-        return stages(run, null).stream().mapToLong(Stage::peakBytes).max().orElse(0);
-    }
-
     /**
-     * Loading a part takes what is there already and the part, and its file as it is stored where
-     * it is cast; then all parts are there.
+     * The stages of a run. Loading a part takes what is there already and the part, and its file as
+     * it is stored where it is cast.
+     *
+     * @param offload on: in each stage only the parts are there that it uses
+     * @param timing null for no times
      */
-    private List<Stage> stages(Rehearsal run, @Nullable Timing timing) {
+    private List<Stage> stages(Rehearsal run, Offload offload, @Nullable Timing timing) {
+        boolean turns = offload == Offload.ON;
         List<Stage> stages = new ArrayList<>();
-        long there = process;
+        long there = 0;
         for (var loaded : run.parts().entrySet()) {
+            String name = loaded.getKey();
+            long beside = turns && !isEncoder(name, run) ? 0 : there;
+            stages.add(
+                    new Stage(
+                            Stage.Kind.LOAD,
+                            name,
+                            process + beside + loaded.getValue() + castBytes(name, run),
+                            0));
             there += loaded.getValue();
-            Part part = parts.get(loaded.getKey());
-            long cast = part == null || part.isStoredAs(run.dtype()) ? 0 : part.bytes();
-            stages.add(new Stage(Stage.Kind.LOAD, loaded.getKey(), there + cast, 0));
         }
         for (var counted : run.stages().entrySet()) {
             Rehearsal.Counted count = counted.getValue();
@@ -129,11 +178,46 @@ final class Planner {
                     new Stage(
                             counted.getKey(),
                             null,
-                            there + count.peak(),
+                            process
+                                    + (turns ? bytes(counted.getKey(), run) : there)
+                                    + count.peak(),
                             timing == null
                                     ? 0
-                                    : timing.seconds(count.products(), count.made(), run.dtype())));
+                                    : timing.seconds(
+                                            count.products(),
+                                            count.made(),
+                                            run.variant().dtype())));
         }
         return stages;
+    }
+
+    /** The bytes of a file that are read to make smaller or larger weights of them. */
+    private long castBytes(String name, Rehearsal run) {
+        Part part = parts.get(name);
+        boolean inPlace =
+                part == null
+                        || part.isStoredAs(run.variant().dtype())
+                        || run.variant().weights() == WeightFormat.STORED;
+        return inPlace && run.variant().weights() != WeightFormat.INT8
+                ? 0
+                : part == null ? 0 : part.bytes();
+    }
+
+    private static boolean isEncoder(String name, Rehearsal run) {
+        return !name.equals(run.denoiser()) && !name.equals(run.decoder());
+    }
+
+    /** The bytes of the parts that a stage uses. */
+    private static long bytes(Stage.Kind stage, Rehearsal run) {
+        return run.parts().entrySet().stream()
+                .filter(
+                        part ->
+                                switch (stage) {
+                                    case LOAD, ENCODE -> isEncoder(part.getKey(), run);
+                                    case DENOISE -> part.getKey().equals(run.denoiser());
+                                    case DECODE -> part.getKey().equals(run.decoder());
+                                })
+                .mapToLong(Map.Entry::getValue)
+                .sum();
     }
 }

@@ -2,7 +2,7 @@ package dev.darkroom.models.plan;
 
 import dev.darkroom.models.checkpoint.Checkpoint;
 import dev.darkroom.models.checkpoint.LoadOptions;
-import dev.darkroom.models.checkpoint.Tiling;
+import dev.darkroom.models.checkpoint.Offload;
 import dev.darkroom.models.family.Defaults;
 import dev.darkroom.models.family.Family;
 import dev.darkroom.models.family.Inputs;
@@ -13,10 +13,12 @@ import dev.darkroom.models.pipeline.SampleMonitor;
 import dev.darkroom.models.pipeline.SampleRequest;
 import dev.darkroom.models.pipeline.SampleResult;
 import dev.darkroom.models.pipeline.Sampling;
-import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.DryRun;
 import dev.darkroom.runtime.Tensor;
+import dev.darkroom.runtime.nn.Module;
+
+import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
 import java.nio.file.Path;
@@ -30,15 +32,19 @@ import java.util.Map;
  * declares them, on {@link Device#META}, and a request is sampled as any other. So what it counts
  * comes from the code that computes pictures, for every family.
  *
- * @param dtype that the networks compute in
+ * @param variant how it was loaded; whether parts take turns makes no difference here
  * @param parts the networks' parts in the order in which they are loaded, with what they hold
+ * @param denoiser the part that is evaluated in the steps; null if it is none of them
+ * @param decoder the part that decodes; null if it is none of them
  * @param used what {@link SampleResult#used} says
  * @param evaluations of the network
  * @param stages what each takes
  */
 record Rehearsal(
-        DType dtype,
+        Variant variant,
         Map<String, Long> parts,
+        @Nullable String denoiser,
+        @Nullable String decoder,
         Map<String, Object> used,
         int evaluations,
         Map<Stage.Kind, Counted> stages) {
@@ -65,17 +71,23 @@ record Rehearsal(
      * @throws IOException if the checkpoint can't be read
      */
     static Rehearsal of(
-            Path folder, Family family, PipelineOptions options, DType dtype, Tiling tiling, SampleRequest asked)
+            Path folder,
+            Family family,
+            PipelineOptions options,
+            Variant variant,
+            SampleRequest asked)
             throws IOException {
         var loading =
                 new LoadOptions(
-                        dtype,
+                        variant.dtype(),
                         options.vaeDtype(),
                         Device.META,
                         options.mapped(),
                         options.variant(),
                         options.strict(),
-                        tiling);
+                        variant.tiling(),
+                        Offload.OFF,
+                        variant.weights());
         try (var dry = DryRun.begin();
                 var checkpoint = Checkpoint.open(folder, loading)) {
             Model model = family.load(checkpoint);
@@ -88,18 +100,28 @@ record Rehearsal(
                             "plan",
                             model,
                             options.withDevice(Device.META)
-                                    .withDtype(dtype)
-                                    .withTiling(tiling))) {
+                                    .withDtype(variant.dtype())
+                                    .withTiling(variant.tiling()))) {
                 result = pipeline.sample(completed(asked, model, Defaults.read(folder)), watch);
             }
             watch.end(Stage.Kind.DECODE);
             return new Rehearsal(
-                    dtype,
+                    variant,
                     parts,
+                    nameOf(model.network(), checkpoint.networks()),
+                    nameOf(model.codec().network(), checkpoint.networks()),
                     result.used(),
                     watch.evaluations,
                     watch.stages);
         }
+    }
+
+    private static @Nullable String nameOf(@Nullable Module network, Map<String, Module> parts) {
+        return parts.entrySet().stream()
+                .filter(part -> part.getValue().equals(network))
+                .map(Map.Entry::getKey)
+                .findFirst()
+                .orElse(null);
     }
 
     /** Fills in what to draw, and what the checkpoint says of itself. */

@@ -7,6 +7,7 @@ import java.util.List;
 /**
  * What making pictures takes.
  *
+ * @param variant the options
  * @param size of the pictures
  * @param sampled size that is sampled
  * @param batch how many pictures are made
@@ -16,6 +17,7 @@ import java.util.List;
  * @param stages in their order
  */
 public record Run(
+        Variant variant,
         Size size,
         Size sampled,
         int batch,

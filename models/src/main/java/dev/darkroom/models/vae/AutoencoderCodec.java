@@ -92,6 +92,11 @@ public final class AutoencoderCodec implements LatentCodec {
     }
 
     @Override
+    public AutoencoderKl network() {
+        return vae;
+    }
+
+    @Override
     public DType dtype() {
         return vae.dtype();
     }

@@ -41,6 +41,13 @@ record NarrowWeight(Tensor stored, @Nullable Tensor scale, DType computed) {
      */
     static NarrowWeight int8(Tensor matrix, DType computed, Device device) {
         Shape shape = matrix.shape();
+        if (matrix.device().type() == Device.Type.META) {
+            return of(
+                    Tensor.empty(shape, DType.INT8, Device.META),
+                    Tensor.empty(Shape.of(shape.size(0), 1), DType.FLOAT32, Device.META),
+                    computed,
+                    device);
+        }
         long rows = Math.max(1, CHUNK / Math.max(1, shape.size(1)));
         Tensor integers = Tensor.empty(shape, DType.INT8, Device.CPU);
         Tensor scales = Tensor.ones(DType.FLOAT32, shape.size(0), 1);
