@@ -108,9 +108,7 @@ final class PlanCommand implements Callable<Integer> {
             var matcher = SIZE.matcher(size);
             if (!matcher.matches()) {
                 throw new IllegalArgumentException(
-                        "a size is WIDTHxHEIGHT in pixels, such as 1024x768, not \""
-                                + size
-                                + "\"");
+                        "a size is WIDTHxHEIGHT in pixels, such as 1024x768, not \"" + size + "\"");
             }
             builder.width(Integer.valueOf(matcher.group(1)))
                     .height(Integer.valueOf(matcher.group(2)));

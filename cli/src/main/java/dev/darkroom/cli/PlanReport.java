@@ -75,7 +75,7 @@ final class PlanReport {
                     Locale.ROOT,
                     "  %-64s %10s  %s%n",
                     arguments(choice),
-                    ByteSize.format(choice.peakBytes()),
+                    ByteSize.format(choice.neededBytes()),
                     choice.fits() ? "fits" : "does not fit");
         }
     }
@@ -138,7 +138,11 @@ final class PlanReport {
         return switch (stage.kind()) {
             case LOAD -> "";
             case DENOISE ->
-                    "  " + seconds(stage.seconds()) + ", " + seconds(run.secondsPerStep()) + " a step";
+                    "  "
+                            + seconds(stage.seconds())
+                            + ", "
+                            + seconds(run.secondsPerStep())
+                            + " a step";
             case ENCODE, DECODE -> "  " + seconds(stage.seconds());
         };
     }
@@ -198,6 +202,7 @@ final class PlanReport {
             asked.put("steps", run.steps());
             asked.put("evaluations", run.evaluations());
             asked.put("guidance_scale", run.guidanceScale());
+            asked.put("needed_bytes", run.neededBytes());
             asked.put("peak_bytes", run.peakBytes());
             asked.put("seconds", run.seconds());
             asked.put("seconds_per_step", run.secondsPerStep());
@@ -208,6 +213,7 @@ final class PlanReport {
                 if (stage.part() != null) {
                     each.put("part", stage.part());
                 }
+                each.put("needed_bytes", stage.neededBytes());
                 each.put("peak_bytes", stage.peakBytes());
                 each.put("seconds", stage.seconds());
             }
@@ -219,7 +225,7 @@ final class PlanReport {
                 each.put("offload", lower(variant.offload()));
                 each.put("vae_tiling", lower(variant.tiling()));
                 each.put("weights", lower(variant.weights()));
-                each.put("peak_bytes", choice.peakBytes());
+                each.put("needed_bytes", choice.neededBytes());
                 each.put("fits", choice.fits());
             }
         }

@@ -78,7 +78,11 @@ public final class DryRun implements AutoCloseable {
     public record Product(Kind kind, DType dtype, Shape sizes) implements Comparable<Product> {
         /** Returns how many multiplications and additions it takes. */
         public double operations() {
-            double all = 2.0 * Arrays.stream(sizes.toArray()).asDoubleStream().reduce(1, (a, b) -> a * b);
+            double all =
+                    2.0
+                            * Arrays.stream(sizes.toArray())
+                                    .asDoubleStream()
+                                    .reduce(1, (a, b) -> a * b);
             return kind == Kind.ATTENTION ? 2 * all : all;
         }
 
@@ -112,7 +116,9 @@ public final class DryRun implements AutoCloseable {
         return Memory.stats(Device.META).peak() - before;
     }
 
-    /** Returns the bytes of all tensors that were made since the last {@link #reset}, closed or not. */
+    /**
+     * Returns the bytes of all tensors that were made since the last {@link #reset}, closed or not.
+     */
     public long madeBytes() {
         return Memory.stats(Device.META).reserved() - madeBefore;
     }

@@ -6,10 +6,10 @@ import java.util.Objects;
  * A way of running a checkpoint, and what it takes.
  *
  * @param variant the options
- * @param peakBytes the most memory that the whole process is estimated to hold
+ * @param neededBytes the most memory that the whole process is estimated to need
  * @param fits whether that is here now
  */
-public record Choice(Variant variant, long peakBytes, boolean fits) {
+public record Choice(Variant variant, long neededBytes, boolean fits) {
     public Choice {
         Objects.requireNonNull(variant, "variant");
     }

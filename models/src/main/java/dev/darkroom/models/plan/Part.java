@@ -44,7 +44,10 @@ public record Part(
     boolean isStoredAs(DType dtype) {
         return bytesByType.keySet().stream()
                 .map(SafetensorsDType::tensorType)
-                .allMatch(type -> type.isPresent() && (type.get() == dtype || !type.get().isFloatingPoint()));
+                .allMatch(
+                        type ->
+                                type.isPresent()
+                                        && (type.get() == dtype || !type.get().isFloatingPoint()));
     }
 
     /**

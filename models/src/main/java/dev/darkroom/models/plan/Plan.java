@@ -124,8 +124,7 @@ public record Plan(
     public static Plan of(Hub hub, ModelId id, PipelineOptions options, SampleRequest request)
             throws IOException, InterruptedException {
         Objects.requireNonNull(options, "options");
-        PipelineOptions chosen =
-                id.variant() == null ? options : options.withVariant(id.variant());
+        PipelineOptions chosen = id.variant() == null ? options : options.withVariant(id.variant());
         try (var outline = Outline.of(hub, id)) {
             return of(outline.folder(), chosen, request);
         }
@@ -133,7 +132,7 @@ public record Plan(
 
     /** Whether the request is estimated to fit here now, with the options as they are. */
     public boolean fits() {
-        return run != null && run.peakBytes() <= availableBytes();
+        return run != null && run.neededBytes() <= availableBytes();
     }
 
     /** The memory that a process like this one can have: what it has now, and what is available. */

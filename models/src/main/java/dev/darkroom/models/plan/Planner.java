@@ -20,6 +20,7 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 
 /** Puts a plan together from rehearsals with different options. */
@@ -90,14 +91,14 @@ final class Planner {
         List<Choice> choices = new ArrayList<>();
         long least = Long.MAX_VALUE;
         for (Variant variant : variants(asked)) {
-            long peak =
+            long needed =
                     stages(rehearse(variant), variant.offload(), null).stream()
-                            .mapToLong(Stage::peakBytes)
+                            .mapToLong(Stage::neededBytes)
                             .max()
                             .orElse(0);
-            if (choices.isEmpty() || peak < LESS * least) {
-                choices.add(new Choice(variant, peak, peak <= budget.available() + process));
-                least = peak;
+            if (choices.isEmpty() || needed < LESS * least) {
+                choices.add(new Choice(variant, needed, needed <= budget.available() + process));
+                least = needed;
             }
         }
         return choices;
@@ -143,7 +144,7 @@ final class Planner {
     }
 
     private static Number number(Map<String, Object> used, String name) {
-        return (Number) used.get(name);
+        return (Number) Objects.requireNonNull(used.get(name), name);
     }
 
     private static Size size(Map<String, Object> used, String width, String height) {
@@ -164,23 +165,20 @@ final class Planner {
         for (var loaded : run.parts().entrySet()) {
             String name = loaded.getKey();
             long beside = turns && !isEncoder(name, run) ? 0 : there;
-            stages.add(
-                    new Stage(
-                            Stage.Kind.LOAD,
-                            name,
-                            process + beside + loaded.getValue() + castBytes(name, run),
-                            0));
+            long needed = process + beside + loaded.getValue();
+            stages.add(new Stage(Stage.Kind.LOAD, name, needed, needed + castBytes(name, run), 0));
             there += loaded.getValue();
         }
         for (var counted : run.stages().entrySet()) {
             Rehearsal.Counted count = counted.getValue();
+            long weights = turns ? bytes(counted.getKey(), run) : there;
+            long needed = process + weights + count.peak();
             stages.add(
                     new Stage(
                             counted.getKey(),
                             null,
-                            process
-                                    + (turns ? bytes(counted.getKey(), run) : there)
-                                    + count.peak(),
+                            needed,
+                            needed,
                             timing == null
                                     ? 0
                                     : timing.seconds(
@@ -194,13 +192,14 @@ final class Planner {
     /** The bytes of a file that are read to make smaller or larger weights of them. */
     private long castBytes(String name, Rehearsal run) {
         Part part = parts.get(name);
-        boolean inPlace =
-                part == null
-                        || part.isStoredAs(run.variant().dtype())
-                        || run.variant().weights() == WeightFormat.STORED;
-        return inPlace && run.variant().weights() != WeightFormat.INT8
-                ? 0
-                : part == null ? 0 : part.bytes();
+        if (part == null) {
+            return 0;
+        }
+        return switch (run.variant().weights()) {
+            case AUTO, COMPUTED -> part.isStoredAs(run.variant().dtype()) ? 0 : part.bytes();
+            case STORED -> 0;
+            case INT8 -> part.bytes();
+        };
     }
 
     private static boolean isEncoder(String name, Rehearsal run) {

@@ -190,8 +190,7 @@ record Rehearsal(
 
         void end(Stage.Kind stage) {
             stages.put(
-                    stage,
-                    new Counted(dry.peakBytes() - weights, dry.madeBytes(), dry.products()));
+                    stage, new Counted(dry.peakBytes() - weights, dry.madeBytes(), dry.products()));
             dry.reset();
         }
     }

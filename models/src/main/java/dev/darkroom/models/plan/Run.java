@@ -30,7 +30,12 @@ public record Run(
         stages = List.copyOf(stages);
     }
 
-    /** The most memory that the whole process is estimated to hold. */
+    /** The most memory that the whole process is estimated to need. */
+    public long neededBytes() {
+        return stages.stream().mapToLong(Stage::neededBytes).max().orElse(0);
+    }
+
+    /** The most memory that the whole process is estimated to hold, with files that are read. */
     public long peakBytes() {
         return stages.stream().mapToLong(Stage::peakBytes).max().orElse(0);
     }

@@ -101,9 +101,7 @@ final class Timing {
                 yield measure(
                                 product.dtype(),
                                 List.of(
-                                        new long[] {
-                                            n[0], n[1], rows + n[3] - 1, n[6] + n[4] - 1
-                                        },
+                                        new long[] {n[0], n[1], rows + n[3] - 1, n[6] + n[4] - 1},
                                         new long[] {n[2], n[1], n[3], n[4]}),
                                 t -> Ops.conv2d(t.get(0), t.get(1), null, 1, 0, 1))
                         * n[5]
@@ -148,7 +146,10 @@ final class Timing {
     /** Seconds for each byte that an addition writes into new memory. */
     private static double measureBytes(DType dtype) {
         int elements = 4 << 20;
-        return measure(dtype, List.of(new long[] {elements}, new long[] {elements}), t -> t.get(0).plus(t.get(1)))
+        return measure(
+                        dtype,
+                        List.of(new long[] {elements}, new long[] {elements}),
+                        t -> t.get(0).plus(t.get(1)))
                 / (elements * dtype.bytes());
     }
 
