@@ -4,6 +4,7 @@ import org.jspecify.annotations.Nullable;
 
 import java.util.Arrays;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
@@ -24,7 +25,7 @@ import java.util.concurrent.Semaphore;
  * <p>There is one at a time in the process, since libtorch counts for all threads.
  */
 public final class DryRun implements AutoCloseable {
-    private static final Semaphore ONE = new Semaphore(1, true);
+    private static final Semaphore ONE = new Semaphore(1);
     private static volatile @Nullable DryRun current;
 
     private final Map<Product, Long> products = new ConcurrentHashMap<>();
@@ -34,9 +35,15 @@ public final class DryRun implements AutoCloseable {
 
     private DryRun() {}
 
-    /** Waits until no other dry run is under way, then begins one. */
+    /**
+     * Begins one.
+     *
+     * @throws IllegalStateException if another is under way
+     */
     public static DryRun begin() {
-        ONE.acquireUninterruptibly();
+        if (!ONE.tryAcquire()) {
+            throw new IllegalStateException("another dry run is under way; close it first");
+        }
         boolean begun = false;
         try {
             var run = new DryRun();
@@ -76,6 +83,12 @@ public final class DryRun implements AutoCloseable {
      * @param sizes as the kind says
      */
     public record Product(Kind kind, DType dtype, Shape sizes) implements Comparable<Product> {
+        public Product {
+            Objects.requireNonNull(kind, "kind");
+            Objects.requireNonNull(dtype, "dtype");
+            Objects.requireNonNull(sizes, "sizes");
+        }
+
         /** Returns how many multiplications and additions it takes. */
         public double operations() {
             double all =

@@ -26,6 +26,8 @@ import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.locks.Lock;
+import java.util.concurrent.locks.ReentrantLock;
 
 /**
  * A run of a pipeline with shapes alone: the checkpoint's networks are declared as its family
@@ -53,6 +55,8 @@ record Rehearsal(
 
     /** A family that takes classes gets this one. */
     private static final String CLASS = "0";
+
+    private static final Lock ONE = new ReentrantLock();
 
     /**
      * What a stage takes.
@@ -88,6 +92,7 @@ record Rehearsal(
                         variant.tiling(),
                         Offload.OFF,
                         variant.weights());
+        ONE.lock(); // another plan may be under way
         try (var dry = DryRun.begin();
                 var checkpoint = Checkpoint.open(folder, loading)) {
             Model model = family.load(checkpoint);
@@ -113,6 +118,8 @@ record Rehearsal(
                     result.used(),
                     watch.evaluations,
                     watch.stages);
+        } finally {
+            ONE.unlock();
         }
     }
 
