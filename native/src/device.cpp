@@ -43,7 +43,7 @@ extern "C" void openblas_set_num_threads(int threads) __attribute__((weak));
 // glibc's heap can't use again what a tensor of the same size left, since an aligned block is cut from
 // a longer chunk (before glibc 2.38) and small blocks lie in between: a run holds twice of what is alive.
 // So large blocks are mapped alone and given back, unless the environment says otherwise:
-// docs/decisions/0019-large-blocks.md.
+// docs/decisions/0020-large-blocks.md.
 #if defined(__GLIBC__)
 [[maybe_unused]] static const bool large_blocks_mapped = [] {
   constexpr int smallest = 1 << 20;

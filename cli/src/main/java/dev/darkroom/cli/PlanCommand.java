@@ -1,7 +1,8 @@
 package dev.darkroom.cli;
 
 import dev.darkroom.hub.Hub;
-import dev.darkroom.hub.ModelId;
+import dev.darkroom.models.checkpoint.CheckpointException;
+import dev.darkroom.models.checkpoint.ModelLocation;
 import dev.darkroom.models.pipeline.PipelineOptions;
 import dev.darkroom.models.pipeline.SampleRequest;
 import dev.darkroom.models.plan.Plan;
@@ -17,8 +18,6 @@ import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import java.util.regex.Pattern;
 
@@ -45,8 +44,9 @@ final class PlanCommand implements Callable<Integer> {
     @Parameters(
             paramLabel = "MODEL",
             description =
-                    "A checkpoint folder, the one that holds model_index.json, or "
-                            + HubFlags.NAME
+                    "A checkpoint folder, the one that holds model_index.json, or the name of a"
+                            + " model on a hub, "
+                            + CacheFlags.NAME
                             + ".")
     private String model = "";
 
@@ -118,14 +118,18 @@ final class PlanCommand implements Callable<Integer> {
 
     private Plan plan(PipelineOptions options, SampleRequest request)
             throws IOException, InterruptedException {
-        Path folder = Path.of(model);
-        boolean isName = !Files.exists(folder) && model.chars().filter(c -> c == '/').count() == 1;
-        if (!isName) {
-            return Plan.of(folder, options, request);
-        }
-        ModelId id = ModelId.parse(model);
-        try (var client = new Hub(hub.options())) {
-            return Plan.of(client, id, options, request);
-        }
+        return switch (ModelLocation.of(model)) {
+            case ModelLocation.Folder folder -> Plan.of(folder.path(), options, request);
+            case ModelLocation.OnHub onHub -> {
+                try (var client = new Hub(hub.options())) {
+                    yield Plan.of(client, onHub.id(), options, request);
+                }
+            }
+            case ModelLocation.WeightsFile file ->
+                    throw new CheckpointException(
+                            file.path()
+                                    + ": a single file is not planned yet; name the folder of its"
+                                    + " checkpoint, or its name on a hub");
+        };
     }
 }

@@ -3,6 +3,7 @@ package dev.darkroom.tests;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -321,6 +322,57 @@ class ModelNamesTest {
         assertEquals(cached.get("parts").size(), remote.get("parts").size());
         assertFalse(remote.get("parts").isEmpty());
         assertEquals(ID, remote.get("path").asText());
+    }
+
+    @Test
+    void aPlanReadsHeadersAlone() throws IOException {
+        String[] size = {"--size", "16x16", "--steps", "2", "--json"};
+        var json = new JsonMapper();
+        var there = json.readTree(plan(Cases.model("pixart_alpha"), size).out());
+        var remote = plan(ID, size);
+        assertEquals(0, remote.code(), remote.err());
+        assertEquals(ID, json.readTree(remote.out()).get("model").asText());
+        assertEquals(there.get("parts"), json.readTree(remote.out()).get("parts"));
+        assertEquals(2, there.get("run").get("evaluations").asInt());
+        for (var asked : server.asked("/resolve/")) {
+            assertTrue(
+                    !asked.path().endsWith(".safetensors") || !asked.header("range").isEmpty(),
+                    asked.path());
+        }
+        try (var files = Files.walk(cache())) {
+            assertEquals(
+                    List.of(),
+                    files.filter(each -> each.toString().endsWith(".safetensors")).toList());
+        }
+
+        try (var pipeline = Pipeline.load(ID, options())) {
+            assertEquals(List.of(), pipeline.warnings());
+        }
+        var cached = plan(ID, "--size", "16x16", "--steps", "2", "--offline");
+        assertEquals(0, cached.code(), cached.err());
+        assertTrue(
+                cached.out().startsWith("org/tiny: PixArtAlphaPipeline, of the family PixArt"),
+                cached.out());
+        assertTrue(cached.out().contains("\nIt fits: "), cached.out());
+
+        for (var wrong :
+                Map.of(
+                                "16", "a size is WIDTHxHEIGHT in pixels, such as 1024x768",
+                                "17x16", "multiples of 4")
+                        .entrySet()) {
+            var refused = plan(ID, "--size", wrong.getKey());
+            assertNotEquals(0, refused.code());
+            assertTrue(refused.err().contains(wrong.getValue()), refused.err());
+        }
+        var file = plan(Cases.model("pixart_alpha") + "/vae/" + WEIGHTS);
+        assertEquals(1, file.code());
+        assertTrue(file.err().contains("a single file is not planned yet"), file.err());
+    }
+
+    private Result plan(String model, String... arguments) {
+        var all = new ArrayList<>(List.of("plan", model, "--no-binning", "--max-tokens", "24"));
+        all.addAll(List.of(arguments));
+        return darkroom(all.toArray(String[]::new));
     }
 
     /** Ctrl-C, as the signal of a polite kill, which the JVM treats in the same way. */

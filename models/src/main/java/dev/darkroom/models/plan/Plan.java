@@ -1,5 +1,6 @@
 package dev.darkroom.models.plan;
 
+import dev.darkroom.hub.CheckpointFiles;
 import dev.darkroom.hub.Hub;
 import dev.darkroom.hub.ModelId;
 import dev.darkroom.models.checkpoint.Checkpoint;
@@ -73,6 +74,17 @@ public record Plan(
     public static Plan of(
             Path folder, PipelineOptions options, SampleRequest request, Families families)
             throws IOException {
+        Path name = folder.toAbsolutePath().normalize().getFileName();
+        return of(String.valueOf(name), folder, options, request, families);
+    }
+
+    private static Plan of(
+            String name,
+            Path folder,
+            PipelineOptions options,
+            SampleRequest request,
+            Families families)
+            throws IOException {
         Objects.requireNonNull(request, "request");
         Objects.requireNonNull(families, "families");
         var loading =
@@ -96,7 +108,6 @@ public record Plan(
             throw new CheckpointException(
                     folder + " has no part with weights; download the whole checkpoint");
         }
-        String name = String.valueOf(folder.toAbsolutePath().normalize().getFileName());
         var budget = MemoryBudget.current();
         if (family == null) {
             return new Plan(
@@ -113,8 +124,8 @@ public record Plan(
     }
 
     /**
-     * Plans for a checkpoint of a hub. What is not in the cache is not downloaded, except configs
-     * and tokenizers.
+     * Plans for a checkpoint of a hub: as it is in the cache, if all of it is there. Else configs
+     * and tokenizers are downloaded, and of the weights the headers are read.
      *
      * @throws IOException if it can't be had, or is no checkpoint
      * @throws InterruptedException if the thread is interrupted
@@ -125,8 +136,12 @@ public record Plan(
             throws IOException, InterruptedException {
         Objects.requireNonNull(options, "options");
         PipelineOptions chosen = id.variant() == null ? options : options.withVariant(id.variant());
+        var cached = hub.cache().find(id, CheckpointFiles.of(id));
+        if (cached.isPresent()) {
+            return of(id.toString(), cached.get().folder(), chosen, request, Families.BUILT_IN);
+        }
         try (var outline = Outline.of(hub, id)) {
-            return of(outline.folder(), chosen, request);
+            return of(id.toString(), outline.folder(), chosen, request, Families.BUILT_IN);
         }
     }
 

@@ -33,6 +33,7 @@ import dev.darkroom.models.pipeline.Pipeline;
 import dev.darkroom.models.pipeline.PipelineException;
 import dev.darkroom.models.pipeline.PipelineOptions;
 import dev.darkroom.models.pipeline.SampleRequest;
+import dev.darkroom.models.plan.Plan;
 import dev.darkroom.models.vae.AutoencoderKl;
 import dev.darkroom.models.vae.AutoencoderKlConfig;
 import dev.darkroom.runtime.DType;
@@ -351,6 +352,9 @@ class ToyFamilyTest {
             }
         }
         assertArrayEquals(pictures[0], pictures[1]);
+        var plan = Plan.of(out, PipelineOptions.defaults(), SampleRequest.of("1"), families);
+        assertEquals("Toy", plan.family());
+        assertTrue(plan.fits());
         Path adapted = Files.writeString(folder.resolve("lora.json"), "{\"base\": \"toy\"}");
         var refused =
                 assertThrows(
