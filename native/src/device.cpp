@@ -40,19 +40,6 @@ extern "C" void openblas_set_num_threads(int threads) __attribute__((weak));
   return wanted;
 }();
 
-// glibc's heap can't use again what a tensor of the same size left, since an aligned block is cut from
-// a longer chunk (before glibc 2.38) and small blocks lie in between: a run holds twice of what is alive.
-// So large blocks are mapped alone and given back, unless the environment says otherwise:
-// docs/decisions/0020-large-blocks.md.
-#if defined(__GLIBC__)
-[[maybe_unused]] static const bool large_blocks_mapped = [] {
-  constexpr int smallest = 1 << 20;
-  return std::getenv("GLIBC_TUNABLES") == nullptr &&
-         std::getenv("MALLOC_MMAP_THRESHOLD_") == nullptr &&
-         mallopt(M_MMAP_THRESHOLD, smallest) == 1;
-}();
-#endif
-
 namespace darkroom {
 
 void require_usable(c10::Device device) {

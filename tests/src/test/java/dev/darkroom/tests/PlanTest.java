@@ -148,6 +148,7 @@ class PlanTest {
         private Sample() {}
 
         public static void main(String[] arguments) throws IOException {
+            Memory.returnLargeBlocks(); // as a pipeline does where memory is short
             try (var pipeline =
                     Pipeline.load(
                             Path.of(arguments[0]),

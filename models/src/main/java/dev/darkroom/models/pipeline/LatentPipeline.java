@@ -22,6 +22,7 @@ import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.InsufficientMemoryException;
 import dev.darkroom.runtime.Kernels;
+import dev.darkroom.runtime.Memory;
 import dev.darkroom.runtime.MemoryBudget;
 import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
@@ -46,6 +47,9 @@ import java.util.function.BooleanSupplier;
  * inputs, draw the noise, sample with the guided denoiser, decode.
  */
 final class LatentPipeline implements Pipeline {
+    /** What the heap may hold for each byte that is alive: docs/decisions/0020-large-blocks.md. */
+    private static final double HEAP = 2.2;
+
     private static final int STUDENT_STEPS = 4;
 
     private final Source source;
@@ -291,17 +295,21 @@ final class LatentPipeline implements Pipeline {
             return;
         }
         DiffusionNetwork network = model.network();
-        MemoryBudget.current()
-                .require(
-                        Math.max(
-                                model.codec().bytesToLoad()
-                                        + model.codec().decodingBytes(run.sampled()),
-                                network.bytesToLoad()
-                                        + activations(network, run.rows(), run.latents(), options)),
-                        "sampling "
-                                + batch
-                                + (batch == 1 ? " picture of " : " pictures of ")
-                                + run.sampled());
+        long bytes =
+                Math.max(
+                        model.codec().bytesToLoad() + model.codec().decodingBytes(run.sampled()),
+                        network.bytesToLoad()
+                                + activations(network, run.rows(), run.latents(), options));
+        var budget = MemoryBudget.current();
+        if (HEAP * bytes > budget.available()) {
+            Memory.returnLargeBlocks();
+        }
+        budget.require(
+                bytes,
+                "sampling "
+                        + batch
+                        + (batch == 1 ? " picture of " : " pictures of ")
+                        + run.sampled());
     }
 
     /** About how many bytes an evaluation of the network takes beside its weights. */
