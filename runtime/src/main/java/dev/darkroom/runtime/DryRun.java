@@ -63,16 +63,22 @@ public final class DryRun implements AutoCloseable {
     /** Kinds of work. */
     public enum Kind {
         /** x · weightᵀ: rows, inputs, outputs. */
-        LINEAR,
+        LINEAR(3),
         /** A batch of matrix products: matrices, rows, inner, columns. */
-        MATMUL,
+        MATMUL(4),
         /**
          * A convolution in two dimensions: samples, channels, outputs, rows and columns of the
          * kernel, rows and columns of the result.
          */
-        CONVOLUTION,
+        CONVOLUTION(7),
         /** Fused attention: samples times heads, queries, keys, width of a head. */
-        ATTENTION
+        ATTENTION(4);
+
+        private final int sizes;
+
+        Kind(int sizes) {
+            this.sizes = sizes;
+        }
     }
 
     /**
@@ -87,6 +93,10 @@ public final class DryRun implements AutoCloseable {
             Objects.requireNonNull(kind, "kind");
             Objects.requireNonNull(dtype, "dtype");
             Objects.requireNonNull(sizes, "sizes");
+            if (sizes.rank() != kind.sizes) {
+                throw new IllegalArgumentException(
+                        kind + " has " + kind.sizes + " sizes, not " + sizes.rank());
+            }
         }
 
         /** Returns how many multiplications and additions it takes. */

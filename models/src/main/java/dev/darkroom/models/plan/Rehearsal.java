@@ -135,12 +135,8 @@ record Rehearsal(
     private static SampleRequest completed(SampleRequest asked, Model model, Defaults own) {
         Inputs inputs = asked.inputs();
         if (inputs.prompt() == null && inputs.classes().isEmpty()) {
-            Inputs text = new Inputs(PROMPT, "", List.of(), inputs.maxTokens(), inputs.batch());
-            inputs =
-                    takes(model, text)
-                            ? text
-                            : new Inputs(
-                                    null, "", List.of(CLASS), inputs.maxTokens(), inputs.batch());
+            Inputs text = asked(inputs, PROMPT, List.of());
+            inputs = takes(model, text) ? text : asked(inputs, null, List.of(CLASS));
         }
         Sampling sampling = asked.sampling();
         return new SampleRequest(
@@ -152,8 +148,24 @@ record Rehearsal(
                                 : sampling.guidanceScale(),
                         sampling.guidance(),
                         sampling.sampler(),
+                        sampling.eta(),
+                        sampling.end(),
                         sampling.seed()),
                 asked.size());
+    }
+
+    private static Inputs asked(Inputs rest, @Nullable String prompt, List<String> classes) {
+        return new Inputs(
+                prompt,
+                rest.negativePrompt(),
+                rest.secondPrompt(),
+                rest.secondNegativePrompt(),
+                classes,
+                rest.maxTokens(),
+                rest.clipSkip(),
+                rest.sizes(),
+                rest.negativeSizes(),
+                rest.batch());
     }
 
     private static boolean takes(Model model, Inputs inputs) {

@@ -53,7 +53,9 @@ class SafetensorsTest {
     }
 
     @ParameterizedTest
-    @EnumSource(LoadMode.class)
+    @EnumSource(
+            value = LoadMode.class,
+            names = {"MAPPED", "READ"})
     void tensorsAreThoseOfTheFile(LoadMode mode) throws IOException {
         var a = Tensor.copyOf(new float[] {1, 2, 3, 4, 5, 6}, 2, 3);
         var b = Tensor.copyOf(new long[] {7}, 1);
@@ -149,7 +151,9 @@ class SafetensorsTest {
     }
 
     @ParameterizedTest
-    @EnumSource(LoadMode.class)
+    @EnumSource(
+            value = LoadMode.class,
+            names = {"MAPPED", "READ"})
     void tensorsOutliveTheCheckpoint(LoadMode mode) throws IOException {
         var file = save(Map.of("a", Tensor.ones(DType.FLOAT32, 1000)));
         var checkpoint = Safetensors.open(file, mode);
@@ -210,7 +214,9 @@ class SafetensorsTest {
     }
 
     @ParameterizedTest
-    @EnumSource(LoadMode.class)
+    @EnumSource(
+            value = LoadMode.class,
+            names = {"MAPPED", "READ"})
     void misalignedTensorsAreCopied(LoadMode mode) throws IOException {
         // 3 bytes of "a" push "b" to an odd place; a header of odd length does so too
         var file = folder.resolve("odd.safetensors");
@@ -225,7 +231,9 @@ class SafetensorsTest {
     }
 
     @ParameterizedTest
-    @EnumSource(LoadMode.class)
+    @EnumSource(
+            value = LoadMode.class,
+            names = {"MAPPED", "READ"})
     void dtypesWithoutTensorsAreListedButNotLoaded(LoadMode mode) throws IOException {
         var file = folder.resolve("sub.safetensors");
         var json =
@@ -249,7 +257,9 @@ class SafetensorsTest {
     }
 
     @ParameterizedTest
-    @EnumSource(LoadMode.class)
+    @EnumSource(
+            value = LoadMode.class,
+            names = {"MAPPED", "READ"})
     void boolsAreZeroOrOne(LoadMode mode) throws IOException {
         var file = folder.resolve("bool.safetensors");
         byte[] bytes = RawFile.of("{" + entry("w", "BOOL", "[4]", 0, 4) + "}", 4);
@@ -301,7 +311,9 @@ class SafetensorsTest {
 
     /** A channel would be closed for all threads. */
     @ParameterizedTest
-    @EnumSource(LoadMode.class)
+    @EnumSource(
+            value = LoadMode.class,
+            names = {"MAPPED", "READ"})
     void anInterruptedReaderReads(LoadMode mode) throws Exception {
         var file = save(Map.of("x", Tensor.full(Shape.of(999), 2, DType.FLOAT32, Device.CPU)));
         try (var checkpoint = Safetensors.open(file, mode)) {
@@ -319,7 +331,9 @@ class SafetensorsTest {
     }
 
     @ParameterizedTest
-    @EnumSource(LoadMode.class)
+    @EnumSource(
+            value = LoadMode.class,
+            names = {"MAPPED", "READ"})
     void threadsShareACheckpoint(LoadMode mode) throws Exception {
         var tensors =
                 Map.of(
