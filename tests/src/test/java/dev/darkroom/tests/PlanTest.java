@@ -307,8 +307,8 @@ class PlanTest {
                 assertEquals(1e9, parameters, 0.1e9);
                 network.save(folder.resolve("transformer/diffusion_pytorch_model.safetensors"));
             }
-            double planned = peak(Planned.class, folder, 512, dtype);
-            double measured = peak(Sample.class, folder, 512, dtype);
+            double planned = peak(Planned.class, folder, 192, dtype);
+            double measured = peak(Sample.class, folder, 192, dtype);
             System.out.printf(
                     "%s: planned %.0f MB, measured %.0f MB%n",
                     dtype, planned / 1e6, measured / 1e6);
