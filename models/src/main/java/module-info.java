@@ -4,7 +4,6 @@ module dev.darkroom.models {
     requires transitive dev.darkroom.tokenizers;
     requires transitive dev.darkroom.hub;
     requires dev.darkroom.common;
-    requires transitive dev.darkroom.hub;
     requires transitive com.fasterxml.jackson.databind;
     requires transitive java.desktop;
     requires static transitive org.jspecify;
