@@ -14,7 +14,7 @@ import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.runtime.nn.Weights;
 import dev.darkroom.runtime.safetensors.LoadMode;
 import dev.darkroom.runtime.safetensors.Safetensors;
-import dev.darkroom.runtime.safetensors.SafetensorsHeader;
+import dev.darkroom.runtime.safetensors.SafetensorsException;
 import dev.darkroom.runtime.safetensors.UnfinishedDownload;
 import dev.darkroom.runtime.safetensors.WeightFiles;
 
@@ -461,20 +461,26 @@ public final class Checkpoint implements AutoCloseable {
 
     /** Bytes of a part's weights; 0 where it has none, or where loading will say what is wrong. */
     private long bytes(String part) {
-        for (Library library : Library.values()) {
-            try {
-                var files =
-                        WeightFiles.find(folder.resolve(part), library.stem(), options.variant());
-                try (var weights = Safetensors.open(files.path(), LoadMode.MAPPED)) {
-                    return weights.headers().stream()
-                            .mapToLong(SafetensorsHeader::tensorBytes)
-                            .sum();
-                }
-            } catch (IOException e) {
-                // Perhaps the other library's.
-            }
+        try (var weights = Safetensors.open(weights(part), LoadMode.HEADERS)) {
+            return weights.tensorBytes();
+        } catch (IOException e) {
+            return 0;
         }
-        return 0;
+    }
+
+    /**
+     * Finds the weights of a part, of either library.
+     *
+     * @throws IOException if there are none
+     */
+    public Path weights(String part) throws IOException {
+        Path folderOfPart = folder.resolve(part);
+        try {
+            return WeightFiles.find(folderOfPart, WeightFiles.DIFFUSERS, options.variant()).path();
+        } catch (SafetensorsException e) {
+            return WeightFiles.find(folderOfPart, WeightFiles.TRANSFORMERS, options.variant())
+                    .path();
+        }
     }
 
     /** Without elements, headers are enough. */

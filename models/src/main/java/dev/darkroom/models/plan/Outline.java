@@ -33,11 +33,7 @@ record Outline(Path folder) implements AutoCloseable {
      */
     static Outline of(Hub hub, ModelId id) throws IOException, InterruptedException {
         Repository repository = hub.repository(id);
-        var selected =
-                CheckpointFiles.of(id)
-                        .select(
-                                repository.files(),
-                                file -> hub.file(repository, file.path()).orElseThrow());
+        var selected = CheckpointFiles.of(id).select(repository, hub);
         Path root = Files.createTempDirectory("darkroom-plan");
         var outline = new Outline(root.resolve(id.name()));
         boolean done = false;

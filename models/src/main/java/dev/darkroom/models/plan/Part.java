@@ -7,9 +7,6 @@ import dev.darkroom.runtime.safetensors.Safetensors;
 import dev.darkroom.runtime.safetensors.SafetensorsDType;
 import dev.darkroom.runtime.safetensors.SafetensorsException;
 import dev.darkroom.runtime.safetensors.StoredTensor;
-import dev.darkroom.runtime.safetensors.WeightFiles;
-
-import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -66,7 +63,7 @@ public record Part(
             }
             Path weights;
             try {
-                weights = weights(folder, checkpoint.options().variant());
+                weights = checkpoint.weights(part.getKey());
             } catch (SafetensorsException e) {
                 if (needsAll) {
                     throw e;
@@ -76,15 +73,6 @@ public record Part(
             parts.add(of(part.getKey(), part.getValue(), weights));
         }
         return parts;
-    }
-
-    /** Finds the weights of either library. */
-    private static Path weights(Path folder, @Nullable String variant) throws IOException {
-        try {
-            return WeightFiles.find(folder, WeightFiles.DIFFUSERS, variant).path();
-        } catch (SafetensorsException e) {
-            return WeightFiles.find(folder, WeightFiles.TRANSFORMERS, variant).path();
-        }
     }
 
     private static Part of(String name, String className, Path weights) throws IOException {

@@ -65,8 +65,8 @@ final class Timing {
             measured += each.getKey().operations() * each.getValue();
             seconds += known.computeIfAbsent(each.getKey(), Timing::measure) * each.getValue();
         }
-        double products1 = measured > 0 ? seconds * all / measured : 0;
-        return products1
+        double computing = measured > 0 ? seconds * all / measured : 0;
+        return computing
                 + Math.max(0, made - results)
                         * secondsPerByte.computeIfAbsent(dtype, Timing::measureBytes);
     }

@@ -41,11 +41,6 @@ final class Declarations {
         }
     }
 
-    /** Checks the declarations of a network, named for messages. */
-    interface Check<E extends Exception> {
-        void run(String network) throws E;
-    }
-
     /** Gives a parameter its value, in the open scope. */
     interface Fill<E extends Exception> {
         void set(Declaration declaration) throws E;

@@ -99,7 +99,7 @@ final class Float8Scales {
         return isNumber && (scale.elements() == 1 || isOfRows);
     }
 
-    static boolean isFloat8(WeightSource checkpoint, String key) {
+    private static boolean isFloat8(WeightSource checkpoint, String key) {
         return checkpoint
                 .dtype(key)
                 .filter(type -> type.isFloatingPoint() && type.bytes() == 1)
@@ -109,11 +109,6 @@ final class Float8Scales {
     /** Returns whether a tensor belongs to a scaled weight. */
     boolean uses(String key) {
         return used.contains(key);
-    }
-
-    /** Returns whether a parameter has a scale. */
-    boolean has(String key) {
-        return scales.containsKey(key);
     }
 
     /**

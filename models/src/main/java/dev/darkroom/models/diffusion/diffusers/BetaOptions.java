@@ -165,6 +165,17 @@ record BetaOptions(NoiseSchedule schedule, Spacing spacing, int offset, Predicti
         }
     }
 
+    /**
+     * Returns the level after timestep 0.
+     *
+     * @param cleanByDefault whether it is free of noise where {@code set_alpha_to_one} is left out
+     */
+    NoiseLevel last(SchedulerConfig config, boolean cleanByDefault) {
+        return config.flag("set_alpha_to_one", cleanByDefault)
+                ? NoiseLevel.CLEAN
+                : schedule.level(0);
+    }
+
     /** Levels with one more after them. */
     static List<NoiseLevel> endingAt(NoiseLevel end, List<NoiseLevel> levels) {
         List<NoiseLevel> all = new ArrayList<>(levels);

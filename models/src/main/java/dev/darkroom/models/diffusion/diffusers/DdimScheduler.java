@@ -18,11 +18,7 @@ record DdimScheduler(BetaOptions betas, Clipping clipping, NoiseLevel last)
         BetaOptions betas =
                 BetaOptions.read(config, Spacing.LEADING).withoutFlow(config).withZeroSnr(config);
         return new DdimScheduler(
-                betas,
-                BetaOptions.clipping(config, true),
-                config.flag("set_alpha_to_one", true)
-                        ? NoiseLevel.CLEAN
-                        : betas.schedule().level(0));
+                betas, BetaOptions.clipping(config, true), betas.last(config, true));
     }
 
     @Override

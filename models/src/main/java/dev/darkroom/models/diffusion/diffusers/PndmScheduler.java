@@ -17,11 +17,7 @@ record PndmScheduler(BetaOptions betas, NoiseLevel last) implements BetaSchedule
         if (!config.flag("skip_prk_steps", false)) {
             throw config.unsupported("skip_prk_steps", false, "set it to true");
         }
-        return new PndmScheduler(
-                betas,
-                config.flag("set_alpha_to_one", false)
-                        ? NoiseLevel.CLEAN
-                        : betas.schedule().level(0));
+        return new PndmScheduler(betas, betas.last(config, false));
     }
 
     @Override

@@ -36,7 +36,7 @@ record SdParts(
      * @throws IOException if a part is missing, malformed, or can't be sampled
      */
     static SdParts read(Checkpoint checkpoint, int sampleSize) throws IOException {
-        checkpoint.leaveOut("safety_checker", "feature_extractor", "image_encoder");
+        checkpoint.leaveOut("image_encoder");
         UNET.require(checkpoint);
         checkpoint.requirePart("vae", "AutoencoderKL");
         var samplers = SamplerChoice.read(checkpoint);
