@@ -13,6 +13,7 @@ module dev.darkroom.models {
     exports dev.darkroom.models.config;
     exports dev.darkroom.models.diffusion;
     exports dev.darkroom.models.diffusion.diffusers;
+    exports dev.darkroom.models.diffusion.guidance;
     exports dev.darkroom.models.family;
     exports dev.darkroom.models.family.dit;
     exports dev.darkroom.models.family.pixart;

@@ -66,6 +66,9 @@ record GenerationParameters(
         fields.add("Steps: " + used("steps"));
         fields.add("Sampler: " + used("sampler"));
         fields.add("CFG scale: " + used("guidanceScale"));
+        if (result.used().containsKey("guidance")) {
+            fields.add("Guidance: " + quoted(String.valueOf(used("guidance"))));
+        }
         fields.add("Seed: " + Seed.value(request.sampling().seed() + index));
         fields.add("Size: " + used("width") + "x" + used("height"));
         if (!weights.isEmpty()) {
@@ -138,6 +141,7 @@ record GenerationParameters(
         put(values, "classes", inputs.classes());
         put(values, "steps", sampling.steps());
         put(values, "guidanceScale", sampling.guidanceScale());
+        put(values, "guidance", sampling.guidance() == null ? null : "" + sampling.guidance());
         put(values, "sampler", sampling.sampler());
         put(values, "eta", sampling.eta() == 0 ? null : sampling.eta());
         put(values, "end", sampling.end());

@@ -4,6 +4,8 @@ import dev.darkroom.models.checkpoint.Offload;
 import dev.darkroom.models.checkpoint.Tiling;
 import dev.darkroom.models.checkpoint.WeightFormat;
 import dev.darkroom.models.diffusion.diffusers.Scheduler;
+import dev.darkroom.models.diffusion.guidance.GuidanceKind;
+import dev.darkroom.models.diffusion.guidance.NamedGuidance;
 import dev.darkroom.models.pipeline.Seed;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
@@ -39,6 +41,23 @@ final class Names {
         @Override
         public Iterator<String> iterator() {
             return Scheduler.names().iterator();
+        }
+    }
+
+    /** Guidances by their names and settings. */
+    static final class Guidances implements ITypeConverter<NamedGuidance>, Iterable<String> {
+        @Override
+        public NamedGuidance convert(String text) {
+            try {
+                return NamedGuidance.parse(text);
+            } catch (IllegalArgumentException e) {
+                throw new TypeConversionException(String.valueOf(e.getMessage()));
+            }
+        }
+
+        @Override
+        public Iterator<String> iterator() {
+            return GuidanceKind.ids().iterator();
         }
     }
 

@@ -1,5 +1,6 @@
 package dev.darkroom.cli;
 
+import dev.darkroom.models.diffusion.guidance.NamedGuidance;
 import dev.darkroom.models.pipeline.SampleRequest;
 
 import org.jspecify.annotations.Nullable;
@@ -47,6 +48,16 @@ final class RequestOptions {
             paramLabel = "W",
             description = "Weight of classifier-free guidance; 1 for none.")
     private @Nullable Double guidance;
+
+    @Option(
+            names = "--guidance-kind",
+            paramLabel = "NAME[:KEY=VALUE,…]",
+            converter = Names.Guidances.class,
+            completionCandidates = Names.Guidances.class,
+            description =
+                    "How the weight of --guidance acts: ${COMPLETION-CANDIDATES}. 'darkroom"
+                            + " guidance' tells of each.")
+    private @Nullable NamedGuidance guidanceKind;
 
     @Option(
             names = "--sampler",
@@ -106,6 +117,7 @@ final class RequestOptions {
                 .classes(classes)
                 .steps(steps)
                 .guidanceScale(guidance)
+                .guidance(guidanceKind)
                 .sampler(sampler)
                 .seed(first)
                 .width(width)

@@ -23,13 +23,7 @@ public record ClassifierFree(double scale, double rescale, double from, double t
             List.of(Evaluator.UNCONDITIONAL, Evaluator.CONDITIONAL);
 
     public ClassifierFree {
-        if (!Float.isFinite((float) scale)) {
-            throw new IllegalArgumentException(
-                    "the guidance scale is a number that float32 can hold, not " + scale);
-        }
-        if (!(rescale >= 0 && rescale <= 1)) {
-            throw new IllegalArgumentException("guidance is rescaled by 0 to 1, not by " + rescale);
-        }
+        requireScale(scale, rescale);
         if (!(from >= 0 && from <= to)) {
             throw new IllegalArgumentException(
                     "guidance acts between two noise levels, the lesser first, not from "
@@ -42,6 +36,22 @@ public record ClassifierFree(double scale, double rescale, double from, double t
     /** Guidance at every level, not rescaled. */
     public ClassifierFree(double scale) {
         this(scale, 0, 0, Double.POSITIVE_INFINITY);
+    }
+
+    /**
+     * Requires what all guidances by the unconditional estimate require.
+     *
+     * @throws IllegalArgumentException if the scale is not finite in float32, or guidance is not
+     *     rescaled by 0 to 1
+     */
+    public static void requireScale(double scale, double rescale) {
+        if (!Float.isFinite((float) scale)) {
+            throw new IllegalArgumentException(
+                    "the guidance scale is a number that float32 can hold, not " + scale);
+        }
+        if (!(rescale >= 0 && rescale <= 1)) {
+            throw new IllegalArgumentException("guidance is rescaled by 0 to 1, not by " + rescale);
+        }
     }
 
     @Override
@@ -70,17 +80,35 @@ public record ClassifierFree(double scale, double rescale, double from, double t
         Tensor conditional = both.get(1).x0();
         Tensor x0 = unconditional.plus(conditional.minus(unconditional), scale);
         if (rescale > 0) {
-            x0 = rescaled(x0, conditional, x, at, evaluator.prediction());
+            x0 = rescaled(rescale, x0, conditional, x, at, evaluator.prediction());
         }
         return new Denoised(x0, null, both.get(1).variance());
     }
 
-    private Tensor rescaled(
-            Tensor guided, Tensor conditional, Tensor x, NoiseLevel at, Prediction prediction) {
+    private static Tensor rescaled(
+            double share,
+            Tensor guided,
+            Tensor conditional,
+            Tensor x,
+            NoiseLevel at,
+            Prediction prediction) {
         Tensor output = prediction.output(guided, x, at);
-        Tensor ratio =
-                deviation(prediction.output(conditional, x, at)).dividedBy(deviation(output));
-        return prediction.denoised(output.lerp(output.times(ratio), rescale), x, at);
+        return prediction.denoised(
+                rescaled(share, output, prediction.output(conditional, x, at)), x, at);
+    }
+
+    /**
+     * Brings the standard deviation of the conditional output back (Lin et al. 2023,
+     * arXiv:2305.08891, equations 14 to 16).
+     *
+     * @param share how much of it, from 0 to 1
+     * @param guided the network's output under guidance {@code [N,C,…]}
+     * @param conditional its output under the condition alone {@code [N,C,…]}
+     * @return {@code [N,C,…]}
+     */
+    public static Tensor rescaled(double share, Tensor guided, Tensor conditional) {
+        Tensor ratio = deviation(conditional).dividedBy(deviation(guided));
+        return guided.lerp(guided.times(ratio), share);
     }
 
     /** The standard deviation of each sample's elements, {@code [N,1,…]}. */

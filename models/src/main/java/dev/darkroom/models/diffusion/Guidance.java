@@ -3,10 +3,12 @@ package dev.darkroom.models.diffusion;
 import dev.darkroom.runtime.Tensor;
 
 import java.util.List;
+import java.util.function.Supplier;
 
 /**
- * How the estimates under several conditions become one. Stateless; which conditions there are is
- * said by name, and how they are batched is the {@link Evaluator}'s business.
+ * How the estimates under several conditions become one. Which conditions there are is said by
+ * name, and how they are batched is the {@link Evaluator}'s business. A guidance is stateless; what
+ * one remembers from step to step belongs to that {@linkplain #over of one run}.
  */
 public interface Guidance {
     /** The condition as it is. */
@@ -33,6 +35,25 @@ public interface Guidance {
      * @param at the level of their noise
      */
     Denoised denoise(Tensor x, NoiseLevel at, Evaluator evaluator);
+
+    /**
+     * This guidance for one run, for those that act in some of the steps or remember the last.
+     *
+     * @param evaluations the levels at which the denoiser is called, in order
+     * @param zeros makes zeros with the shape of the latents, which live as long as the run
+     */
+    default Guidance over(List<NoiseLevel> evaluations, Supplier<Tensor> zeros) {
+        return this;
+    }
+
+    /**
+     * This guidance with the weight of a request.
+     *
+     * @param scale 1 or less for none
+     */
+    default Guidance scaled(double scale) {
+        return this;
+    }
 
     /** The guided denoiser that solvers call. */
     default Denoiser with(Evaluator evaluator) {

@@ -82,6 +82,21 @@ public record Inputs(
         }
     }
 
+    /** Returns the same without what guidance leads away from. */
+    public Inputs withoutNegative() {
+        return new Inputs(
+                prompt,
+                null,
+                secondPrompt,
+                null,
+                classes,
+                maxTokens,
+                clipSkip,
+                sizes,
+                negativeSizes,
+                batch);
+    }
+
     /** One prompt for one text encoder, or classes. */
     public Inputs(
             @Nullable String prompt,

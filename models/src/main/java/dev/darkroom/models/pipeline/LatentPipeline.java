@@ -3,6 +3,7 @@ package dev.darkroom.models.pipeline;
 import dev.darkroom.models.diffusion.Condition;
 import dev.darkroom.models.diffusion.Denoiser;
 import dev.darkroom.models.diffusion.Evaluator;
+import dev.darkroom.models.diffusion.Guidance;
 import dev.darkroom.models.diffusion.Network;
 import dev.darkroom.models.diffusion.NetworkEvaluator;
 import dev.darkroom.models.diffusion.NoiseSource;
@@ -15,6 +16,7 @@ import dev.darkroom.models.family.Conditioner;
 import dev.darkroom.models.family.Defaults;
 import dev.darkroom.models.family.DiffusionNetwork;
 import dev.darkroom.models.family.Finite;
+import dev.darkroom.models.family.Inputs;
 import dev.darkroom.models.family.LatentCodec;
 import dev.darkroom.models.family.Model;
 import dev.darkroom.models.family.ModelException;
@@ -117,16 +119,16 @@ final class LatentPipeline implements Pipeline {
             Map<String, Condition> conditions = conditions(run, notes);
             source.release();
             BooleanSupplier cancelled = () -> interrupted.get() || monitor.isCancelled();
+            Guidance guidance = run.guidance().over(plan.evaluations(), () -> zeros(run));
             Denoiser denoiser =
-                    run.guidance()
-                            .with(
-                                    new NetworkEvaluator(
-                                            model.network(),
-                                            scheduler.process().prediction(),
-                                            conditions,
-                                            run.guidance(),
-                                            true,
-                                            network -> cancellable(network, cancelled)));
+                    guidance.with(
+                            new NetworkEvaluator(
+                                    model.network(),
+                                    scheduler.process().prediction(),
+                                    conditions,
+                                    guidance,
+                                    true,
+                                    network -> cancellable(network, cancelled)));
             notes.phaseDone("encode");
             Tensor latents = start(run, plan, noise, given);
             trace.named("latents_init", latents);
@@ -181,13 +183,25 @@ final class LatentPipeline implements Pipeline {
         conditions.put(
                 Evaluator.CONDITIONAL,
                 rows(run, conditioner.encode(run.inputs(), run.sampled(), notes)));
-        if (run.guidance().evaluations().stream()
-                .anyMatch(names -> names.contains(Evaluator.UNCONDITIONAL))) {
+        if (isAsked(run, Evaluator.UNCONDITIONAL)) {
             conditions.put(
                     Evaluator.UNCONDITIONAL,
                     rows(run, conditioner.without(run.inputs(), run.sampled(), notes)));
         }
+        if (isAsked(run, Evaluator.EMPTY)) {
+            Inputs empty = run.inputs().withoutNegative();
+            conditions.put(
+                    Evaluator.EMPTY, rows(run, conditioner.without(empty, run.sampled(), notes)));
+        }
         return conditions;
+    }
+
+    private static boolean isAsked(ResolvedRequest run, String condition) {
+        return run.guidance().evaluations().stream().anyMatch(names -> names.contains(condition));
+    }
+
+    private Tensor zeros(ResolvedRequest run) {
+        return Tensor.zeros(run.batchedLatents(), latentType(), options.device());
     }
 
     private Condition rows(ResolvedRequest run, Condition condition) {

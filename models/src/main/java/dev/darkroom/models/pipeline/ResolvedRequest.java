@@ -3,6 +3,7 @@ package dev.darkroom.models.pipeline;
 import dev.darkroom.models.diffusion.ClassifierFree;
 import dev.darkroom.models.diffusion.Guidance;
 import dev.darkroom.models.diffusion.Prediction;
+import dev.darkroom.models.diffusion.guidance.NamedGuidance;
 import dev.darkroom.models.family.Defaults;
 import dev.darkroom.models.family.Inputs;
 import dev.darkroom.models.family.Model;
@@ -57,7 +58,14 @@ record ResolvedRequest(
     /** A network that takes the guidance as an input is evaluated with the condition alone. */
     private static Guidance guidance(Sampling sampling, double scale, Model model) {
         if (sampling.guidance() != null) {
-            return sampling.guidance();
+            if (model.network().takesGuidance() && sampling.guidance() instanceof NamedGuidance) {
+                throw new IllegalArgumentException(
+                        "this network takes the weight of the guidance as an input, so that it is"
+                                + " not guided by "
+                                + sampling.guidance()
+                                + "; leave the kind of guidance out");
+            }
+            return sampling.guidance().scaled(scale);
         }
         return model.network().takesGuidance() ? Guidance.NONE : new ClassifierFree(scale);
     }
@@ -92,6 +100,9 @@ record ResolvedRequest(
     void note(Notes notes, String sampler, Prediction prediction) {
         notes.used("steps", steps);
         notes.used("guidanceScale", guidanceScale);
+        if (guidance instanceof NamedGuidance) {
+            notes.used("guidance", guidance.toString());
+        }
         notes.used("sampler", sampler);
         notes.used("prediction", prediction.toString());
         notes.used(

@@ -13,7 +13,8 @@ import org.jspecify.annotations.Nullable;
  *     Salimans 2022); null for the checkpoint's
  * @param guidance how the estimates with and without the prompt become one, such as a {@link
  *     dev.darkroom.models.diffusion.ClassifierFree} that is rescaled or acts at some noise levels
- *     only; null for classifier-free guidance of {@code guidanceScale}
+ *     only, or a {@link dev.darkroom.models.diffusion.guidance.NamedGuidance}, which has {@code
+ *     guidanceScale} as its weight; null for classifier-free guidance of {@code guidanceScale}
  * @param sampler name of a sampler, see {@link
  *     dev.darkroom.models.diffusion.diffusers.Scheduler#names}; null for the checkpoint's
  * @param eta for DDIM, how much of DDPM's noise is added in each step, from 0 to 1

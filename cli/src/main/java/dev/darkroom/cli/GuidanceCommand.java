@@ -1,0 +1,44 @@
+package dev.darkroom.cli;
+
+import dev.darkroom.models.diffusion.guidance.GuidanceKind;
+
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
+
+import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
+
+/** {@code darkroom guidance}: what {@code sample --guidance-kind} takes. */
+@Command(
+        name = "guidance",
+        description = "Lists the kinds of guidance, their settings and their papers.",
+        mixinStandardHelpOptions = true,
+        versionProvider = Version.class)
+final class GuidanceCommand implements Callable<Integer> {
+    @Spec private CommandSpec spec;
+
+    @Override
+    public Integer call() {
+        var out = spec.commandLine().getOut();
+        for (GuidanceKind kind : GuidanceKind.values()) {
+            out.printf("%-10s %s (%s)%n", kind.id(), kind.title(), kind.paper());
+            out.printf("%-10s %s%n", "", settings(kind));
+        }
+        out.flush();
+        return 0;
+    }
+
+    private static String settings(GuidanceKind kind) {
+        return kind.defaults().entrySet().stream()
+                .map(each -> each.getKey() + "=" + number(each.getValue()))
+                .collect(Collectors.joining(","));
+    }
+
+    /** Without the zero of a whole number. */
+    private static String number(double value) {
+        return value == Math.rint(value) && Double.isFinite(value)
+                ? String.valueOf((long) value)
+                : String.valueOf(value);
+    }
+}

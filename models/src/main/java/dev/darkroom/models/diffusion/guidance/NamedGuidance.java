@@ -1,0 +1,108 @@
+package dev.darkroom.models.diffusion.guidance;
+
+import dev.darkroom.models.diffusion.Denoised;
+import dev.darkroom.models.diffusion.Evaluator;
+import dev.darkroom.models.diffusion.Guidance;
+import dev.darkroom.models.diffusion.NoiseLevel;
+import dev.darkroom.runtime.Tensor;
+
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Supplier;
+import java.util.stream.Collectors;
+
+/**
+ * A guidance by its name and settings, such as {@code apg:eta=0,momentum=-0.5}, whose weight is the
+ * request's. A value, which can be kept, sent and compared.
+ *
+ * @param kind which guidance
+ * @param settings its numbers by their names; those left out have the kind's defaults
+ * @param scale the weight, 1 or less for none
+ */
+public record NamedGuidance(GuidanceKind kind, Map<String, Double> settings, double scale)
+        implements Guidance {
+    /**
+     * Checks the settings.
+     *
+     * @throws IllegalArgumentException if the kind has no such setting, or a value is out of range
+     */
+    public NamedGuidance {
+        settings = Collections.unmodifiableMap(new LinkedHashMap<>(settings));
+        kind.make(scale, settings);
+    }
+
+    /**
+     * Reads a name and settings.
+     *
+     * @param text {@code NAME} or {@code NAME:key=value,…}
+     * @return without guidance until the request's weight is known
+     * @throws IllegalArgumentException if there is no such name or setting, or a value is no number
+     *     or out of range
+     */
+    public static NamedGuidance parse(String text) {
+        int colon = text.indexOf(':');
+        GuidanceKind kind = GuidanceKind.named(colon < 0 ? text : text.substring(0, colon));
+        var settings = new LinkedHashMap<String, Double>();
+        if (colon >= 0) {
+            for (String each : text.substring(colon + 1).split(",", -1)) {
+                int equals = each.indexOf('=');
+                if (equals < 0) {
+                    throw new IllegalArgumentException(
+                            "'" + each + "' of the guidance '" + text + "' is not key=value");
+                }
+                String key = each.substring(0, equals);
+                double value = number(key, each.substring(equals + 1));
+                if (settings.put(key, value) != null) {
+                    throw new IllegalArgumentException(
+                            "the guidance '" + text + "' sets " + key + " twice");
+                }
+            }
+        }
+        return new NamedGuidance(kind, settings, 1);
+    }
+
+    private static double number(String key, String text) {
+        try {
+            return Double.parseDouble(text);
+        } catch (NumberFormatException e) {
+            throw new IllegalArgumentException(
+                    "the setting " + key + " of a guidance is a number, not '" + text + "'", e);
+        }
+    }
+
+    private Guidance made() {
+        return kind.make(scale, settings);
+    }
+
+    @Override
+    public NamedGuidance scaled(double weight) {
+        return new NamedGuidance(kind, settings, weight);
+    }
+
+    @Override
+    public List<List<String>> evaluations() {
+        return made().evaluations();
+    }
+
+    @Override
+    public Denoised denoise(Tensor x, NoiseLevel at, Evaluator evaluator) {
+        return made().denoise(x, at, evaluator);
+    }
+
+    @Override
+    public Guidance over(List<NoiseLevel> levels, Supplier<Tensor> zeros) {
+        return made().over(levels, zeros);
+    }
+
+    /** What {@link #parse} reads: the name and the settings that were given. */
+    @Override
+    public String toString() {
+        return settings.entrySet().stream()
+                .map(each -> each.getKey() + "=" + each.getValue())
+                .collect(
+                        Collectors.joining(
+                                ",", settings.isEmpty() ? kind.id() : kind.id() + ":", ""));
+    }
+}
