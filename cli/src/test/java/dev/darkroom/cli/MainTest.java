@@ -11,7 +11,7 @@ import java.util.List;
 
 class MainTest {
     private static final List<String> COMMANDS =
-            List.of("sample", "download", "models", "inspect", "doctor", "completion");
+            List.of("sample", "download", "models", "guidance", "inspect", "doctor", "completion");
 
     @Test
     void helpNamesEveryCommand() {

@@ -10,6 +10,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.json.JsonMapper;
 
+import dev.darkroom.models.diffusion.guidance.NamedGuidance;
 import dev.darkroom.models.family.Inputs;
 import dev.darkroom.models.family.RequestedSize;
 import dev.darkroom.models.pipeline.EmbeddedModel;
@@ -126,6 +127,28 @@ class SampleCommandTest {
                         .replace(System.lineSeparator(), "\n"),
                 run.out());
         assertTrue(pipeline.closed);
+    }
+
+    @Test
+    void guidanceIsNamedWithItsSettings() {
+        var run =
+                pipeline.sample(
+                        "a heart",
+                        "--model",
+                        "m",
+                        "--guidance",
+                        3,
+                        "--guidance-kind",
+                        "apg:eta=0.5,momentum=-0.5",
+                        "--out",
+                        file("a.png"));
+        assertEquals(0, run.exit(), run.err());
+        assertEquals(
+                NamedGuidance.parse("apg:eta=0.5,momentum=-0.5"),
+                pipeline.request.sampling().guidance());
+        var typo = pipeline.sample("a", "--model", "m", "--guidance-kind", "apg:etta=1");
+        assertEquals(2, typo.exit());
+        assertTrue(typo.err().contains("did you mean eta?"), typo.err());
     }
 
     @Test

@@ -46,7 +46,7 @@ public record PerpendicularNegative(double scale, double negative) implements Gu
             Tensor empty = each.get(0).x0();
             Tensor towards = each.get(1).x0().minus(empty);
             Tensor away = each.get(2).x0().minus(empty);
-            Tensor norm = Outputs.dot(towards, towards).clamp(EPS, Double.MAX_VALUE);
+            Tensor norm = Outputs.dot(towards, towards).clamp(EPS, Double.POSITIVE_INFINITY);
             Tensor shared = towards.times(Outputs.dot(away, towards).dividedBy(norm));
             Tensor step = towards.plus(away.minus(shared), -negative);
             return new Denoised(scope.keep(empty.plus(step, scale)), null, each.get(1).variance());

@@ -106,7 +106,7 @@ public record Projected(
         }
         Tensor wide = step.to(DType.FLOAT64);
         Tensor along = conditional.to(DType.FLOAT64);
-        Tensor norm = Outputs.dot(along, along).clamp(EPS * EPS, Double.MAX_VALUE);
+        Tensor norm = Outputs.dot(along, along).clamp(EPS * EPS, Double.POSITIVE_INFINITY);
         Tensor parallel = along.times(Outputs.dot(wide, along).dividedBy(norm));
         Tensor update = wide.minus(parallel).plus(parallel, eta).to(step.dtype());
         return (fromConditional ? conditional : unconditional).plus(update, scale);
