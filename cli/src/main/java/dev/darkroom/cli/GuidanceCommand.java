@@ -31,14 +31,7 @@ final class GuidanceCommand implements Callable<Integer> {
 
     private static String settings(GuidanceKind kind) {
         return kind.defaults().entrySet().stream()
-                .map(each -> each.getKey() + "=" + number(each.getValue()))
+                .map(each -> each.getKey() + "=" + each.getValue())
                 .collect(Collectors.joining(","));
-    }
-
-    /** Without the zero of a whole number. */
-    private static String number(double value) {
-        return value == Math.rint(value) && Double.isFinite(value)
-                ? String.valueOf((long) value)
-                : String.valueOf(value);
     }
 }

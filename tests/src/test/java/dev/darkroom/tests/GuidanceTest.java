@@ -4,14 +4,25 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 
 import dev.darkroom.models.diffusion.guidance.GuidanceKind;
 import dev.darkroom.models.diffusion.guidance.NamedGuidance;
 import dev.darkroom.models.pipeline.Pipeline;
+import dev.darkroom.models.pipeline.PipelineException;
 import dev.darkroom.models.pipeline.PipelineOptions;
+import dev.darkroom.models.pipeline.SampleMonitor;
 import dev.darkroom.models.pipeline.SampleRequest;
 import dev.darkroom.models.pipeline.SampleResult;
 import dev.darkroom.runtime.Memory;
+import dev.darkroom.runtime.Tensor;
+import dev.darkroom.runtime.TensorScope;
+import dev.darkroom.runtime.safetensors.LoadMode;
+import dev.darkroom.runtime.safetensors.Safetensors;
 
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -20,6 +31,7 @@ import org.junit.jupiter.api.Test;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 
 /** Guidances by their names, from a request to a picture. */
 class GuidanceTest {
@@ -59,7 +71,9 @@ class GuidanceTest {
         SampleResult plain = pipeline.sample(request().build());
         assertNull(plain.used().get("guidance"));
         for (String neutral :
-                new String[] {"cfg", "apg:eta=1,momentum=0,threshold=0", "fdg:low=3"}) {
+                new String[] {
+                    "cfg", "apg:eta=1,momentum=0,threshold=0", "fdg:low=3", "pag:weight=0"
+                }) {
             SampleResult result = sampled(neutral);
             assertArrayEquals(rgb(plain), rgb(result), neutral);
             assertEquals(3.0, result.used().get("guidanceScale"));
@@ -74,11 +88,102 @@ class GuidanceTest {
             if (kind == GuidanceKind.CFG) {
                 continue;
             }
-            SampleResult result = sampled(kind.id());
-            assertFalse(Arrays.equals(plain, rgb(result)), kind.id());
-            assertEquals(kind.id(), result.used().get("guidance"));
-            assertArrayEquals(rgb(result), rgb(sampled(kind.id())), kind.id() + " again");
+            String text = kind == GuidanceKind.SLG ? "slg:stop=1" : kind.id();
+            SampleResult result = sampled(text);
+            assertFalse(Arrays.equals(plain, rgb(result)), text);
+            assertEquals(text, result.used().get("guidance"));
+            assertArrayEquals(rgb(result), rgb(sampled(text)), text + " again");
         }
         assertEquals(live, Memory.liveTensors());
+    }
+
+    /** Latents of diffusers' {@code StableDiffusionPAGPipeline} and {@code PixArtSigmaPAG…}. */
+    @Test
+    void perturbedAttentionEqualsDiffusers() throws IOException {
+        Path file = Path.of("oracle", "guidance", "pag.safetensors");
+        try (var expected = Safetensors.open(file, LoadMode.READ);
+                var scope = TensorScope.open()) {
+            assertEquals(4, expected.names().size());
+            for (String name : expected.names()) {
+                Tensor latents = expected.tensor(name);
+                double difference = difference(latents, latents(name));
+                System.out.printf("%s %.1e%n", name, difference);
+                assertTrue(difference < 1e-5, name + " " + difference);
+            }
+        }
+    }
+
+    private static double difference(Tensor expected, Tensor actual) {
+        return expected.minus(actual).abs().max().item() / expected.abs().max().item();
+    }
+
+    /**
+     * The last latents of a case's call under perturbed-attention guidance of weight 3.
+     *
+     * @param name of the case, the layers and the guidance scale, such as {@code sd15 mid 3}
+     */
+    private static Tensor latents(String name) throws IOException {
+        String[] parts = name.split(" ", -1);
+        Path folder = Path.of("cases", parts[0]);
+        JsonNode call = new ObjectMapper().readTree(folder.resolve("case.json").toFile());
+        var request =
+                SampleRequest.builder()
+                        .prompt(call.get("prompt").textValue())
+                        .negativePrompt(call.get("negative_prompt").textValue())
+                        .steps(call.get("steps").intValue())
+                        .guidanceScale(Double.parseDouble(parts[2]))
+                        .guidance(NamedGuidance.parse("pag:weight=3,layers=" + parts[1]))
+                        .height(call.get("height").intValue())
+                        .width(call.get("width").intValue())
+                        .binning(false);
+        if (call.has("max_sequence_length")) {
+            request.maxTokens(call.get("max_sequence_length").intValue());
+        }
+        Tensor[] last = new Tensor[1];
+        var monitor =
+                new SampleMonitor() {
+                    @Override
+                    public void evaluated(int done, int of, Tensor latents, Tensor denoised) {
+                        last[0] = TensorScope.detach(latents.copy());
+                    }
+                };
+        try (var model = Pipeline.load(folder.resolve("model").toRealPath());
+                var start =
+                        Safetensors.open(folder.resolve("expected.safetensors"), LoadMode.READ)) {
+            model.sample(request.build(), monitor, start.tensor("latents_init"));
+            return last[0];
+        }
+    }
+
+    /** A transformer's blocks are perturbed as a U-Net's; queries that are hardly blurred stay. */
+    @Test
+    void transformersHaveTheSameBlocks() throws IOException {
+        Path model = Path.of("cases", "dit", "model").toRealPath();
+        try (var dit = Pipeline.load(model)) {
+            byte[] plain = rgb(dit.sample(classes("cfg")));
+            for (String each : List.of("slg:start=0,stop=1", "pag", "seg", "seg:blur=1")) {
+                assertFalse(Arrays.equals(plain, rgb(dit.sample(classes(each)))), each);
+            }
+            byte[] sharp = rgb(dit.sample(classes("seg:blur=0.001")));
+            for (int i = 0; i < plain.length; i++) {
+                assertEquals(plain[i] & 0xff, sharp[i] & 0xff, 1);
+            }
+        }
+    }
+
+    private static SampleRequest classes(String guidance) {
+        return SampleRequest.builder()
+                .classes(List.of("1"))
+                .guidance(NamedGuidance.parse(guidance))
+                .guidanceScale(2)
+                .steps(3)
+                .build();
+    }
+
+    @Test
+    void namesTheBlocksThatThereAre() {
+        var wrong = assertThrows(PipelineException.class, () -> sampled("pag:layers=79"));
+        assertTrue(wrong.getMessage().contains("no block '79'"), wrong.getMessage());
+        assertTrue(wrong.getMessage().contains("mid_block"), wrong.getMessage());
     }
 }

@@ -11,4 +11,16 @@ public interface ConditionedNetwork {
      * @throws IllegalArgumentException if the condition lacks what the network needs
      */
     Network bind(Condition condition);
+
+    /**
+     * Binds a condition, for evaluations with some blocks perturbed.
+     *
+     * @throws IllegalArgumentException if the network has no such blocks, or the condition lacks
+     *     what it needs
+     */
+    default Network bind(Condition condition, Perturbation perturbation) {
+        throw new IllegalArgumentException(
+                "this network's blocks can't be perturbed; choose another guidance than one by "
+                        + perturbation.kind());
+    }
 }

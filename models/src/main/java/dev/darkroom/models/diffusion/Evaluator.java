@@ -12,6 +12,9 @@ public interface Evaluator {
     /** The condition that guidance leads away from: the negative prompt, or none. */
     String UNCONDITIONAL = "unconditional";
 
+    /** The condition that is asked for, where {@link Guidance#perturbation} acts. */
+    String PERTURBED = "perturbed";
+
     /** No condition: what the network makes of an empty text, whatever the negative prompt. */
     String EMPTY = "empty";
 

@@ -2,6 +2,8 @@ package dev.darkroom.models.diffusion;
 
 import dev.darkroom.runtime.Tensor;
 
+import org.jspecify.annotations.Nullable;
+
 import java.util.List;
 import java.util.function.Supplier;
 
@@ -53,6 +55,11 @@ public interface Guidance {
      */
     default Guidance scaled(double scale) {
         return this;
+    }
+
+    /** How the network is perturbed under {@link Evaluator#PERTURBED}; null if it is not asked. */
+    default @Nullable Perturbation perturbation() {
+        return null;
     }
 
     /** The guided denoiser that solvers call. */

@@ -15,6 +15,8 @@ import java.util.function.UnaryOperator;
  * business, or one after another, which takes less memory.
  */
 public final class NetworkEvaluator implements Evaluator {
+    private static final List<String> PERTURBED = List.of(Evaluator.PERTURBED);
+
     private final Prediction prediction;
     private final boolean batched;
     private final Map<List<String>, Denoiser> bound = new HashMap<>();
@@ -38,14 +40,13 @@ public final class NetworkEvaluator implements Evaluator {
         this.prediction = prediction;
         this.batched = batched;
         for (List<String> asked : guidance.evaluations()) {
-            for (List<String> one : batched ? List.of(asked) : alone(asked)) {
+            for (List<String> one : parts(asked)) {
                 bound.computeIfAbsent(
                         one,
-                        names -> {
-                            Condition rows = Condition.together(named(conditions, names));
-                            return new NetworkDenoiser(
-                                    around.apply(network.bind(rows)), prediction);
-                        });
+                        names ->
+                                new NetworkDenoiser(
+                                        around.apply(bind(network, conditions, guidance, names)),
+                                        prediction));
             }
         }
     }
@@ -57,6 +58,22 @@ public final class NetworkEvaluator implements Evaluator {
             Map<String, Condition> conditions,
             Guidance guidance) {
         this(network, prediction, conditions, guidance, true, UnaryOperator.identity());
+    }
+
+    private static Network bind(
+            ConditionedNetwork network,
+            Map<String, Condition> conditions,
+            Guidance guidance,
+            List<String> names) {
+        if (!names.equals(PERTURBED)) {
+            return network.bind(Condition.together(named(conditions, names)));
+        }
+        Perturbation perturbation = guidance.perturbation();
+        if (perturbation == null) {
+            throw new IllegalArgumentException(
+                    "the guidance asks for a perturbed network and does not say how: " + guidance);
+        }
+        return network.bind(named(conditions, List.of(CONDITIONAL)).getFirst(), perturbation);
     }
 
     private static List<Condition> named(Map<String, Condition> conditions, List<String> names) {
@@ -75,15 +92,29 @@ public final class NetworkEvaluator implements Evaluator {
         return named;
     }
 
-    private static List<List<String>> alone(List<String> names) {
-        return names.stream().map(List::of).toList();
+    /** What is evaluated together; a perturbed network is another one. */
+    private List<List<String>> parts(List<String> names) {
+        if (!batched) {
+            return names.stream().map(List::of).toList();
+        }
+        if (!names.contains(Evaluator.PERTURBED)) {
+            return List.of(names);
+        }
+        List<String> plain =
+                names.stream().filter(name -> !name.equals(Evaluator.PERTURBED)).toList();
+        if (!plain.equals(names.subList(0, names.size() - 1))) {
+            throw new IllegalArgumentException(
+                    "the perturbed estimate is asked for last, after another, not in " + names);
+        }
+        return List.of(plain, PERTURBED);
     }
 
     @Override
     public List<Denoised> denoise(Tensor x, NoiseLevel at, List<String> conditions) {
-        if (!batched && conditions.size() > 1) {
-            return alone(conditions).stream().map(one -> denoiser(one).denoise(x, at)).toList();
-        }
+        return parts(conditions).stream().flatMap(part -> together(x, at, part).stream()).toList();
+    }
+
+    private List<Denoised> together(Tensor x, NoiseLevel at, List<String> conditions) {
         Denoiser denoiser = denoiser(conditions);
         return conditions.size() == 1
                 ? List.of(denoiser.denoise(x, at))

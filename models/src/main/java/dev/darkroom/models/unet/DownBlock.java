@@ -1,5 +1,6 @@
 package dev.darkroom.models.unet;
 
+import dev.darkroom.models.layers.BlockRun;
 import dev.darkroom.models.layers.ResnetBlock;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
@@ -46,13 +47,13 @@ final class DownBlock extends Module {
      * @return what each layer made {@code [N,out,H,W]}, and last, unless the block is the last,
      *     {@code [N,out,⌈H/2⌉,⌈W/2⌉]}
      */
-    List<Tensor> forward(Tensor x, Tensor time, Tensor text) {
+    List<Tensor> forward(Tensor x, Tensor time, Tensor text, BlockRun run) {
         List<Tensor> made = new ArrayList<>();
         try (var scope = TensorScope.open()) {
             for (int i = 0; i < resnets.size(); i++) {
                 x = resnets.get(i).forward(x, time);
                 if (!attentions.isEmpty()) {
-                    x = attentions.get(i).forward(x, text);
+                    x = attentions.get(i).forward(x, text, run);
                 }
                 made.add(scope.keep(x));
             }

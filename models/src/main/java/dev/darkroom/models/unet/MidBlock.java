@@ -1,5 +1,6 @@
 package dev.darkroom.models.unet;
 
+import dev.darkroom.models.layers.BlockRun;
 import dev.darkroom.models.layers.ResnetBlock;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
@@ -36,10 +37,10 @@ final class MidBlock extends Module {
      * @param text {@code [N,L,E]}
      * @return {@code [N,C,H,W]}
      */
-    Tensor forward(Tensor x, Tensor time, Tensor text) {
+    Tensor forward(Tensor x, Tensor time, Tensor text, BlockRun run) {
         try (var scope = TensorScope.open()) {
             x = resnets.get(0).forward(x, time);
-            x = attentions.get(0).forward(x, text);
+            x = attentions.get(0).forward(x, text, run);
             return scope.keep(resnets.get(1).forward(x, time));
         }
     }

@@ -1,5 +1,6 @@
 package dev.darkroom.models.unet;
 
+import dev.darkroom.models.layers.BlockRun;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
 import dev.darkroom.runtime.nn.Conv2d;
@@ -53,12 +54,12 @@ final class SpatialTransformer extends Module {
      * @param text {@code [N,L,E]}
      * @return {@code [N,C,H,W]}
      */
-    Tensor forward(Tensor x, Tensor text) {
+    Tensor forward(Tensor x, Tensor text, BlockRun run) {
         try (var scope = TensorScope.open()) {
             Tensor tokens = norm.forward(x).flatten(2, 3).transpose(1, 2); // [N,T,C]
             tokens = projIn.forward(tokens);
             for (TransformerBlock block : transformerBlocks) {
-                tokens = block.forward(tokens, text);
+                tokens = block.forward(tokens, text, x.size(2), x.size(3), run);
             }
             tokens = projOut.forward(tokens);
             Tensor features = tokens.transpose(1, 2).reshape(x.shape().toArray());

@@ -1,6 +1,7 @@
 package dev.darkroom.models.unet;
 
 import dev.darkroom.models.layers.AttentionKeys;
+import dev.darkroom.models.layers.BlockRun;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
 import dev.darkroom.runtime.nn.Attention;
@@ -17,6 +18,7 @@ import java.util.List;
 final class TransformerBlock extends Module {
     private static final double EPS = 1e-5;
 
+    private final String path;
     private final boolean onlyCross;
     private final LayerNorm norm1;
     private final Attention attn1;
@@ -33,6 +35,7 @@ final class TransformerBlock extends Module {
     TransformerBlock(Weights w, int channels, int heads, int textWidth, boolean onlyCross) {
         super(w);
         this.onlyCross = onlyCross;
+        path = w.path();
         var self = Attention.Sizes.self(channels, heads, false);
         var cross = new Attention.Sizes(channels, textWidth, heads, channels / heads, false);
         norm1 = new LayerNorm(w.sub("norm1"), channels, EPS, true);
@@ -48,12 +51,20 @@ final class TransformerBlock extends Module {
      *
      * @param x {@code [N,T,C]}
      * @param text {@code [N,L,E]}
+     * @param height of the positions; with {@code width} T of them
      * @return {@code [N,T,C]}
      */
-    Tensor forward(Tensor x, Tensor text) {
+    Tensor forward(Tensor x, Tensor text, long height, long width, BlockRun run) {
+        if (run.skips(path)) {
+            return x;
+        }
         try (var scope = TensorScope.open()) {
             Tensor normed = norm1.forward(x);
-            x = x.plus(attn1.forward(normed, onlyCross ? text : normed, null));
+            x =
+                    x.plus(
+                            onlyCross
+                                    ? attn1.forward(normed, text, null)
+                                    : run.attend(path, attn1, normed, height, width));
             x = x.plus(attn2.forward(norm2.forward(x), text, null));
             return scope.keep(x.plus(ff.forward(norm3.forward(x)))); // [N,T,C]
         }

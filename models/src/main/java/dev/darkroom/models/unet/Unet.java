@@ -4,7 +4,9 @@ import dev.darkroom.models.checkpoint.Library;
 import dev.darkroom.models.checkpoint.NetworkPart;
 import dev.darkroom.models.diffusion.Condition;
 import dev.darkroom.models.diffusion.Network;
+import dev.darkroom.models.diffusion.Perturbation;
 import dev.darkroom.models.family.DiffusionNetwork;
+import dev.darkroom.models.layers.BlockRun;
 import dev.darkroom.models.layers.Sinusoids;
 import dev.darkroom.models.layers.TimestepEmbedding;
 import dev.darkroom.runtime.Ops;
@@ -134,6 +136,15 @@ public final class Unet extends DiffusionNetwork {
 
     @Override
     public Network bind(Condition condition) {
+        return bind(condition, BlockRun.PLAIN);
+    }
+
+    @Override
+    public Network bind(Condition condition, Perturbation perturbation) {
+        return bind(condition, BlockRun.of(perturbation, this));
+    }
+
+    private Network bind(Condition condition, BlockRun run) {
         var bound =
                 new UnetCondition(
                         here(condition.get(TEXT)),
@@ -141,7 +152,7 @@ public final class Unet extends DiffusionNetwork {
                         config.isSized() ? condition.get(SIZES) : null,
                         classEmbedding == null ? null : condition.get(LABELS).to(device()),
                         takesGuidance() ? condition.get(Condition.DISTILLED_GUIDANCE) : null);
-        return (x, timesteps) -> forward(x.to(dtype()), timesteps, bound);
+        return (x, timesteps) -> forward(x.to(dtype()), timesteps, bound, run);
     }
 
     private Tensor here(Tensor values) {
@@ -158,6 +169,10 @@ public final class Unet extends DiffusionNetwork {
      * @throws IllegalArgumentException if a shape is another, or a condition is missing
      */
     public Tensor forward(Tensor latents, Tensor timestep, UnetCondition condition) {
+        return forward(latents, timestep, condition, BlockRun.PLAIN);
+    }
+
+    private Tensor forward(Tensor latents, Tensor timestep, UnetCondition condition, BlockRun run) {
         requireShapes(latents, condition.text());
         try (var scope = TensorScope.open()) {
             Tensor time = segments().boundary(time(timestep, condition)); // [N,timeWidth]
@@ -165,12 +180,12 @@ public final class Unet extends DiffusionNetwork {
             Tensor x = segments().boundary(convIn.forward(latents)); // [N,C,H,W]
             List<Tensor> made = new ArrayList<>(List.of(x));
             for (DownBlock block : downBlocks) {
-                made.addAll(down(block, made.getLast(), time, text));
+                made.addAll(down(block, made.getLast(), time, text, run));
             }
             x =
                     segments()
                             .run(
-                                    in -> midBlock.forward(in.get(0), in.get(1), in.get(2)),
+                                    in -> midBlock.forward(in.get(0), in.get(1), in.get(2), run),
                                     made.getLast(),
                                     time,
                                     text);
@@ -185,7 +200,8 @@ public final class Unet extends DiffusionNetwork {
                                 skips,
                                 time,
                                 text,
-                                made.isEmpty() ? skips.getLast() : made.getLast());
+                                made.isEmpty() ? skips.getLast() : made.getLast(),
+                                run);
                 skips.forEach(Tensor::close);
             }
             x = convNormOut.forward(x).silu(); // whatever the activation in the blocks
@@ -231,9 +247,9 @@ public final class Unet extends DiffusionNetwork {
         return value;
     }
 
-    private List<Tensor> down(DownBlock block, Tensor x, Tensor time, Tensor text) {
+    private List<Tensor> down(DownBlock block, Tensor x, Tensor time, Tensor text, BlockRun run) {
         return segments()
-                .runAll(in -> block.forward(in.get(0), in.get(1), in.get(2)), x, time, text);
+                .runAll(in -> block.forward(in.get(0), in.get(1), in.get(2), run), x, time, text);
     }
 
     /**
@@ -242,7 +258,13 @@ public final class Unet extends DiffusionNetwork {
      * @param next what the next block sees first, which has the resolution of this one's result
      */
     private Tensor up(
-            UpBlock block, Tensor x, List<Tensor> skips, Tensor time, Tensor text, Tensor next) {
+            UpBlock block,
+            Tensor x,
+            List<Tensor> skips,
+            Tensor time,
+            Tensor text,
+            Tensor next,
+            BlockRun run) {
         long height = next.size(2);
         long width = next.size(3);
         List<Tensor> inputs = new ArrayList<>(List.of(x, time, text));
@@ -258,7 +280,8 @@ public final class Unet extends DiffusionNetwork {
                                         in.get(1),
                                         in.get(2),
                                         height,
-                                        width),
+                                        width,
+                                        run),
                         inputs.toArray(Tensor[]::new));
     }
 

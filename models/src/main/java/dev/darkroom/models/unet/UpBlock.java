@@ -1,5 +1,6 @@
 package dev.darkroom.models.unet;
 
+import dev.darkroom.models.layers.BlockRun;
 import dev.darkroom.models.layers.ResnetBlock;
 import dev.darkroom.models.layers.Upsample;
 import dev.darkroom.runtime.Ops;
@@ -59,10 +60,16 @@ final class UpBlock extends Module {
      * @return {@code [N,out,height,width]}
      */
     Tensor forward(
-            Tensor x, List<Tensor> skips, Tensor time, Tensor text, long height, long width) {
+            Tensor x,
+            List<Tensor> skips,
+            Tensor time,
+            Tensor text,
+            long height,
+            long width,
+            BlockRun run) {
         try (var scope = TensorScope.open()) {
             for (int i = 0; i < resnets.size(); i++) {
-                x = layer(i, x, skips.get(i), time, text);
+                x = layer(i, x, skips.get(i), time, text, run);
             }
             for (Upsample each : upsamplers) {
                 x = each.forward(x, height, width);
@@ -71,10 +78,10 @@ final class UpBlock extends Module {
         }
     }
 
-    private Tensor layer(int i, Tensor x, Tensor skip, Tensor time, Tensor text) {
+    private Tensor layer(int i, Tensor x, Tensor skip, Tensor time, Tensor text, BlockRun run) {
         try (var scope = TensorScope.open()) {
             x = resnets.get(i).forward(Ops.cat(1, x, skip), time);
-            return scope.keep(attentions.isEmpty() ? x : attentions.get(i).forward(x, text));
+            return scope.keep(attentions.isEmpty() ? x : attentions.get(i).forward(x, text, run));
         }
     }
 }

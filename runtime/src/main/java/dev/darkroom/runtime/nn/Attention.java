@@ -195,6 +195,21 @@ public final class Attention extends Module {
         }
     }
 
+    /**
+     * Computes self-attention with changed queries.
+     *
+     * @param x {@code [N,T,D]}
+     * @param queries a function of {@code [N,T,heads·d]} that keeps the shape
+     * @return as {@link #output}
+     */
+    public Tensor forward(Tensor x, UnaryOperator<Tensor> queries) {
+        try (var scope = TensorScope.open()) {
+            var q = queries.apply(normalised(normQ, toQ.forward(x)));
+            var own = keyValue(x);
+            return scope.keep(output(multiHead(q, own.key(), own.value(), heads, null, null)));
+        }
+    }
+
     private Tensor normalised(@Nullable UnaryOperator<Tensor> norm, Tensor x) {
         return norm == null ? x : norm.apply(perHead(x, heads)).flatten(2, 3);
     }

@@ -20,8 +20,8 @@ import java.util.List;
  * @param low the scale of the low frequencies, 0 or more
  */
 public record FrequencyDecoupled(double scale, double low) implements Guidance {
-    /** The pyramid's kernel (Burt and Adelson 1983), in sixteenths. */
-    private static final double[] KERNEL = {1, 4, 6, 4, 1};
+    /** The pyramid's kernel (Burt and Adelson 1983). */
+    private static final double[] KERNEL = {1 / 16.0, 4 / 16.0, 6 / 16.0, 4 / 16.0, 1 / 16.0};
 
     public FrequencyDecoupled {
         ClassifierFree.requireScale(scale, 0);
@@ -59,34 +59,10 @@ public record FrequencyDecoupled(double scale, double low) implements Guidance {
 
     private static Tensor lowPass(int size, Tensor like) {
         int half = Math.max(1, size / 2);
-        double[][] blur = blur(size);
+        double[][] blur = AxisFilter.convolution(size, KERNEL);
         double[][] low =
                 product(product(blur, resized(half, size)), product(resized(size, half), blur));
-        double[] values = new double[size * size];
-        for (int i = 0; i < size; i++) {
-            System.arraycopy(low[i], 0, values, i * size, size);
-        }
-        return Tensor.copyOf(values, size, size).to(like.dtype()).to(like.device()); // [T,T]
-    }
-
-    /** The kernel, reflected at the ends. */
-    private static double[][] blur(int size) {
-        var blur = new double[size][size];
-        for (int i = 0; i < size; i++) {
-            for (int k = 0; k < KERNEL.length; k++) {
-                blur[i][reflected(i + k - KERNEL.length / 2, size)] += KERNEL[k] / 16;
-            }
-        }
-        return blur;
-    }
-
-    private static int reflected(int i, int size) {
-        int last = size - 1;
-        int inside = i;
-        while (inside < 0 || inside > last) {
-            inside = last == 0 ? 0 : inside < 0 ? -inside : 2 * last - inside;
-        }
-        return inside;
+        return AxisFilter.tensor(low, like);
     }
 
     /** Bilinear interpolation along an axis, between the centres of pixels. */

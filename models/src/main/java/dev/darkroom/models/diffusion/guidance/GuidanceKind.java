@@ -2,6 +2,8 @@ package dev.darkroom.models.diffusion.guidance;
 
 import dev.darkroom.models.diffusion.ClassifierFree;
 import dev.darkroom.models.diffusion.Guidance;
+import dev.darkroom.models.diffusion.Perturbation;
+import dev.darkroom.models.diffusion.Perturbation.Kind;
 
 import java.util.Arrays;
 import java.util.Collections;
@@ -9,6 +11,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.stream.Collectors;
 
 /** The guidances that have a name, with their settings and papers. */
@@ -110,21 +113,56 @@ public enum GuidanceKind {
         Guidance make(double scale, Settings of) {
             return of.inSteps(new PerpendicularNegative(scale, of.get("negative")));
         }
+    },
+
+    /** {@link Perturbed} by leaving blocks out. */
+    SLG(
+            "skip-layer guidance: away from the network without some blocks",
+            "Hyung et al. 2024, arXiv:2411.18664",
+            "weight=2.8,layers=auto,start=0.01,stop=0.2,rescale=0") {
+        @Override
+        Guidance make(double scale, Settings of) {
+            return of.perturbed(scale, Kind.SKIPPED, 1);
+        }
+    },
+
+    /** {@link Perturbed} in self-attention. */
+    PAG(
+            "perturbed-attention guidance: away from self-attention of each token to itself",
+            "Ahn et al. 2024, arXiv:2403.17377",
+            "weight=3,layers=auto,start=0,stop=1,rescale=0") {
+        @Override
+        Guidance make(double scale, Settings of) {
+            return of.perturbed(scale, Kind.IDENTITY_ATTENTION, 1);
+        }
+    },
+
+    /** {@link Perturbed} by blurred queries. */
+    SEG(
+            "smoothed energy guidance: away from self-attention with blurred queries",
+            "Hong 2024, arXiv:2408.00760",
+            "weight=3,blur=Infinity,layers=auto,start=0,stop=1,rescale=0") {
+        @Override
+        Guidance make(double scale, Settings of) {
+            return of.perturbed(scale, Kind.BLURRED_QUERIES, of.get("blur"));
+        }
     };
+
+    private static final String AUTO = "auto";
 
     private static final int FAR = 3;
 
     private final String title;
     private final String paper;
-    private final Map<String, Double> defaults;
+    private final Map<String, String> defaults;
 
     GuidanceKind(String title, String paper, String defaults) {
         this.title = title;
         this.paper = paper;
-        var numbers = new LinkedHashMap<String, Double>();
+        var numbers = new LinkedHashMap<String, String>();
         for (String each : defaults.split(",", -1)) {
             String[] keyValue = each.split("=", -1);
-            numbers.put(keyValue[0], Double.valueOf(keyValue[1]));
+            numbers.put(keyValue[0], keyValue[1]);
         }
         this.defaults = Collections.unmodifiableMap(numbers);
     }
@@ -145,7 +183,7 @@ public enum GuidanceKind {
     }
 
     /** Returns its settings and their defaults. */
-    public Map<String, Double> defaults() {
+    public Map<String, String> defaults() {
         return defaults;
     }
 
@@ -170,10 +208,10 @@ public enum GuidanceKind {
      * Makes the guidance.
      *
      * @param scale its weight, 1 or less for none
-     * @param settings numbers by their names; those left out have their defaults
+     * @param settings values by their names; those left out have their defaults
      * @throws IllegalArgumentException if it has no such setting, or a value is out of range
      */
-    Guidance make(double scale, Map<String, Double> settings) {
+    Guidance make(double scale, Map<String, String> settings) {
         for (String key : settings.keySet()) {
             if (!defaults.containsKey(key)) {
                 throw unknown(
@@ -221,9 +259,32 @@ public enum GuidanceKind {
     }
 
     /** A kind's settings, complete. */
-    record Settings(Map<String, Double> numbers) {
+    record Settings(Map<String, String> values) {
         double get(String key) {
-            return numbers.getOrDefault(key, Double.NaN);
+            String text = text(key);
+            try {
+                return Double.parseDouble(text);
+            } catch (NumberFormatException e) {
+                throw new IllegalArgumentException(
+                        "the setting " + key + " of a guidance is a number, not '" + text + "'", e);
+            }
+        }
+
+        private String text(String key) {
+            return Objects.requireNonNull(values.get(key), key);
+        }
+
+        /** Away from a perturbation of the layers that are named. */
+        Guidance perturbed(double scale, Kind kind, double blur) {
+            String layers = text("layers");
+            List<String> named = layers.equals(AUTO) ? List.of() : List.of(layers.split("\\+", -1));
+            return new Perturbed(
+                    scale,
+                    get("rescale"),
+                    get("weight"),
+                    new Perturbation(kind, named, blur),
+                    get("start"),
+                    get("stop"));
         }
 
         Guidance inSteps(Guidance guidance) {

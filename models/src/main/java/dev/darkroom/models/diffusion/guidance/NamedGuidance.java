@@ -4,7 +4,10 @@ import dev.darkroom.models.diffusion.Denoised;
 import dev.darkroom.models.diffusion.Evaluator;
 import dev.darkroom.models.diffusion.Guidance;
 import dev.darkroom.models.diffusion.NoiseLevel;
+import dev.darkroom.models.diffusion.Perturbation;
 import dev.darkroom.runtime.Tensor;
+
+import org.jspecify.annotations.Nullable;
 
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -18,10 +21,10 @@ import java.util.stream.Collectors;
  * request's. A value, which can be kept, sent and compared.
  *
  * @param kind which guidance
- * @param settings its numbers by their names; those left out have the kind's defaults
+ * @param settings their values by their names; those left out have the kind's defaults
  * @param scale the weight, 1 or less for none
  */
-public record NamedGuidance(GuidanceKind kind, Map<String, Double> settings, double scale)
+public record NamedGuidance(GuidanceKind kind, Map<String, String> settings, double scale)
         implements Guidance {
     /**
      * Checks the settings.
@@ -44,7 +47,7 @@ public record NamedGuidance(GuidanceKind kind, Map<String, Double> settings, dou
     public static NamedGuidance parse(String text) {
         int colon = text.indexOf(':');
         GuidanceKind kind = GuidanceKind.named(colon < 0 ? text : text.substring(0, colon));
-        var settings = new LinkedHashMap<String, Double>();
+        var settings = new LinkedHashMap<String, String>();
         if (colon >= 0) {
             for (String each : text.substring(colon + 1).split(",", -1)) {
                 int equals = each.indexOf('=');
@@ -53,8 +56,7 @@ public record NamedGuidance(GuidanceKind kind, Map<String, Double> settings, dou
                             "'" + each + "' of the guidance '" + text + "' is not key=value");
                 }
                 String key = each.substring(0, equals);
-                double value = number(key, each.substring(equals + 1));
-                if (settings.put(key, value) != null) {
+                if (settings.put(key, each.substring(equals + 1)) != null) {
                     throw new IllegalArgumentException(
                             "the guidance '" + text + "' sets " + key + " twice");
                 }
@@ -63,13 +65,9 @@ public record NamedGuidance(GuidanceKind kind, Map<String, Double> settings, dou
         return new NamedGuidance(kind, settings, 1);
     }
 
-    private static double number(String key, String text) {
-        try {
-            return Double.parseDouble(text);
-        } catch (NumberFormatException e) {
-            throw new IllegalArgumentException(
-                    "the setting " + key + " of a guidance is a number, not '" + text + "'", e);
-        }
+    @Override
+    public @Nullable Perturbation perturbation() {
+        return made().perturbation();
     }
 
     private Guidance made() {

@@ -2,9 +2,11 @@ package dev.darkroom.models.family.dit;
 
 import dev.darkroom.models.diffusion.Condition;
 import dev.darkroom.models.diffusion.Network;
+import dev.darkroom.models.diffusion.Perturbation;
 import dev.darkroom.models.family.PatchTransformer;
 import dev.darkroom.models.layers.AdaLn;
 import dev.darkroom.models.layers.AttentionKeys;
+import dev.darkroom.models.layers.BlockRun;
 import dev.darkroom.models.layers.FeedForward;
 import dev.darkroom.models.layers.PatchEmbed;
 import dev.darkroom.models.layers.TimestepEmbedding;
@@ -82,10 +84,19 @@ public final class DitTransformer extends PatchTransformer {
 
     @Override
     public Network bind(Condition condition) {
+        return bind(condition, BlockRun.PLAIN);
+    }
+
+    @Override
+    public Network bind(Condition condition, Perturbation perturbation) {
+        return bind(condition, BlockRun.of(perturbation, this));
+    }
+
+    private Network bind(Condition condition, BlockRun run) {
         Tensor labels = condition.get(LABELS);
         @Nullable Tensor guidance =
                 takesGuidance() ? condition.get(Condition.DISTILLED_GUIDANCE) : null;
-        return (x, timesteps) -> forward(x.to(dtype()), timesteps, labels, guidance);
+        return (x, timesteps) -> forward(x.to(dtype()), timesteps, labels, guidance, run);
     }
 
     /**
@@ -110,11 +121,26 @@ public final class DitTransformer extends PatchTransformer {
      */
     public Tensor forward(
             Tensor latents, Tensor timestep, Tensor labels, @Nullable Tensor guidance) {
+        return forward(latents, timestep, labels, guidance, BlockRun.PLAIN);
+    }
+
+    private Tensor forward(
+            Tensor latents,
+            Tensor timestep,
+            Tensor labels,
+            @Nullable Tensor guidance,
+            BlockRun run) {
+        long rows = latents.size(2) / config.patchSize();
         try (var scope = TensorScope.open()) {
             Tensor x = posEmbed.forward(latents); // [N,T,D]
             for (Block block : transformerBlocks) {
                 Tensor condition = block.condition(timestep, labels, guidance); // [N,D]
-                x = segments().run(block::forward, x, condition);
+                x =
+                        segments()
+                                .run(
+                                        in -> block.forward(in.get(0), in.get(1), rows, run),
+                                        x,
+                                        condition);
             }
             Tensor condition =
                     transformerBlocks.getFirst().condition(timestep, labels, guidance); // [N,D]
@@ -127,6 +153,7 @@ public final class DitTransformer extends PatchTransformer {
 
     /** A block: self-attention and a feed-forward network. */
     private static final class Block extends Module {
+        private final String path;
         private final double mlpEps;
         private final TimestepEmbedding timestepEmbedder;
         private final Embedding classEmbedder;
@@ -137,6 +164,7 @@ public final class DitTransformer extends PatchTransformer {
         Block(Weights w, DitConfig config) {
             super(w);
             long width = config.width();
+            path = w.path();
             mlpEps = config.normEps();
             timestepEmbedder =
                     new TimestepEmbedding(
@@ -164,13 +192,18 @@ public final class DitTransformer extends PatchTransformer {
          *
          * @param x tokens {@code [N,T,D]}
          * @param condition {@code [N,D]}
+         * @param rows of patches
          * @return {@code [N,T,D]}
          */
-        Tensor forward(Tensor x, Tensor condition) {
+        Tensor forward(Tensor x, Tensor condition, long rows, BlockRun run) {
+            if (run.skips(path)) {
+                return x;
+            }
             try (var scope = TensorScope.open()) {
                 Tensor modulation = adaLn.forward(condition.silu()); // [N,6·D]
                 var m = AdaLn.split(modulation.reshape(condition.size(0), 6, -1));
-                x = m.attnOut(x, attn1.forward(m.attnIn(x, EPS)));
+                Tensor in = m.attnIn(x, EPS);
+                x = m.attnOut(x, run.attend(path, attn1, in, rows, x.size(1) / rows));
                 x = m.mlpOut(x, ff.forward(m.mlpIn(x, mlpEps)));
                 return scope.keep(x); // [N,T,D]
             }

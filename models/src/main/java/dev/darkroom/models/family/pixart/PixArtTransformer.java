@@ -2,9 +2,11 @@ package dev.darkroom.models.family.pixart;
 
 import dev.darkroom.models.diffusion.Condition;
 import dev.darkroom.models.diffusion.Network;
+import dev.darkroom.models.diffusion.Perturbation;
 import dev.darkroom.models.family.PatchTransformer;
 import dev.darkroom.models.layers.AdaLn;
 import dev.darkroom.models.layers.AttentionKeys;
+import dev.darkroom.models.layers.BlockRun;
 import dev.darkroom.models.layers.FeedForward;
 import dev.darkroom.models.layers.PatchEmbed;
 import dev.darkroom.models.layers.TimestepEmbedding;
@@ -108,6 +110,15 @@ public final class PixArtTransformer extends PatchTransformer {
 
     @Override
     public Network bind(Condition condition) {
+        return bind(condition, BlockRun.PLAIN);
+    }
+
+    @Override
+    public Network bind(Condition condition, Perturbation perturbation) {
+        return bind(condition, BlockRun.of(perturbation, this));
+    }
+
+    private Network bind(Condition condition, BlockRun run) {
         @Nullable Tensor mask = condition.find(TEXT_MASK);
         PixArtText text =
                 prepare(
@@ -119,7 +130,7 @@ public final class PixArtTransformer extends PatchTransformer {
                         : null;
         @Nullable Tensor guidance =
                 takesGuidance() ? condition.get(Condition.DISTILLED_GUIDANCE) : null;
-        return (x, timesteps) -> forward(x.to(dtype()), timesteps, text, size, guidance);
+        return (x, timesteps) -> forward(x.to(dtype()), timesteps, text, size, guidance, run);
     }
 
     /**
@@ -190,7 +201,18 @@ public final class PixArtTransformer extends PatchTransformer {
             PixArtText text,
             @Nullable PixArtSize size,
             @Nullable Tensor guidance) {
+        return forward(latents, timestep, text, size, guidance, BlockRun.PLAIN);
+    }
+
+    private Tensor forward(
+            Tensor latents,
+            Tensor timestep,
+            PixArtText text,
+            @Nullable PixArtSize size,
+            @Nullable Tensor guidance,
+            BlockRun how) {
         try (var scope = TensorScope.open()) {
+            long rows = latents.size(2) / config.patchSize();
             Tensor x = posEmbed.forward(latents); // [N,T,D]
             Tensor condition =
                     segments().boundary(adalnSingle.condition(timestep, size, guidance)); // [N,D]
@@ -202,7 +224,9 @@ public final class PixArtTransformer extends PatchTransformer {
                                 x,
                                 modulation,
                                 text.keyValues().get(i),
-                                text.bias());
+                                text.bias(),
+                                rows,
+                                how);
             }
             Tensor out = scaleShiftTable.value().plus(condition.unsqueeze(1)); // [N,2,D]
             x = AdaLn.modulated(x, out.narrow(1, 0, 1), out.narrow(1, 1, 1), OUT_EPS);
@@ -213,12 +237,19 @@ public final class PixArtTransformer extends PatchTransformer {
 
     /** Runs a block; all that it uses is an input of the segment, which may outlive the scopes. */
     private Tensor run(
-            Block block, Tensor x, Tensor modulation, KeyValue text, @Nullable Tensor bias) {
+            Block block,
+            Tensor x,
+            Tensor modulation,
+            KeyValue text,
+            @Nullable Tensor bias,
+            long rows,
+            BlockRun how) {
         return segments()
                 .run(
                         in -> {
                             var keyValue = new KeyValue(in.get(2), in.get(3));
-                            return block.forward(in.get(0), in.get(1), keyValue, in.orNull(4));
+                            return block.forward(
+                                    in.get(0), in.get(1), keyValue, in.orNull(4), rows, how);
                         },
                         x,
                         modulation,
@@ -229,6 +260,7 @@ public final class PixArtTransformer extends PatchTransformer {
 
     /** A block: self-attention, attention to the text, a feed-forward network. */
     private static final class Block extends Module {
+        private final String path;
         private final double eps;
         private final Parameter scaleShiftTable;
         private final Attention attn1;
@@ -237,6 +269,7 @@ public final class PixArtTransformer extends PatchTransformer {
 
         Block(Weights w, PixArtConfig config) {
             super(w);
+            path = w.path();
             eps = config.normEps();
             scaleShiftTable = table(w, 6, config.width());
             attn1 =
@@ -259,12 +292,23 @@ public final class PixArtTransformer extends PatchTransformer {
          * @param modulation {@code [N,6,D]}
          * @param text keys and values {@code [N,L,D]}
          * @param bias added to the scores of the text's tokens, {@code [N,1,1,L]}; null for none
+         * @param rows of patches
          * @return {@code [N,T,D]}
          */
-        Tensor forward(Tensor x, Tensor modulation, KeyValue text, @Nullable Tensor bias) {
+        Tensor forward(
+                Tensor x,
+                Tensor modulation,
+                KeyValue text,
+                @Nullable Tensor bias,
+                long rows,
+                BlockRun run) {
+            if (run.skips(path)) {
+                return x;
+            }
             try (var scope = TensorScope.open()) {
                 var m = AdaLn.split(scaleShiftTable.value().plus(modulation)); // six [N,1,D]
-                x = m.attnOut(x, attn1.forward(m.attnIn(x, eps)));
+                Tensor in = m.attnIn(x, eps);
+                x = m.attnOut(x, run.attend(path, attn1, in, rows, x.size(1) / rows));
                 x = x.plus(attn2.forward(x, text, bias));
                 x = m.mlpOut(x, ff.forward(m.mlpIn(x, eps)));
                 return scope.keep(x); // [N,T,D]

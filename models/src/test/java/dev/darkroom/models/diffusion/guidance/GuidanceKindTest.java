@@ -33,6 +33,9 @@ class GuidanceKindTest {
     private static final NoiseLevel CLEANER = new NoiseLevel(0.8, 0.6, 300);
     private static final List<NoiseLevel> LEVELS = List.of(NOISY, CLEANER);
 
+    /** Those with a weight beside that of classifier-free guidance. */
+    private static final List<String> WEIGHTED = List.of("slg", "pag", "seg");
+
     private TensorScope scope;
     private Generator generator;
     private Tensor x;
@@ -45,7 +48,11 @@ class GuidanceKindTest {
         generator = new Generator(3);
         x = randn();
         for (String name :
-                List.of(Evaluator.CONDITIONAL, Evaluator.UNCONDITIONAL, Evaluator.EMPTY)) {
+                List.of(
+                        Evaluator.CONDITIONAL,
+                        Evaluator.UNCONDITIONAL,
+                        Evaluator.EMPTY,
+                        Evaluator.PERTURBED)) {
             outputs.put(name, randn());
         }
     }
@@ -112,9 +119,10 @@ class GuidanceKindTest {
     void aWeightOfOneIsNoGuidance() {
         List<Tensor> unguided = run(Guidance.NONE);
         for (String id : GuidanceKind.ids()) {
+            String text = WEIGHTED.contains(id) ? id + ":weight=0" : id;
             if (!id.equals("threshold")) { // which bounds x̂0 without guidance too
-                assertSame(unguided, run(id, 1), id);
-                assertEquals(1, NamedGuidance.parse(id).scaled(1).width(), id);
+                assertSame(unguided, run(text, 1), text);
+                assertEquals(1, NamedGuidance.parse(text).scaled(1).width(), text);
             }
         }
     }
@@ -127,7 +135,10 @@ class GuidanceKindTest {
                         "cfg",
                         "cfg:rescale=0,start=0,stop=1",
                         "apg:eta=1,momentum=0,threshold=0",
-                        "fdg:low=4")) {
+                        "fdg:low=4",
+                        "slg:weight=0",
+                        "pag:weight=0",
+                        "seg:weight=0")) {
             assertSame(guided, run(neutral, 4), neutral);
         }
         assertSame(
@@ -164,6 +175,22 @@ class GuidanceKindTest {
             made = run(id + ":stop=0.5", 4);
             assertFalse(none.get(0).contentEquals(made.get(0)), id);
             assertTrue(none.get(1).contentEquals(made.get(1)), id);
+        }
+    }
+
+    /** It is added to classifier-free guidance, from the conditional estimate on. */
+    @Test
+    void perturbedGuidanceLeadsAwayFromThePerturbed() {
+        Tensor away =
+                outputs.get(Evaluator.CONDITIONAL).minus(outputs.get(Evaluator.PERTURBED)).times(3);
+        for (String id : List.of("pag", "seg")) {
+            for (double scale : new double[] {1, 4}) {
+                Tensor x0 = run(id, scale).getFirst();
+                Tensor plain = run(new ClassifierFree(scale)).getFirst();
+                assertClose(
+                        Prediction.EPSILON.output(plain, x, NOISY).plus(away),
+                        Prediction.EPSILON.output(x0, x, NOISY));
+            }
         }
     }
 
@@ -260,6 +287,8 @@ class GuidanceKindTest {
         assertMessage("zero-star:zero-steps=-1", "not in -1");
         assertMessage("fdg:low=-1", "low frequencies");
         assertMessage("perp-neg:negative=-1", "negative prompt");
+        assertMessage("pag:weight=-1", "perturbed estimate");
+        assertMessage("seg:blur=0", "blurred by more than 0");
         assertMessage("threshold:ratio=2", "ratio from 0 to 1");
     }
 
