@@ -5,6 +5,7 @@ import dev.darkroom.runtime.Tensor;
 import org.jspecify.annotations.Nullable;
 
 import java.util.List;
+import java.util.Objects;
 import java.util.function.Supplier;
 
 /**
@@ -45,6 +46,8 @@ public interface Guidance {
      * @param zeros makes zeros with the shape of the latents, which live as long as the run
      */
     default Guidance over(List<NoiseLevel> evaluations, Supplier<Tensor> zeros) {
+        Objects.requireNonNull(evaluations, "evaluations");
+        Objects.requireNonNull(zeros, "zeros");
         return this;
     }
 

@@ -12,6 +12,7 @@ import org.jspecify.annotations.Nullable;
 
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -80,6 +81,7 @@ public final class BlockRun {
     }
 
     private boolean isPerturbed(String block, Kind kind) {
+        Objects.requireNonNull(block, "block");
         return perturbation != null && perturbation.kind() == kind && blocks.contains(block);
     }
 

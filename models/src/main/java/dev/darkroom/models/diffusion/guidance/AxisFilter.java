@@ -5,6 +5,8 @@ import dev.darkroom.runtime.Tensor;
 
 /** Filters along an axis, as matrices that are computed in double. */
 public final class AxisFilter {
+    private static final int MOST = 4096;
+
     private AxisFilter() {}
 
     /**
@@ -41,9 +43,9 @@ public final class AxisFilter {
      * @return {@code [size,size]}
      */
     public static Tensor gaussian(int size, double sigma, Tensor like) {
-        if (size < 1 || !(sigma > 0)) {
+        if (size < 1 || size > MOST || !(sigma > 0)) {
             throw new IllegalArgumentException(
-                    "a blur needs a size of 1 and a deviation above 0, not "
+                    "a blur needs a size of 1 to 4096 and a deviation above 0, not "
                             + size
                             + " and "
                             + sigma);

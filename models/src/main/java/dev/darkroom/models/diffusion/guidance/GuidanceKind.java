@@ -7,6 +7,7 @@ import dev.darkroom.models.diffusion.Perturbation.Kind;
 
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -228,9 +229,9 @@ public enum GuidanceKind {
     private static IllegalArgumentException unknown(String what, String name, List<String> names) {
         String near =
                 names.stream()
+                        .min(Comparator.comparingInt(each -> distance(each, name)))
                         .filter(each -> distance(each, name) < FAR)
                         .map(each -> "; did you mean " + each + "?")
-                        .findFirst()
                         .orElse("");
         return new IllegalArgumentException(
                 "no "

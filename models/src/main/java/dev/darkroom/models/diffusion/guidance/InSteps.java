@@ -66,6 +66,7 @@ public record InSteps(Guidance guidance, double start, double stop) implements G
 
     @Override
     public Guidance over(List<NoiseLevel> levels, Supplier<Tensor> zeros) {
+        Objects.requireNonNull(zeros, "zeros");
         Guidance inner = guidance.over(levels, zeros);
         if (isWhole()) {
             return inner;

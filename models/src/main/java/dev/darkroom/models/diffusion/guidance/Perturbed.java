@@ -94,6 +94,7 @@ public record Perturbed(
 
     @Override
     public Guidance over(List<NoiseLevel> levels, Supplier<Tensor> zeros) {
+        Objects.requireNonNull(zeros, "zeros");
         List<NoiseLevel> run = List.copyOf(levels);
         int first = start == 0 ? 0 : (int) (start * run.size()) + 1;
         int end = (int) (stop * run.size());

@@ -11,6 +11,7 @@ import dev.darkroom.runtime.Tensor;
 import org.jspecify.annotations.Nullable;
 
 import java.util.List;
+import java.util.Objects;
 import java.util.function.Supplier;
 import java.util.stream.IntStream;
 
@@ -71,6 +72,8 @@ public record Projected(
 
     @Override
     public Guidance over(List<NoiseLevel> levels, Supplier<Tensor> zeros) {
+        Objects.requireNonNull(levels, "levels");
+        Objects.requireNonNull(zeros, "zeros");
         if (momentum == 0 || scale <= 1) {
             return this;
         }

@@ -39,6 +39,7 @@ public record ZeroInit(Guidance guidance, int steps) implements Guidance {
 
     @Override
     public Guidance over(List<NoiseLevel> levels, Supplier<Tensor> zeros) {
+        Objects.requireNonNull(zeros, "zeros");
         List<NoiseLevel> run = List.copyOf(levels);
         Guidance inner = guidance.over(run, zeros);
         return new Guidance() {

@@ -272,6 +272,7 @@ class GuidanceKindTest {
     void namesWhatIsWrong() {
         assertMessage("apgs", "no guidance 'apgs'");
         assertMessage("apgs", "did you mean apg?");
+        assertMessage("paag", "did you mean pag?");
         assertMessage("apg:momentun=1", "did you mean momentum?");
         assertMessage("apg:what=1", "eta, momentum, threshold");
         assertMessage("apg:eta", "'eta'");
