@@ -5,6 +5,8 @@ import dev.darkroom.runtime.Tensor;
 import org.jspecify.annotations.Nullable;
 
 import java.util.List;
+import java.util.Set;
+import java.util.function.ToDoubleFunction;
 import java.util.function.UnaryOperator;
 
 /**
@@ -110,6 +112,98 @@ public interface Solver {
     static Solver multistep(DpmSolver.Options options) {
         return (denoiser, x, levels, noise, on) ->
                 DpmSolver.multistep(denoiser, x, levels, options, noise, on);
+    }
+
+    /**
+     * DEIS (Zhang and Chen 2022, arXiv:2204.13902, section 3.3): see {@link ExponentialSolver}.
+     *
+     * @param order how many of the last ε are used, 1 to 3
+     * @param lowerOrderFinal whether the order falls to 1 towards the end when there are fewer than
+     *     15 steps
+     */
+    static Solver deis(int order, boolean lowerOrderFinal) {
+        return (denoiser, x, levels, noise, on) ->
+                ExponentialSolver.deis(denoiser, x, levels, order, lowerOrderFinal, on);
+    }
+
+    /**
+     * UniPC (Zhao et al. 2023, arXiv:2302.04867): see {@link ExponentialSolver}.
+     *
+     * @param ofNoise whether ε is interpolated rather than x̂0
+     * @param order of the predictor, 1 to 3; the corrector's is one more
+     * @param slope what the predictor has where it goes through two estimates, and the corrector of
+     *     the first order: {@link ExponentialSolver.Slope#HALF} for B(h) = h, {@link
+     *     ExponentialSolver.Slope#MIDPOINT} for e^h − 1
+     * @param lowerOrderFinal whether the order falls to 1 towards the end
+     * @param uncorrected indices of the steps that are not corrected
+     */
+    static Solver uniPc(
+            boolean ofNoise,
+            int order,
+            ExponentialSolver.Slope slope,
+            boolean lowerOrderFinal,
+            Set<Integer> uncorrected) {
+        var options =
+                new ExponentialSolver.Options(
+                        ofNoise,
+                        order,
+                        slope,
+                        order + 1,
+                        slope,
+                        lowerOrderFinal,
+                        uncorrected,
+                        null);
+        return (denoiser, x, levels, noise, on) ->
+                ExponentialSolver.multistep(denoiser, x, levels, options, noise, on);
+    }
+
+    /**
+     * SA-Solver (Xue et al. 2023, arXiv:2309.05019): see {@link ExponentialSolver}.
+     *
+     * @param ofNoise whether ε is interpolated rather than x̂0
+     * @param predictor through how many estimates a step goes, 1 to 4
+     * @param corrector through how many it is corrected, with the one at its end; 0 for no
+     *     corrector
+     * @param lowerOrderFinal whether both numbers fall towards the end
+     * @param tau how much noise is added in the step from a level, from 0 to 1
+     */
+    static Solver saSolver(
+            boolean ofNoise,
+            int predictor,
+            int corrector,
+            boolean lowerOrderFinal,
+            ToDoubleFunction<NoiseLevel> tau) {
+        // By x̂0, the authors take half the square of the step where two estimates are used.
+        var slope = ofNoise ? ExponentialSolver.Slope.EXACT : ExponentialSolver.Slope.HALF;
+        var options =
+                new ExponentialSolver.Options(
+                        ofNoise,
+                        predictor,
+                        slope,
+                        corrector,
+                        slope,
+                        lowerOrderFinal,
+                        Set.of(),
+                        tau);
+        return (denoiser, x, levels, noise, on) ->
+                ExponentialSolver.multistep(denoiser, x, levels, options, noise, on);
+    }
+
+    /**
+     * Singlestep DPM-Solver (Lu et al. 2022, arXiv:2206.00927 and arXiv:2211.01095): see {@link
+     * ExponentialSolver}.
+     *
+     * @param order how many levels a group has, 1 to 3
+     * @param lowerOrderFinal whether the groups at the end are shorter
+     */
+    static Solver singlestep(
+            DpmSolver.Algorithm algorithm,
+            int order,
+            DpmSolver.Kind kind,
+            boolean lowerOrderFinal) {
+        return (denoiser, x, levels, noise, on) ->
+                ExponentialSolver.singlestep(
+                        denoiser, x, levels, algorithm, order, kind, lowerOrderFinal, noise, on);
     }
 
     /**

@@ -13,6 +13,7 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 import java.util.List;
+import java.util.Set;
 import java.util.function.IntFunction;
 import java.util.stream.Stream;
 
@@ -29,15 +30,15 @@ class ConvergenceTest {
             };
 
     @FunctionalInterface
-    interface Solver {
+    interface Method {
         Tensor solve(Denoiser denoiser, Tensor x, List<NoiseLevel> levels);
     }
 
     static Stream<Arguments> solvers() {
-        Solver euler = (d, x, levels) -> Solvers.euler(d, x, levels, StepListener.NONE);
-        Solver heun = (d, x, levels) -> Solvers.heun(d, x, levels, StepListener.NONE);
-        Solver ddim = (d, x, levels) -> Solvers.ddim(d, x, levels, 0, NONE, StepListener.NONE);
-        Solver plms =
+        Method euler = (d, x, levels) -> Solvers.euler(d, x, levels, StepListener.NONE);
+        Method heun = (d, x, levels) -> Solvers.heun(d, x, levels, StepListener.NONE);
+        Method ddim = (d, x, levels) -> Solvers.ddim(d, x, levels, 0, NONE, StepListener.NONE);
+        Method plms =
                 (d, x, levels) ->
                         Plms.solve(d, x, levels, Prediction.EPSILON, null, null, StepListener.NONE);
         var data = DpmSolver.Algorithm.DATA_ODE;
@@ -69,10 +70,48 @@ class ConvergenceTest {
                 Arguments.of("DPM-Solver 2M", dpm(noise, 2, midpoint), vp, 2),
                 Arguments.of("DPM-Solver 2M, alpha = 1", dpm(noise, 2, midpoint), ve, 2),
                 Arguments.of("DPM-Solver 2M, flow", dpm(noise, 2, midpoint), flow, 2),
-                Arguments.of("DPM-Solver 2M, Heun", dpm(noise, 2, DpmSolver.Kind.HEUN), vp, 2));
+                Arguments.of("DPM-Solver 2M, Heun", dpm(noise, 2, DpmSolver.Kind.HEUN), vp, 2),
+                Arguments.of("DPM-Solver++ 2S", singlestep(data, 2, midpoint), vp, 2),
+                Arguments.of("DPM-Solver++ 2S, flow", singlestep(data, 2, midpoint), flow, 2),
+                Arguments.of("DPM-Solver++ 3S", singlestep(data, 3, midpoint), vp, 3),
+                Arguments.of(
+                        "DPM-Solver++ 3S, Heun", singlestep(data, 3, DpmSolver.Kind.HEUN), vp, 3),
+                Arguments.of("Singlestep DPM-Solver 2", singlestep(noise, 2, midpoint), vp, 2),
+                Arguments.of("DEIS 1", of(Solver.deis(1, false)), vp, 1),
+                Arguments.of("DEIS 2", of(Solver.deis(2, false)), vp, 2),
+                Arguments.of("UniPC 1", uniPc(false, 1), vp, 2),
+                Arguments.of("UniPC 2", uniPc(false, 2), vp, 3),
+                Arguments.of("UniPC 2, alpha = 1", uniPc(false, 2), ve, 3),
+                Arguments.of("UniPC 2, flow", uniPc(false, 2), flow, 3),
+                Arguments.of("UniPC 2 by ε", uniPc(true, 2), vp, 3),
+                Arguments.of("SA-Solver without noise", saSolver(), vp, 2));
     }
 
-    private static Solver dpm(DpmSolver.Algorithm algorithm, int order, DpmSolver.Kind kind) {
+    private static Method of(Solver solver) {
+        return (d, x, levels) -> solver.solve(d, x, levels, NONE, StepListener.NONE);
+    }
+
+    private static Method singlestep(
+            DpmSolver.Algorithm algorithm, int order, DpmSolver.Kind kind) {
+        return of(Solver.singlestep(algorithm, order, kind, false));
+    }
+
+    private static Method uniPc(boolean ofNoise, int order) {
+        return of(Solver.uniPc(ofNoise, order, ExponentialSolver.Slope.MIDPOINT, false, Set.of()));
+    }
+
+    private static Method saSolver() {
+        return (d, x, levels) ->
+                Solver.saSolver(false, 2, 2, false, at -> 0)
+                        .solve(
+                                d,
+                                x,
+                                levels,
+                                (shape, dtype, device) -> Tensor.zeros(dtype, shape.toArray()),
+                                StepListener.NONE);
+    }
+
+    private static Method dpm(DpmSolver.Algorithm algorithm, int order, DpmSolver.Kind kind) {
         var options = new DpmSolver.Options(algorithm, order, kind, false, false);
         return (d, x, levels) ->
                 DpmSolver.multistep(d, x, levels, options, NONE, StepListener.NONE);
@@ -80,9 +119,11 @@ class ConvergenceTest {
 
     @ParameterizedTest(name = "{0}")
     @MethodSource("solvers")
-    void hasItsOrder(String name, Solver solver, IntFunction<List<NoiseLevel>> levels, int order) {
+    void hasItsOrder(String name, Method solver, IntFunction<List<NoiseLevel>> levels, int order) {
         // The higher order of the next term holds out long with 3M, and where ε is extrapolated.
-        int steps = name.endsWith("3M") || name.startsWith("DPM-Solver ") ? 1280 : 160;
+        // Groups of three end at a multiple of three.
+        boolean late = name.endsWith("3M") || name.startsWith("DPM-Solver ");
+        int steps = late || name.startsWith("SA") ? 1280 : name.contains("3S") ? 60 : 160;
         double coarse = error(solver, levels.apply(steps));
         double fine = error(solver, levels.apply(2 * steps));
         double observed = Math.log(coarse / fine) / Math.log(2);
@@ -101,7 +142,7 @@ class ConvergenceTest {
     @ParameterizedTest(name = "{0}")
     @MethodSource("solvers")
     void endsWithTheDataWhereNoNoiseIsLeft(
-            String name, Solver solver, IntFunction<List<NoiseLevel>> levels, int order) {
+            String name, Method solver, IntFunction<List<NoiseLevel>> levels, int order) {
         List<NoiseLevel> toData = Gaussian.endingClean(levels.apply(80));
         if (name.startsWith("DPM-Solver ")) {
             assertThrows(IllegalArgumentException.class, () -> error(solver, toData), name);
@@ -110,7 +151,7 @@ class ConvergenceTest {
         }
     }
 
-    private static double error(Solver solver, List<NoiseLevel> levels) {
+    private static double error(Method solver, List<NoiseLevel> levels) {
         try (var scope = TensorScope.open()) {
             Tensor noise = Tensor.copyOf(new double[] {-1.5, -0.3, 0.4, 2}, 1, 4);
             Tensor x = DATA.marginal(noise, levels.getFirst());

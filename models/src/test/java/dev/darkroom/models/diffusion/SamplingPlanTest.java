@@ -18,6 +18,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.IntFunction;
 
@@ -53,6 +54,18 @@ class SamplingPlanTest {
         solvers.put("ddim", Solver.ddim(0));
         solvers.put("ddim, eta 1", Solver.ddim(1));
         solvers.put("plms", Solver.plms(Prediction.EPSILON));
+        solvers.put("UNI_PC", Solver.uniPc(false, 2, ExponentialSolver.Slope.HALF, true, Set.of()));
+        solvers.put(
+                "UNI_PC 3", Solver.uniPc(false, 3, ExponentialSolver.Slope.HALF, true, Set.of()));
+        solvers.put("DE_IS 3", Solver.deis(3, false));
+        solvers.put("SA_SOLVER", Solver.saSolver(false, 2, 2, true, at -> 1));
+        solvers.put("SA_SOLVER by ε", Solver.saSolver(true, 2, 2, true, at -> 0.5));
+        for (int order = 2; order <= 3; order++) {
+            solvers.put(
+                    "SINGLE_STEP " + order,
+                    Solver.singlestep(
+                            DpmSolver.Algorithm.DATA_ODE, order, DpmSolver.Kind.HEUN, true));
+        }
         solvers.put("ddpm", Solver.ddpm(ReverseVariance.FIXED_SMALL));
         for (DpmSolver.Algorithm algorithm : DpmSolver.Algorithm.values()) {
             for (int order = 1; order <= (algorithm.isStochastic() ? 2 : 3); order++) {

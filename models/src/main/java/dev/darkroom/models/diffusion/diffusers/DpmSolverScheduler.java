@@ -2,6 +2,7 @@ package dev.darkroom.models.diffusion.diffusers;
 
 import dev.darkroom.models.diffusion.Clipping;
 import dev.darkroom.models.diffusion.DpmSolver;
+import dev.darkroom.models.diffusion.ExponentialSolver;
 import dev.darkroom.models.diffusion.NoiseLevel;
 import dev.darkroom.models.diffusion.NoiseSchedule;
 import dev.darkroom.models.diffusion.Prediction;
@@ -10,11 +11,15 @@ import dev.darkroom.models.diffusion.Solver;
 import org.jspecify.annotations.Nullable;
 
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 
 /**
- * diffusers' {@code DPMSolverMultistepScheduler}: {@link DpmSolver#multistep}. Sigmas (in
- * variance-exploding form) are rounded to float32; timesteps are whole.
+ * diffusers' schedulers in lambda: {@code DPMSolverMultistepScheduler}, {@code
+ * DPMSolverSinglestepScheduler}, {@code DEISMultistepScheduler}, {@code UniPCMultistepScheduler}
+ * and {@code SASolverScheduler}. Sigmas (in variance-exploding form) are rounded to float32;
+ * timesteps are whole.
  *
  * @param lambdaMin timesteps with a smaller log(alpha/sigma) are left out
  * @param sigmaSpacing null for the sigmas of the timesteps
@@ -22,12 +27,13 @@ import java.util.List;
  * @param wholeTimesteps whether the timesteps of such sigmas are rounded, not cut off
  * @param flow whether the levels are those of flow matching
  * @param flowShift how they are shifted
- * @param last the sigma at which sampling ends
+ * @param last the sigma at which sampling ends; null to end where the last step begins if the
+ *     levels are not those of the timesteps, and at that of timestep 0 if they are
  */
 record DpmSolverScheduler(
         BetaOptions betas,
         Clipping clipping,
-        DpmSolver.Options solver,
+        Solver solver,
         double lambdaMin,
         @Nullable SigmaSpacing sigmaSpacing,
         boolean luLambdas,
@@ -35,10 +41,110 @@ record DpmSolverScheduler(
         boolean flow,
         double flowShift,
         boolean dynamicShift,
-        double last)
+        @Nullable Double last)
         implements BetaScheduler {
+    /** Reads a {@code DPMSolverMultistepScheduler}. */
     static DpmSolverScheduler read(SchedulerConfig config) {
+        DpmSolver.Options solver = solver(config);
         BetaOptions betas = BetaOptions.read(config, Spacing.LINSPACE).withNearlyZeroSnr(config);
+        double last = BetaOptions.lastSigma(config, betas.schedule());
+        requireNoiseAtTheEnd(config, solver.algorithm(), last);
+        boolean whole = !config.text("beta_schedule", "linear").equals("squaredcos_cap_v2");
+        return read(config, betas, Solver.multistep(solver), whole, last);
+    }
+
+    /** Reads a {@code DPMSolverSinglestepScheduler}, whose timesteps are spaced in one way. */
+    static DpmSolverScheduler readSinglestep(SchedulerConfig config) {
+        DpmSolver.Options solver = solver(config);
+        BetaOptions read = BetaOptions.read(config, Spacing.LINSPACE);
+        var betas = new BetaOptions(read.schedule(), Spacing.LINSPACE, 0, read.prediction());
+        double last = BetaOptions.lastSigma(config, betas.schedule());
+        requireNoiseAtTheEnd(config, solver.algorithm(), last);
+        return read(
+                config,
+                betas,
+                Solver.singlestep(
+                        solver.algorithm(),
+                        solver.order(),
+                        solver.kind(),
+                        config.flag("lower_order_final", false)),
+                true,
+                last);
+    }
+
+    /** Reads a {@code DEISMultistepScheduler}. */
+    static DpmSolverScheduler readDeis(SchedulerConfig config) {
+        return read(
+                config,
+                BetaOptions.read(config, Spacing.LINSPACE),
+                Solver.deis(order(config, "solver_order", 2), lowerOrderFinal(config)),
+                true,
+                null);
+    }
+
+    /** Reads a {@code UniPCMultistepScheduler}. */
+    static DpmSolverScheduler readUniPc(SchedulerConfig config) {
+        BetaOptions betas = BetaOptions.read(config, Spacing.LINSPACE).withNearlyZeroSnr(config);
+        String type = config.text("solver_type", "bh2");
+        ExponentialSolver.Slope slope =
+                switch (type) {
+                    case "bh1" -> ExponentialSolver.Slope.HALF;
+                    // The others are from another class's config.
+                    case "bh2", "midpoint", "heun", "logrho" -> ExponentialSolver.Slope.MIDPOINT;
+                    default -> throw config.unsupported("solver_type", type, "use bh1 or bh2");
+                };
+        List<Double> disabled = config.numbersOrNull("disable_corrector");
+        Set<Integer> uncorrected = new HashSet<>();
+        if (disabled != null) {
+            disabled.forEach(step -> uncorrected.add(step.intValue()));
+        }
+        Solver solver =
+                Solver.uniPc(
+                        !config.flag("predict_x0", true),
+                        order(config, "solver_order", 2),
+                        slope,
+                        lowerOrderFinal(config),
+                        uncorrected);
+        double last = BetaOptions.lastSigma(config, betas.schedule());
+        return read(config, betas, solver, true, last == 0 ? last : null);
+    }
+
+    /** Reads a {@code SASolverScheduler}: noise is added from timestep 800 down to 200. */
+    static DpmSolverScheduler readSaSolver(SchedulerConfig config) {
+        String algorithm = config.text("algorithm_type", "data_prediction");
+        boolean ofNoise =
+                switch (algorithm) {
+                    case "noise_prediction" -> true;
+                    // The others are from another class's config.
+                    case "data_prediction", "dpmsolver++", "sde-dpmsolver++", "deis" -> false;
+                    default ->
+                            throw config.unsupported(
+                                    "algorithm_type",
+                                    algorithm,
+                                    "use data_prediction or noise_prediction");
+                };
+        if (config.has("tau_func")) {
+            throw config.unsupported("tau_func", "a function", "leave it out");
+        }
+        return read(
+                config,
+                BetaOptions.read(config, Spacing.LINSPACE),
+                Solver.saSolver(
+                        ofNoise,
+                        order(config, "predictor_order", 2),
+                        order(config, "corrector_order", 2),
+                        lowerOrderFinal(config),
+                        at -> at.timestep() >= 200 && at.timestep() <= 800 ? 1 : 0),
+                true,
+                null);
+    }
+
+    private static DpmSolverScheduler read(
+            SchedulerConfig config,
+            BetaOptions betas,
+            Solver solver,
+            boolean wholeTimesteps,
+            @Nullable Double last) {
         boolean flow = config.flag("use_flow_sigmas", false);
         if (flow != (betas.prediction() == Prediction.FLOW)) {
             throw config.unsupported(
@@ -51,9 +157,24 @@ record DpmSolverScheduler(
         if (dynamicShift && !shiftType.equals("exponential")) {
             throw config.unsupported("time_shift_type", shiftType, "use exponential");
         }
-        DpmSolver.Options solver = solver(config);
-        double last = BetaOptions.lastSigma(config, betas.schedule());
-        if (solver.algorithm().isOfNoise() && (flow || last == 0)) {
+        return new DpmSolverScheduler(
+                betas,
+                BetaOptions.thresholding(config),
+                solver,
+                config.number("lambda_min_clipped", Double.NEGATIVE_INFINITY),
+                BetaOptions.sigmaSpacing(config),
+                config.flag("use_lu_lambdas", false),
+                wholeTimesteps,
+                flow,
+                config.number("flow_shift", 1),
+                dynamicShift,
+                last);
+    }
+
+    private static void requireNoiseAtTheEnd(
+            SchedulerConfig config, DpmSolver.Algorithm algorithm, double last) {
+        boolean flow = config.flag("use_flow_sigmas", false);
+        if (algorithm.isOfNoise() && (flow || last == 0)) {
             throw config.unsupported(
                     "algorithm_type",
                     config.text("algorithm_type", ""),
@@ -62,18 +183,18 @@ record DpmSolverScheduler(
                             : "unless final_sigmas_type is sigma_min: set that, or use"
                                     + " dpmsolver++");
         }
-        return new DpmSolverScheduler(
-                betas,
-                BetaOptions.thresholding(config),
-                solver,
-                config.number("lambda_min_clipped", Double.NEGATIVE_INFINITY),
-                BetaOptions.sigmaSpacing(config),
-                config.flag("use_lu_lambdas", false),
-                !config.text("beta_schedule", "linear").equals("squaredcos_cap_v2"),
-                flow,
-                config.number("flow_shift", 1),
-                dynamicShift,
-                last);
+    }
+
+    private static int order(SchedulerConfig config, String name, int missing) {
+        int order = config.integer(name, missing);
+        if (order < 1 || order > 3) {
+            throw config.unsupported(name, order, "use 1, 2 or 3");
+        }
+        return order;
+    }
+
+    private static boolean lowerOrderFinal(SchedulerConfig config) {
+        return config.flag("lower_order_final", true);
     }
 
     private static DpmSolver.Options solver(SchedulerConfig config) {
@@ -109,7 +230,7 @@ record DpmSolverScheduler(
 
     @Override
     public Solver solver(int steps, SchedulerArguments arguments) {
-        return Solver.multistep(solver);
+        return solver;
     }
 
     @Override
@@ -139,8 +260,19 @@ record DpmSolverScheduler(
                 at.add(level(betas.schedule().sigma(timestep), timestep));
             }
         }
-        NoiseLevel end = flow ? NoiseLevel.flow((float) last, 0) : level(last, 0);
+        NoiseLevel end = flow ? NoiseLevel.flow((float) lastSigma(at), 0) : level(lastSigma(at), 0);
         return BetaOptions.endingAt(end, withoutDoubled(at));
+    }
+
+    private double lastSigma(List<NoiseLevel> levels) {
+        if (last != null) {
+            return last;
+        }
+        if (flow) {
+            return levels.getLast().sigma();
+        }
+        boolean spaced = sigmaSpacing != null || luLambdas;
+        return spaced ? levels.getLast().noiseToSignal() : betas.schedule().sigma(0);
     }
 
     /**

@@ -1,6 +1,7 @@
 package dev.darkroom.models.diffusion.diffusers;
 
 import dev.darkroom.models.diffusion.DpmSolver;
+import dev.darkroom.models.diffusion.ExponentialSolver;
 import dev.darkroom.models.diffusion.Prediction;
 import dev.darkroom.models.diffusion.ReverseVariance;
 import dev.darkroom.models.diffusion.Solver;
@@ -10,6 +11,7 @@ import org.jspecify.annotations.Nullable;
 
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Function;
 
@@ -25,22 +27,24 @@ final class SchedulerClasses {
     record Named(
             String name, String className, Map<String, Object> options, @Nullable Solver solver) {}
 
-    static final Map<String, Function<SchedulerConfig, Scheduler>> CLASSES =
-            new TreeMap<>(
-                    Map.of(
-                            "DDPMScheduler", DdpmScheduler::read,
-                            "DDIMScheduler", DdimScheduler::read,
-                            "EulerDiscreteScheduler", EulerScheduler::read,
-                            "EulerAncestralDiscreteScheduler", EulerScheduler::readAncestral,
-                            "HeunDiscreteScheduler", EulerScheduler::readHeun,
-                            "DPMSolverMultistepScheduler", DpmSolverScheduler::read,
-                            "LCMScheduler", LcmScheduler::read,
-                            "PNDMScheduler", PndmScheduler::read,
-                            "FlowMatchEulerDiscreteScheduler", FlowEulerScheduler::read));
+    static final Map<String, Function<SchedulerConfig, Scheduler>> CLASSES = new TreeMap<>();
 
     static final Map<String, Named> NAMES = new LinkedHashMap<>();
 
     static {
+        CLASSES.put("DDPMScheduler", DdpmScheduler::read);
+        CLASSES.put("DDIMScheduler", DdimScheduler::read);
+        CLASSES.put("EulerDiscreteScheduler", EulerScheduler::read);
+        CLASSES.put("EulerAncestralDiscreteScheduler", EulerScheduler::readAncestral);
+        CLASSES.put("HeunDiscreteScheduler", EulerScheduler::readHeun);
+        CLASSES.put("DPMSolverMultistepScheduler", DpmSolverScheduler::read);
+        CLASSES.put("DPMSolverSinglestepScheduler", DpmSolverScheduler::readSinglestep);
+        CLASSES.put("DEISMultistepScheduler", DpmSolverScheduler::readDeis);
+        CLASSES.put("UniPCMultistepScheduler", DpmSolverScheduler::readUniPc);
+        CLASSES.put("SASolverScheduler", DpmSolverScheduler::readSaSolver);
+        CLASSES.put("LCMScheduler", LcmScheduler::read);
+        CLASSES.put("PNDMScheduler", PndmScheduler::read);
+        CLASSES.put("FlowMatchEulerDiscreteScheduler", FlowEulerScheduler::read);
         name("ddpm", "DDPMScheduler", Solver.ddpm(ReverseVariance.FIXED_SMALL));
         name("ddim", "DDIMScheduler", Solver.ddim(0));
         name("euler", "EulerDiscreteScheduler", Solver.euler());
@@ -57,6 +61,20 @@ final class SchedulerClasses {
                         "PNDMScheduler",
                         Map.of("skip_prk_steps", true),
                         Solver.plms(Prediction.FLOW)));
+        dpmSolver("dpm++2s", DpmSolver.Algorithm.DATA_ODE, 2);
+        dpmSolver("dpm++3s", DpmSolver.Algorithm.DATA_ODE, 3);
+        name("deis", "DEISMultistepScheduler", Solver.deis(2, true));
+        var bh2 = ExponentialSolver.Slope.MIDPOINT;
+        name("unipc", "UniPCMultistepScheduler", Solver.uniPc(false, 2, bh2, true, Set.of()));
+        name(
+                "sa-solver",
+                "SASolverScheduler",
+                Solver.saSolver(
+                        false,
+                        2,
+                        2,
+                        true,
+                        at -> at.timestep() >= 200 && at.timestep() <= 800 ? 1 : 0));
         name("lcm", "LCMScheduler", Solvers::lcm);
         name("flow-euler", "FlowMatchEulerDiscreteScheduler", Solver.euler());
     }
@@ -128,6 +146,17 @@ final class SchedulerClasses {
 
     private static void name(String name, String className, Solver solver) {
         NAMES.put(name, new Named(name, className, Map.of(), solver));
+    }
+
+    private static void dpmSolver(String name, DpmSolver.Algorithm algorithm, int order) {
+        var solver = Solver.singlestep(algorithm, order, DpmSolver.Kind.MIDPOINT, true);
+        NAMES.put(
+                name,
+                new Named(
+                        name,
+                        "DPMSolverSinglestepScheduler",
+                        Map.of("solver_order", order, "lower_order_final", true),
+                        solver));
     }
 
     private static void dpmSolver(

@@ -123,6 +123,11 @@ final class SchedulerConfig {
         return value == null ? missing : value;
     }
 
+    /** Whether the file has a value that is not null. */
+    boolean has(String name) {
+        return json.has(name);
+    }
+
     @Nullable Double numberOrNull(String name) {
         return json.numberOrNull(name);
     }

@@ -181,7 +181,7 @@ class SchedulerTest {
             delimiter = '|',
             value = {
                 "'' | it has no _class_name",
-                "'_class_name': 'DEISMultistepScheduler' | DEISMultistepScheduler is not supported;"
+                "'_class_name': 'KDPM2DiscreteScheduler' | KDPM2DiscreteScheduler is not supported;"
                         + " supported are D",
                 "'_class_name': 'PNDMScheduler' | PNDMScheduler with skip_prk_steps = false",
                 "'_class_name': 'DDIMScheduler', 'sigma': 1 | option not supported: sigma (1)",
@@ -212,6 +212,12 @@ class SchedulerTest {
                 "'_class_name': 'DPMSolverMultistepScheduler', 'use_flow_sigmas': true | flow_pred",
                 "'_class_name': 'DPMSolverMultistepScheduler', 'final_sigmas_type': 'x' |"
                         + " sigma_min",
+                "'_class_name': 'DEISMultistepScheduler', 'solver_order': 4 | solver_order = 4",
+                "'_class_name': 'UniPCMultistepScheduler', 'solver_type': 'bh3' | use bh1 or bh2",
+                "'_class_name': 'SASolverScheduler', 'tau_func': 'f' | tau_func",
+                "'_class_name': 'SASolverScheduler', 'predictor_order': 5 | predictor_order = 5",
+                "'_class_name': 'DPMSolverSinglestepScheduler', 'algorithm_type': 'dpmsolver' |"
+                        + " unless final_sigmas_type is sigma_min",
                 "'_class_name': 'EulerDiscreteScheduler', 'interpolation_type': 'cubic' | cubic",
                 "'_class_name': 'EulerDiscreteScheduler', 'timestep_type': 'real' | timestep_type",
                 "'_class_name': 'LCMScheduler', 'original_inference_steps': 2000 | 2000",
