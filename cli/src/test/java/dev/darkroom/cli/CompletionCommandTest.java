@@ -42,7 +42,7 @@ class CompletionCommandTest {
 
     @Test
     void bashCompletesCommandsOptionsAndValues() throws IOException, InterruptedException {
-        assertEquals(Set.of("sample"), complete("sa"));
+        assertEquals(Set.of("sample", "samplers"), complete("sa"));
         assertEquals(
                 Set.of("--steps", "--steps-strip", "--seed", "--sampler", "--strict"),
                 complete("sample", "--s"));

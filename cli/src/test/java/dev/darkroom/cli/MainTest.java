@@ -11,7 +11,15 @@ import java.util.List;
 
 class MainTest {
     private static final List<String> COMMANDS =
-            List.of("sample", "download", "models", "guidance", "inspect", "doctor", "completion");
+            List.of(
+                    "sample",
+                    "download",
+                    "models",
+                    "samplers",
+                    "guidance",
+                    "inspect",
+                    "doctor",
+                    "completion");
 
     @Test
     void helpNamesEveryCommand() {

@@ -133,6 +133,16 @@ public interface Scheduler {
         return List.copyOf(SchedulerClasses.NAMES.keySet());
     }
 
+    /**
+     * One line on a sampler: what it is, and its paper.
+     *
+     * @param name one of {@link #names}
+     * @throws IllegalArgumentException if there is no such sampler
+     */
+    static String description(String name) {
+        return SchedulerClasses.description(name);
+    }
+
     /** The schedulers of diffusers that are supported, by class name. */
     static Set<String> schedulers() {
         return Collections.unmodifiableSet(SchedulerClasses.CLASSES.keySet());

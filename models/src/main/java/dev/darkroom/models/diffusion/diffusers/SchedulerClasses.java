@@ -1,5 +1,7 @@
 package dev.darkroom.models.diffusion.diffusers;
 
+import static java.util.Map.entry;
+
 import dev.darkroom.models.diffusion.DpmSolver;
 import dev.darkroom.models.diffusion.ExponentialSolver;
 import dev.darkroom.models.diffusion.Prediction;
@@ -79,6 +81,73 @@ final class SchedulerClasses {
         name("flow-euler", "FlowMatchEulerDiscreteScheduler", Solver.euler());
     }
 
+    /** What each sampler is, with its paper, in the order of {@link #NAMES}. */
+    private static final Map<String, String> DESCRIPTIONS =
+            Map.ofEntries(
+                    entry("ddpm", "DDPM's ancestral sampling (Ho et al. 2020, arXiv:2006.11239)"),
+                    entry(
+                            "ddim",
+                            "DDIM, with eta for fresh noise (Song et al. 2021, arXiv:2010.02502)"),
+                    entry(
+                            "euler",
+                            "Euler's method on the probability-flow ODE (Karras et al. 2022,"
+                                    + " arXiv:2206.00364)"),
+                    entry(
+                            "euler-a",
+                            "Euler's method with fresh noise in each step (k-diffusion; DDPM's"
+                                    + " variance, arXiv:2006.11239)"),
+                    entry(
+                            "heun",
+                            "Heun's method, two evaluations a step (Karras et al. 2022,"
+                                    + " arXiv:2206.00364)"),
+                    entry(
+                            "dpm++2m",
+                            "DPM-Solver++ by the last two estimates (Lu et al. 2022,"
+                                    + " arXiv:2211.01095)"),
+                    entry(
+                            "dpm++2m-karras",
+                            "the same at Karras's noise levels (arXiv:2211.01095,"
+                                    + " arXiv:2206.00364)"),
+                    entry(
+                            "dpm++2m-sde",
+                            "the same for the reverse SDE, with fresh noise (Lu et al. 2022,"
+                                    + " arXiv:2211.01095)"),
+                    entry(
+                            "dpm++3m",
+                            "DPM-Solver++ by the last three estimates (Lu et al. 2022,"
+                                    + " arXiv:2211.01095)"),
+                    entry(
+                            "dpm++2s",
+                            "singlestep DPM-Solver++, in groups of two levels (Lu et al. 2022,"
+                                    + " arXiv:2211.01095)"),
+                    entry(
+                            "dpm++3s",
+                            "singlestep DPM-Solver++, in groups of three levels (Lu et al. 2022,"
+                                    + " arXiv:2211.01095)"),
+                    entry(
+                            "deis",
+                            "DEIS by the last two estimates of the noise (Zhang and Chen 2022,"
+                                    + " arXiv:2204.13902)"),
+                    entry(
+                            "unipc",
+                            "UniPC, predictor and corrector (Zhao et al. 2023, arXiv:2302.04867)"),
+                    entry(
+                            "sa-solver",
+                            "SA-Solver, stochastic Adams steps with a corrector (Xue et al. 2023,"
+                                    + " arXiv:2309.05019)"),
+                    entry(
+                            "plms",
+                            "pseudo linear multistep, by the last four outputs (Liu et al. 2022,"
+                                    + " arXiv:2202.09778)"),
+                    entry(
+                            "lcm",
+                            "multistep sampling of latent consistency models (Luo et al. 2023,"
+                                    + " arXiv:2310.04378)"),
+                    entry(
+                            "flow-euler",
+                            "Euler's method on a flow, at its shifted levels (Esser et al. 2024,"
+                                    + " arXiv:2403.03206)"));
+
     private SchedulerClasses() {}
 
     static Scheduler read(SchedulerConfig config) {
@@ -142,6 +211,16 @@ final class SchedulerClasses {
                             + String.join(", ", NAMES.keySet()));
         }
         return named;
+    }
+
+    /** One line on a sampler: what it is, and its paper. */
+    static String description(String name) {
+        String description = DESCRIPTIONS.get(named(name).name());
+        if (description == null) {
+            throw new IllegalArgumentException(
+                    name + " is the name of a class; only samplers have descriptions");
+        }
+        return description;
     }
 
     private static void name(String name, String className, Solver solver) {
