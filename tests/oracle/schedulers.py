@@ -137,6 +137,29 @@ DPM_SOLVER_BY_NOISE = [
     (16, dict(solver_type="heun", **NOISE_SDE, **SCALED)),
 ]
 LOW = dict(thresholding=True, dynamic_thresholding_ratio=0.8, sample_max_value=0.7)
+END_NOISY = dict(final_sigmas_type="sigma_min")
+SINGLESTEP = [
+    (7, dict(solver_order=3, solver_type="heun", **SCALED)),
+    (6, dict(solver_order=3, **SCALED)),
+    (5, dict(algorithm_type="sde-dpmsolver++", solver_type="heun", **SCALED)),
+    (6, dict(algorithm_type="dpmsolver", lower_order_final=False, **END_NOISY, **SCALED)),
+]
+DEIS = [
+    (7, dict(solver_order=3, lower_order_final=False, **SCALED)),
+    (5, dict(use_karras_sigmas=True, **SCALED)),
+]
+# bh1 gives NaN at the end without noise.
+UNIPC = [
+    (7, dict(solver_order=3, **END_NOISY, **SCALED)),
+    (5, dict(solver_type="bh1", disable_corrector=[1], **END_NOISY, **SCALED)),
+    (5, dict(predict_x0=False, **END_NOISY, **SCALED)),
+    (5, dict(timestep_spacing="trailing", **ZERO_SNR, **SCALED)),
+    (4, dict(prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0)),
+]
+SA_SOLVER = [
+    (6, dict(predictor_order=3, corrector_order=4, **SCALED)),
+    (6, dict(algorithm_type="noise_prediction", lower_order_final=False, **SCALED)),
+]
 CLASSES = [
     ("DDPMScheduler", DDPM),
     ("DDIMScheduler", DDIM),
@@ -151,6 +174,10 @@ CLASSES = [
     ("DDPMScheduler", [(5, LOW)]),
     ("DPMSolverMultistepScheduler", [(5, dict(**LOW, **SCALED))]),
     ("EulerDiscreteScheduler", [(12, dict(num_train_timesteps=12, timestep_spacing="leading", steps_offset=1))]),
+    ("DPMSolverSinglestepScheduler", SINGLESTEP),
+    ("DEISMultistepScheduler", DEIS),
+    ("UniPCMultistepScheduler", UNIPC),
+    ("SASolverScheduler", SA_SOLVER),
 ]
 
 

@@ -77,7 +77,7 @@ record DpmSolverScheduler(
         return read(
                 config,
                 BetaOptions.read(config, Spacing.LINSPACE),
-                Solver.deis(order(config, "solver_order", 2), lowerOrderFinal(config)),
+                Solver.deis(order(config, "solver_order", 3), lowerOrderFinal(config)),
                 true,
                 null);
     }
@@ -101,7 +101,7 @@ record DpmSolverScheduler(
         Solver solver =
                 Solver.uniPc(
                         !config.flag("predict_x0", true),
-                        order(config, "solver_order", 2),
+                        order(config, "solver_order", 3),
                         slope,
                         lowerOrderFinal(config),
                         uncorrected);
@@ -131,8 +131,8 @@ record DpmSolverScheduler(
                 BetaOptions.read(config, Spacing.LINSPACE),
                 Solver.saSolver(
                         ofNoise,
-                        order(config, "predictor_order", 2),
-                        order(config, "corrector_order", 2),
+                        order(config, "predictor_order", 4),
+                        order(config, "corrector_order", 4),
                         lowerOrderFinal(config),
                         at -> at.timestep() >= 200 && at.timestep() <= 800 ? 1 : 0),
                 true,
@@ -185,10 +185,10 @@ record DpmSolverScheduler(
         }
     }
 
-    private static int order(SchedulerConfig config, String name, int missing) {
-        int order = config.integer(name, missing);
-        if (order < 1 || order > 3) {
-            throw config.unsupported(name, order, "use 1, 2 or 3");
+    private static int order(SchedulerConfig config, String name, int most) {
+        int order = config.integer(name, 2);
+        if (order < 1 || order > most) {
+            throw config.unsupported(name, order, "it is from 1 to " + most);
         }
         return order;
     }

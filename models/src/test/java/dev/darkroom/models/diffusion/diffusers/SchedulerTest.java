@@ -5,9 +5,15 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.darkroom.models.config.ConfigException;
+import dev.darkroom.models.diffusion.Denoised;
 import dev.darkroom.models.diffusion.NoiseLevel;
+import dev.darkroom.models.diffusion.NoiseSource;
 import dev.darkroom.models.diffusion.Prediction;
 import dev.darkroom.models.diffusion.SamplingPlan;
+import dev.darkroom.models.diffusion.StepListener;
+import dev.darkroom.runtime.DType;
+import dev.darkroom.runtime.Tensor;
+import dev.darkroom.runtime.TensorScope;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
@@ -231,6 +237,23 @@ class SchedulerTest {
                         ConfigException.class, () -> read("{" + options.replace('\'', '"') + "}"));
         assertTrue(refused.getMessage().contains(expected), refused.getMessage());
         assertTrue(refused.getMessage().contains("scheduler_config.json"), refused.getMessage());
+    }
+
+    /** diffusers 0.35.2: NaN in the last step, −∞ times nothing. */
+    @Test
+    void uniPcWithTheStepItselfAsItsScaleEndsWithoutNoise() throws IOException {
+        Scheduler spec =
+                read("{\"_class_name\": \"UniPCMultistepScheduler\", \"solver_type\": \"bh1\"}");
+        try (var scope = TensorScope.open()) {
+            Tensor sampled =
+                    spec.plan(5)
+                            .sample(
+                                    (x, at) -> new Denoised(x.times(0.5)),
+                                    Tensor.ones(DType.FLOAT32, 1, 2),
+                                    NoiseSource.NONE,
+                                    StepListener.NONE);
+            assertEquals(1, sampled.isFinite().all().item());
+        }
     }
 
     @Test
