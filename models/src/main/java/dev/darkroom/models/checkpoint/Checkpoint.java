@@ -1,5 +1,7 @@
 package dev.darkroom.models.checkpoint;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
+
 import dev.darkroom.common.OneLine;
 import dev.darkroom.hub.CheckpointFiles;
 import dev.darkroom.models.config.ConfigReader;
@@ -17,6 +19,10 @@ import dev.darkroom.runtime.safetensors.Safetensors;
 import dev.darkroom.runtime.safetensors.SafetensorsException;
 import dev.darkroom.runtime.safetensors.UnfinishedDownload;
 import dev.darkroom.runtime.safetensors.WeightFiles;
+import dev.darkroom.tokenizers.Tokenizer;
+import dev.darkroom.tokenizers.Tokenizers;
+
+import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -60,10 +66,15 @@ public final class Checkpoint implements AutoCloseable {
     private final Map<String, String> parts;
     private final Map<String, String> labels;
     private final Map<String, Boolean> flags;
+    private final @Nullable HubLayout layout;
     private final Warnings warnings;
     private final Set<String> used = new HashSet<>();
     private final Set<Path> weightFiles = new LinkedHashSet<>();
     private final Map<Deferred<?>, Path> networks = new LinkedHashMap<>();
+
+    /** What networks use of a single file. */
+    private final Set<String> originals = new HashSet<>();
+
     private LoadProgress progress = new LoadProgress(LoadListener.NONE, Map.of());
 
     /** Whether networks are loaded when they are used, and freed in between. */
@@ -76,7 +87,8 @@ public final class Checkpoint implements AutoCloseable {
             String className,
             Map<String, String> parts,
             Map<String, String> labels,
-            Map<String, Boolean> flags) {
+            Map<String, Boolean> flags,
+            @Nullable HubLayout layout) {
         this.folder = folder;
         this.options = options;
         this.warnings = warnings;
@@ -84,6 +96,7 @@ public final class Checkpoint implements AutoCloseable {
         this.parts = parts;
         this.labels = labels;
         this.flags = flags;
+        this.layout = layout;
     }
 
     /**
@@ -117,43 +130,62 @@ public final class Checkpoint implements AutoCloseable {
                             + "; name the folder of a whole checkpoint, not of one of its parts or"
                             + " a single weights file");
         }
-        Checkpoint checkpoint =
-                ConfigReader.read(
-                        file,
-                        warnings,
-                        json -> {
-                            // [library, class]; [null, null] is a part that is left out
-                            Map<String, String> parts = new LinkedHashMap<>();
-                            json.pairs()
-                                    .forEach(
-                                            (name, part) ->
-                                                    parts.put(
-                                                            partName(name),
-                                                            OneLine.of(part.get(1))));
-                            return new Checkpoint(
-                                    folder,
-                                    options,
-                                    warnings,
-                                    OneLine.of(json.text("_class_name", "")),
-                                    parts,
-                                    json.textsByName("id2label"),
-                                    flags(json));
-                        });
+        var checkpoint = of(folder, options, warnings, file, ConfigReader.object(file), null);
         checkpoint.requireVariant();
         return checkpoint;
     }
 
+    /** Opens a single file as the checkpoint that it would be as a folder. */
+    static Checkpoint ofFile(Path file, LoadOptions options, Warnings warnings, HubLayout layout)
+            throws IOException {
+        Path index = file.resolve(INDEX);
+        String text = Objects.requireNonNull(layout.files().get(INDEX), INDEX);
+        return of(file, options, warnings, index, ConfigReader.object(index, text), layout);
+    }
+
+    private static Checkpoint of(
+            Path folder,
+            LoadOptions options,
+            Warnings warnings,
+            Path file,
+            ObjectNode index,
+            @Nullable HubLayout layout)
+            throws IOException {
+        return ConfigReader.read(
+                file,
+                index,
+                warnings,
+                json -> {
+                    // [library, class]; [null, null] is a part that is left out
+                    Map<String, String> parts = new LinkedHashMap<>();
+                    json.pairs()
+                            .forEach(
+                                    (name, part) ->
+                                            parts.put(partName(name), OneLine.of(part.get(1))));
+                    return new Checkpoint(
+                            folder,
+                            options,
+                            warnings,
+                            OneLine.of(json.text("_class_name", "")),
+                            parts,
+                            json.textsByName("id2label"),
+                            flags(json),
+                            layout);
+                });
+    }
+
     /** What loads the networks of a single file, which names no parts. */
-    static Checkpoint ofFile(Path file, LoadOptions options) {
+    static Checkpoint ofFile(Path file, LoadOptions options, Warnings warnings) {
         Path folder = file.getParent();
         return new Checkpoint(
                 folder == null ? Path.of("") : folder,
                 options,
-                options.strict() ? Warnings.strict() : Warnings.collected(),
+                warnings,
                 "",
                 Map.of(),
                 Map.of(),
-                Map.of());
+                Map.of(),
+                null);
     }
 
     private static Map<String, Boolean> flags(ConfigReader json) {
@@ -298,6 +330,9 @@ public final class Checkpoint implements AutoCloseable {
                             + "; supported is "
                             + String.join(" or ", supported));
         }
+        if (layout != null) {
+            return part;
+        }
         requireFinished(folder.resolve(name));
         if (!Files.isDirectory(folder.resolve(name))) {
             throw new CheckpointException(
@@ -322,9 +357,42 @@ public final class Checkpoint implements AutoCloseable {
                 : Optional.empty();
     }
 
-    /** A file of a part that must be there. */
+    /**
+     * The config of a part that must be there.
+     *
+     * @param name of its file
+     * @throws IOException if it is missing or no JSON object
+     */
+    public ObjectNode config(String part, String name) throws IOException {
+        Path path = file(part, name);
+        return layout == null
+                ? ConfigReader.object(path)
+                : ConfigReader.object(path, text(layout, part, name));
+    }
+
+    private static String text(HubLayout layout, String part, String name) {
+        return Objects.requireNonNull(layout.files().get(part + "/" + name));
+    }
+
+    /**
+     * Reads the tokenizer of a part.
+     *
+     * @param className as {@code model_index.json} has it
+     * @throws IOException if a file is missing or malformed
+     */
+    public Tokenizer tokenizer(String part, String className) throws IOException {
+        Objects.requireNonNull(className, "className");
+        return layout == null
+                ? Tokenizers.load(folder.resolve(part), className)
+                : layout.tokenizer(part, className);
+    }
+
+    /** A file of a part that must be there; of a single file, what to call it in messages. */
     public Path file(String part, String name) throws CheckpointException {
         Path path = folder.resolve(part).resolve(name);
+        if (layout != null && layout.files().containsKey(part + "/" + name)) {
+            return path;
+        }
         requireFinished(path);
         if (!Files.isRegularFile(path)) {
             throw new CheckpointException(path + " is missing; download the whole checkpoint");
@@ -356,6 +424,19 @@ public final class Checkpoint implements AutoCloseable {
             Function<Weights, M> network)
             throws IOException {
         Path folderOfPart = folder.resolve(part);
+        if (layout != null) {
+            KeyMap names = Objects.requireNonNull(layout.weights().get(part), part);
+            Set<String> declared = Weights.declared(network).keySet();
+            for (String name : declared) {
+                originals.add(names.original(name).key());
+            }
+            return network(
+                    folder,
+                    folderOfPart,
+                    dtype,
+                    source -> naming.apply(names.atHubs(source, declared)),
+                    network);
+        }
         WeightFiles files = WeightFiles.find(folderOfPart, stem, options.variant());
         if (options.variant() != null && !files.isVariant()) {
             warnings.add(
@@ -505,6 +586,11 @@ public final class Checkpoint implements AutoCloseable {
         return Collections.unmodifiableMap(parts);
     }
 
+    /** The names of tensors that networks use of a single file. */
+    Set<String> originals() {
+        return originals;
+    }
+
     /** Frees the networks that take turns, until they are used again. */
     public void release() {
         if (takesTurns) {
@@ -544,9 +630,9 @@ public final class Checkpoint implements AutoCloseable {
     public Map<String, String> hashWeights(Hash hash) throws IOException {
         Map<String, String> hashes = new LinkedHashMap<>();
         for (Path file : weightFiles) {
-            String name = folder.relativize(file).toString().replace('\\', '/');
+            Path name = layout == null ? folder.relativize(file) : file.getFileName();
             try {
-                hashes.put(name, hash.of(file));
+                hashes.put(name.toString().replace('\\', '/'), hash.of(file));
             } catch (IOException e) {
                 throw new IOException(file + " can't be read: " + e.getMessage(), e);
             }

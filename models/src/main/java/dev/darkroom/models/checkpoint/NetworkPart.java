@@ -54,7 +54,7 @@ public record NetworkPart<C, M extends Module>(
      */
     public Architecture<C, M> read(Checkpoint checkpoint) throws IOException {
         Path file = checkpoint.file(name, Architecture.FILE);
-        ObjectNode json = ConfigReader.object(file);
+        ObjectNode json = checkpoint.config(name, Architecture.FILE);
         return new Architecture<>(
                 this, json, ConfigReader.read(file, json, checkpoint.warnings(), reader));
     }

@@ -1,7 +1,10 @@
 package dev.darkroom.models.checkpoint;
 
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+
 import dev.darkroom.common.OneLine;
 import dev.darkroom.models.checkpoint.Checkpoint.Hash;
+import dev.darkroom.models.config.ConfigReader;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Warnings;
 import dev.darkroom.runtime.WeightSource;
@@ -14,10 +17,12 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /**
@@ -25,11 +30,21 @@ import java.util.stream.Collectors;
  * that its family knows. It has no configs.
  */
 public final class SingleFile implements AutoCloseable {
+    /**
+     * The metadata of files that Darkroom writes in which what a folder says and a single file
+     * can't is kept: a JSON object of texts by their paths.
+     */
+    public static final String FILES = "darkroom.files";
+
+    /** What files are by the name of some tensor; the first that fits. */
+    private static final Map<Pattern, String> KINDS = kinds();
+
     private static final int MOST_GROUPS = 4;
     private static final int LONGEST_NAME = 80;
 
     private final SafetensorsHeader header;
-    private final Checkpoint networks;
+    private Checkpoint networks;
+    private LoadListener listener = LoadListener.NONE;
 
     private SingleFile(SafetensorsHeader header, Checkpoint networks) {
         this.header = header;
@@ -51,12 +66,96 @@ public final class SingleFile implements AutoCloseable {
                             + "; leave the variant out");
         }
         var header = SafetensorsHeader.read(file);
-        return new SingleFile(header, Checkpoint.ofFile(file, options));
+        var warnings = options.strict() ? Warnings.strict() : Warnings.collected();
+        return new SingleFile(header, Checkpoint.ofFile(file, options, warnings));
+    }
+
+    /**
+     * Returns the file as the checkpoint that it would be as a folder; its networks are the file's
+     * from now on. Files that the metadata {@value #FILES} holds take the place of the layout's.
+     *
+     * @throws IOException if the layout's index, or a file of the metadata, is malformed
+     */
+    public Checkpoint checkpoint(HubLayout layout) throws IOException {
+        String others = header.metadata().get(FILES);
+        HubLayout whole = layout;
+        if (others != null) {
+            Path named = path().resolve(FILES);
+            whole =
+                    layout.with(
+                            ConfigReader.read(
+                                    named,
+                                    JsonNodeFactory.instance
+                                            .objectNode()
+                                            .set(FILES, ConfigReader.object(named, others)),
+                                    warnings(),
+                                    json -> json.textsByName(FILES)));
+        }
+        networks = Checkpoint.ofFile(path(), options(), warnings(), whole);
+        listen(listener);
+        return networks;
+    }
+
+    /**
+     * Names the tensors in one warning that no network of a layout has a use for.
+     *
+     * @throws CheckpointException if there are some and extras are errors
+     */
+    public void requireNoOthers(HubLayout layout) throws CheckpointException {
+        List<Pattern> known =
+                layout.leftovers().stream()
+                        .map(name -> Pattern.compile(Pattern.quote(name).replace("*", "\\E.*\\Q")))
+                        .toList();
+        List<String> others =
+                header.names().stream()
+                        .filter(name -> !networks.originals().contains(name))
+                        .filter(name -> known.stream().noneMatch(k -> k.matcher(name).matches()))
+                        .toList();
+        if (others.isEmpty()) {
+            return;
+        }
+        String message =
+                path()
+                        + ": no network has a use for "
+                        + (others.size() == 1
+                                ? "the tensor "
+                                : others.size() + " tensors, such as ")
+                        + printable(others.getFirst());
+        if (warnings().isStrict()) {
+            throw new CheckpointException(message);
+        }
+        warnings().add(message);
     }
 
     /** The file. */
     public Path path() {
         return header.file();
+    }
+
+    private static Map<Pattern, String> kinds() {
+        Map<Pattern, String> kinds = new LinkedHashMap<>();
+        kinds.put(
+                Pattern.compile("^lora_|[.]lora_(up|down|A|B)[.]|[.]lora[.]"),
+                "a LoRA, which goes on top of a checkpoint");
+        kinds.put(
+                Pattern.compile("^control_model[.]|^controlnet_cond_embedding[.]"),
+                "a ControlNet, which goes beside a checkpoint");
+        kinds.put(
+                Pattern.compile("^model[.]diffusion_model[.]input_blocks[.]"),
+                "the U-Net alone, without the text encoder (cond_stage_model.* or conditioner.*)");
+        kinds.put(Pattern.compile("[.]joint_blocks[.]"), "a transformer of Stable Diffusion 3");
+        kinds.put(Pattern.compile("(^|[.])double_blocks[.]"), "a transformer of FLUX");
+        kinds.put(
+                Pattern.compile("^(down_blocks|up_blocks|transformer_blocks)[.]"),
+                "a network of a checkpoint folder");
+        kinds.put(
+                Pattern.compile("^(first_stage_model[.])?(encoder|decoder)[.](down|up|mid)[._]"),
+                "an autoencoder alone");
+        kinds.put(Pattern.compile("^text_model[.]"), "a text encoder alone");
+        kinds.put(
+                Pattern.compile("^(emb_params|clip_[lg]|string_to_param.*)$"),
+                "a textual-inversion embedding");
+        return kinds;
     }
 
     private String name() {
@@ -81,6 +180,7 @@ public final class SingleFile implements AutoCloseable {
     /** Tells a listener of the networks that are loaded from now on. */
     public void listen(LoadListener listener) {
         Objects.requireNonNull(listener, "listener; LoadListener.NONE listens to nothing");
+        this.listener = listener;
         networks.listen(new LoadProgress(listener, Map.of(name(), header.tensorBytes())));
     }
 
@@ -113,10 +213,21 @@ public final class SingleFile implements AutoCloseable {
     public CheckpointException unknown() {
         return new CheckpointException(
                 path()
-                        + " is a single file of weights that no family loads"
+                        + " is "
+                        + kind()
+                        + " that no family loads"
                         + contents()
                         + "; name "
                         + instead());
+    }
+
+    private String kind() {
+        for (var kind : KINDS.entrySet()) {
+            if (header.names().stream().anyMatch(name -> kind.getKey().matcher(name).find())) {
+                return kind.getValue() + ": a single file of weights";
+            }
+        }
+        return "a single file of weights";
     }
 
     private String contents() {

@@ -26,6 +26,7 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
@@ -194,9 +195,29 @@ public final class ConfigReader {
         if (unfinished.isPresent()) {
             throw new ConfigException(file, unfinished.get(), null);
         }
+        return object(
+                file,
+                () -> JSON.readTree(UntrustedFile.read(file, MAX_BYTES, UntrustedFile.JSON_TREE)));
+    }
+
+    /**
+     * The JSON object that a text is.
+     *
+     * @param file what to call it in messages
+     * @throws ConfigException if it is not a JSON object
+     */
+    public static ObjectNode object(Path file, String text) throws IOException {
+        Objects.requireNonNull(file, "file");
+        return object(file, () -> JSON.readTree(text));
+    }
+
+    private interface Reading {
+        JsonNode read() throws IOException;
+    }
+
+    private static ObjectNode object(Path file, Reading reading) throws IOException {
         try {
-            byte[] json = UntrustedFile.read(file, MAX_BYTES, UntrustedFile.JSON_TREE);
-            if (JSON.readTree(json) instanceof ObjectNode object) {
+            if (reading.read() instanceof ObjectNode object) {
                 return object;
             }
         } catch (JsonProcessingException e) {

@@ -1,6 +1,7 @@
 package dev.darkroom.models.family;
 
 import dev.darkroom.models.checkpoint.Checkpoint;
+import dev.darkroom.models.checkpoint.HubLayout;
 import dev.darkroom.models.checkpoint.SingleFile;
 import dev.darkroom.runtime.safetensors.SafetensorsHeader;
 
@@ -33,12 +34,25 @@ public interface Family {
     }
 
     /**
+     * Returns what a single file that it {@linkplain #reads reads} would be as a folder; empty for
+     * a family that loads single files in a way of its own.
+     *
+     * @throws IOException if networks are missing in it
+     */
+    default Optional<HubLayout> layout(SafetensorsHeader file) throws IOException {
+        return Optional.empty();
+    }
+
+    /**
      * Loads a single file that it {@linkplain #reads reads}. The networks stay the file's.
      *
      * @throws IOException if a tensor is missing or malformed, or it loads no single files
      */
     default Model load(SingleFile file) throws IOException {
-        throw file.unknown();
+        HubLayout layout = layout(file.header()).orElseThrow(file::unknown);
+        Model model = load(file.checkpoint(layout));
+        file.requireNoOthers(layout);
+        return model;
     }
 
     /** Returns how its networks are trained; empty if they can't be trained yet. */

@@ -36,7 +36,8 @@ public record SamplerChoice(Path file, ObjectNode config, Scheduler own) {
         String className = checkpoint.requirePart("scheduler");
         Warnings warnings = checkpoint.warnings();
         Path file = checkpoint.file("scheduler", "scheduler_config.json");
-        SamplerChoice described = read(file, warnings);
+        SamplerChoice described =
+                read(file, checkpoint.config("scheduler", "scheduler_config.json"), warnings);
         if (described.className().equals(className)) {
             return described;
         }

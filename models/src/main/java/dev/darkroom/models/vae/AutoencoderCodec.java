@@ -4,6 +4,7 @@ import dev.darkroom.models.checkpoint.Checkpoint;
 import dev.darkroom.models.checkpoint.CheckpointException;
 import dev.darkroom.models.checkpoint.LoadOptions;
 import dev.darkroom.models.checkpoint.Tiling;
+import dev.darkroom.models.config.ConfigReader;
 import dev.darkroom.models.family.Finite;
 import dev.darkroom.models.family.LatentCodec;
 import dev.darkroom.models.family.Report;
@@ -59,8 +60,11 @@ public final class AutoencoderCodec implements LatentCodec {
     public static AutoencoderCodec load(Checkpoint checkpoint, int inChannels, int outChannels)
             throws IOException {
         var config =
-                AutoencoderKlConfig.read(
-                        checkpoint.file("vae", "config.json"), checkpoint.warnings());
+                ConfigReader.read(
+                        checkpoint.file("vae", "config.json"),
+                        checkpoint.config("vae", "config.json"),
+                        checkpoint.warnings(),
+                        AutoencoderKlConfig::of);
         boolean predicts = outChannels == inChannels || outChannels == 2 * inChannels;
         if (config.latentChannels() != inChannels || !predicts) {
             throw new CheckpointException(

@@ -12,7 +12,6 @@ import dev.darkroom.models.family.Report;
 import dev.darkroom.models.text.Encoded;
 import dev.darkroom.runtime.TensorScope;
 import dev.darkroom.tokenizers.Tokenizer;
-import dev.darkroom.tokenizers.Tokenizers;
 
 import java.io.IOException;
 
@@ -49,7 +48,7 @@ record ClipPrompts(PromptEncoder prompts, ClipTextEncoder encoder) {
             throws IOException {
         String className = checkpoint.requirePart(tokenizer, "CLIPTokenizer", "CLIPTokenizerFast");
         encoder.require(checkpoint);
-        var read = Tokenizers.load(checkpoint.folder().resolve(tokenizer), className);
+        var read = checkpoint.tokenizer(tokenizer, className);
         var text = encoder.read(checkpoint);
         PromptEncoder.requireFit(checkpoint, read, text.config().vocabSize());
         return new Parts(read, text);

@@ -2,14 +2,17 @@ package dev.darkroom.models.family.sd;
 
 import dev.darkroom.models.checkpoint.Checkpoint;
 import dev.darkroom.models.checkpoint.CheckpointException;
+import dev.darkroom.models.checkpoint.HubLayout;
 import dev.darkroom.models.checkpoint.NetworkPart;
 import dev.darkroom.models.clip.ClipConfig;
 import dev.darkroom.models.clip.ClipTextEncoder;
 import dev.darkroom.models.family.Defaults;
 import dev.darkroom.models.family.Family;
 import dev.darkroom.models.family.Model;
+import dev.darkroom.runtime.safetensors.SafetensorsHeader;
 
 import java.io.IOException;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -34,6 +37,16 @@ public final class StableDiffusion implements Family {
     @Override
     public Set<String> pipelines() {
         return Set.of(PIPELINE, CONSISTENCY);
+    }
+
+    @Override
+    public boolean reads(SafetensorsHeader file) {
+        return OriginalFile.isOf(file, pipelines());
+    }
+
+    @Override
+    public Optional<HubLayout> layout(SafetensorsHeader file) throws IOException {
+        return OriginalFile.layoutOf(file);
     }
 
     @Override

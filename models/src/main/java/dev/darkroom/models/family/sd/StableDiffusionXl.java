@@ -2,6 +2,7 @@ package dev.darkroom.models.family.sd;
 
 import dev.darkroom.models.checkpoint.Checkpoint;
 import dev.darkroom.models.checkpoint.CheckpointException;
+import dev.darkroom.models.checkpoint.HubLayout;
 import dev.darkroom.models.checkpoint.NetworkPart;
 import dev.darkroom.models.clip.ClipConfig;
 import dev.darkroom.models.clip.ClipTextEncoder;
@@ -9,9 +10,11 @@ import dev.darkroom.models.family.Defaults;
 import dev.darkroom.models.family.Family;
 import dev.darkroom.models.family.Model;
 import dev.darkroom.models.unet.UnetConfig;
+import dev.darkroom.runtime.safetensors.SafetensorsHeader;
 
 import java.io.IOException;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -37,6 +40,16 @@ public final class StableDiffusionXl implements Family {
     @Override
     public Set<String> pipelines() {
         return Set.of("StableDiffusionXLPipeline");
+    }
+
+    @Override
+    public boolean reads(SafetensorsHeader file) {
+        return OriginalFile.isOf(file, pipelines());
+    }
+
+    @Override
+    public Optional<HubLayout> layout(SafetensorsHeader file) throws IOException {
+        return OriginalFile.layoutOf(file);
     }
 
     @Override
