@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 
 import dev.darkroom.common.Sha256;
+import dev.darkroom.models.family.Edit;
 import dev.darkroom.models.family.Inputs;
 import dev.darkroom.models.family.RequestedSize;
 import dev.darkroom.models.pipeline.SampleRequest;
@@ -70,6 +71,10 @@ record GenerationParameters(
             fields.add("Guidance: " + quoted(String.valueOf(used("guidance"))));
         }
         fields.add("Seed: " + Seed.value(request.sampling().seed() + index));
+        Edit edit = inputs.edit();
+        if (edit != null) {
+            fields.add("Denoising strength: " + edit.strength());
+        }
         fields.add("Size: " + used("width") + "x" + used("height"));
         if (!weights.isEmpty()) {
             fields.add("Model hash: " + modelHash());
@@ -144,7 +149,14 @@ record GenerationParameters(
         put(values, "guidance", sampling.guidance() == null ? null : "" + sampling.guidance());
         put(values, "sampler", sampling.sampler());
         put(values, "eta", sampling.eta() == 0 ? null : sampling.eta());
+        put(values, "start", sampling.start());
         put(values, "end", sampling.end());
+        Edit edit = inputs.edit();
+        if (edit != null) {
+            values.put("initialSize", edit.picture().size().toString());
+            values.put("mask", edit.mask() != null);
+            values.put("strength", edit.strength());
+        }
         put(values, "seed", Seed.value(sampling.seed()));
         put(values, "width", size.width());
         put(values, "height", size.height());

@@ -6,6 +6,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
 
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 
@@ -22,8 +23,8 @@ final class GuidanceCommand implements Callable<Integer> {
     public Integer call() {
         var out = spec.commandLine().getOut();
         for (GuidanceKind kind : GuidanceKind.values()) {
-            out.printf("%-10s %s (%s)%n", kind.id(), kind.title(), kind.paper());
-            out.printf("%-10s %s%n", "", settings(kind));
+            out.printf(Locale.ROOT, "%-10s %s (%s)%n", kind.id(), kind.title(), kind.paper());
+            out.printf(Locale.ROOT, "%-10s %s%n", "", settings(kind));
         }
         out.flush();
         return 0;

@@ -1,6 +1,7 @@
 package dev.darkroom.cli;
 
 import dev.darkroom.models.diffusion.guidance.NamedGuidance;
+import dev.darkroom.models.family.Edit;
 import dev.darkroom.models.pipeline.SampleRequest;
 
 import org.jspecify.annotations.Nullable;
@@ -68,6 +69,29 @@ final class RequestOptions {
     private @Nullable String sampler;
 
     @Option(
+            names = "--eta",
+            paramLabel = "E",
+            description = "For DDIM, how much of DDPM's noise each step adds, 0 to 1.")
+    private double eta;
+
+    @Option(
+            names = "--start",
+            paramLabel = "S",
+            description =
+                    "The share of the noise that is gone already, above 0 and below 1, from"
+                            + " --latents that were left noisy with --end: diffusers'"
+                            + " denoising_start.")
+    private @Nullable Double start;
+
+    @Option(
+            names = "--end",
+            paramLabel = "E",
+            description =
+                    "The share of the noise that is taken away, above 0 to 1: diffusers'"
+                            + " denoising_end.")
+    private @Nullable Double end;
+
+    @Option(
             names = "--seed",
             paramLabel = "N",
             converter = Names.Seeds.class,
@@ -89,9 +113,11 @@ final class RequestOptions {
      * Builds a request of the options.
      *
      * @param prompt null for classes
+     * @param edit a picture that others are made from; null for none
      * @throws IllegalArgumentException if the options do not go together
      */
-    SampleRequest request(@Nullable String prompt, FittingOptions fitting) {
+    SampleRequest request(
+            @Nullable String prompt, @Nullable Edit edit, FittingOptions fitting) {
         if (!classes.isEmpty() && prompt != null) {
             throw new IllegalArgumentException("name a prompt or a class, not both");
         }
@@ -119,6 +145,10 @@ final class RequestOptions {
                 .guidanceScale(guidance)
                 .guidance(guidanceKind)
                 .sampler(sampler)
+                .eta(eta)
+                .start(start)
+                .end(end)
+                .edit(edit)
                 .seed(first)
                 .width(width)
                 .height(height)

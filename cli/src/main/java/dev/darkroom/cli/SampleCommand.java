@@ -55,6 +55,7 @@ final class SampleCommand implements Callable<Integer> {
     @Mixin private final CheckpointOptions checkpoint = new CheckpointOptions();
     @Mixin private final HubFlags hub = new HubFlags();
     @Mixin private final RequestOptions asked = new RequestOptions();
+    @Mixin private final EditOptions edited = new EditOptions();
     @Mixin private final ComputeOptions compute = new ComputeOptions();
     @Mixin private final FittingOptions fitting = new FittingOptions();
     @Mixin private final OutputOptions output = new OutputOptions();
@@ -78,7 +79,7 @@ final class SampleCommand implements Callable<Integer> {
         OutputFiles files;
         try {
             checkpoint.check();
-            request = asked.request(prompt, fitting);
+            request = asked.request(prompt, edited.edit(), fitting);
             options = compute.pipeline().withHub(hub.given());
             files = output.files(request, tensors.trace());
         } catch (IllegalArgumentException e) {

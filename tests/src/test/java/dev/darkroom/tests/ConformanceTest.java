@@ -9,6 +9,8 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
 import dev.darkroom.models.diffusion.ClassifierFree;
+import dev.darkroom.models.family.Edit;
+import dev.darkroom.models.family.Image;
 import dev.darkroom.models.family.Size;
 import dev.darkroom.models.family.SizeCondition;
 import dev.darkroom.models.family.dit.DitConfig;
@@ -21,6 +23,9 @@ import dev.darkroom.models.pipeline.Pipeline;
 import dev.darkroom.models.pipeline.PipelineOptions;
 import dev.darkroom.models.pipeline.SampleMonitor;
 import dev.darkroom.models.pipeline.SampleRequest;
+import dev.darkroom.models.vae.AutoencoderKl;
+import dev.darkroom.models.vae.AutoencoderKlConfig;
+import dev.darkroom.models.vae.DiagonalGaussian;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Memory;
@@ -41,6 +46,7 @@ import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.io.TempDir;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -77,7 +83,10 @@ class ConformanceTest {
                     "DiTPipeline", ConformanceTest::dit,
                     "StableDiffusionPipeline", ConformanceTest::variants,
                     "StableDiffusionXLPipeline", ConformanceTest::variants,
-                    "LatentConsistencyModelPipeline", ConformanceTest::variants);
+                    "LatentConsistencyModelPipeline", ConformanceTest::variants,
+                    "StableDiffusionImg2ImgPipeline", ConformanceTest::edits,
+                    "StableDiffusionXLImg2ImgPipeline", ConformanceTest::edits,
+                    "StableDiffusionInpaintPipeline", ConformanceTest::edits);
 
     @TestFactory
     Stream<DynamicTest> equalsDiffusers(@TempDir Path unpacked) throws IOException {
@@ -160,6 +169,100 @@ class ConformanceTest {
         pipeline.sample(request(call), new Comparing(comparison, name -> prefix + name), start);
     }
 
+    /**
+     * Calls that start from a picture, whose draws are those of the generator with seed 7, and what
+     * the autoencoder makes of it.
+     */
+    private static void edits(Path folder, JsonNode call, Comparison comparison)
+            throws IOException {
+        Path model = folder.resolve("model");
+        encodings(model.resolve("vae"), comparison);
+        edit(model, call, "", comparison);
+        for (var variant : call.path("variants").properties()) {
+            ObjectNode changed = call.deepCopy();
+            changed.setAll((ObjectNode) variant.getValue());
+            edit(model, changed, variant.getKey() + ".", comparison);
+        }
+    }
+
+    private static void encodings(Path part, Comparison comparison) throws IOException {
+        var config = AutoencoderKlConfig.read(part.resolve("config.json"));
+        Tensor picture = comparison.input("input_image").times(2).minus(1);
+        try (var vae = load(part, w -> new AutoencoderKl(w, config))) {
+            DiagonalGaussian latents = vae.encode(picture);
+            comparison.compare("posterior_mean", latents.mean());
+            comparison.compare("posterior_logvar", latents.logVariance());
+            if (comparison.expects("input_mask")) {
+                Tensor left = comparison.input("input_mask").lt(0.5).to(DType.FLOAT32);
+                DiagonalGaussian masked = vae.encode(picture.times(left));
+                comparison.compare("masked_posterior_mean", masked.mean());
+                comparison.compare("masked_posterior_logvar", masked.logVariance());
+                Tensor noise = comparison.input("input_masked_encode_noise");
+                Tensor std = masked.logVariance().times(0.5).exp();
+                comparison.compare(
+                        "masked_image_latents",
+                        vae.scaled(masked.mean().plus(std.times(noise))));
+            }
+        }
+    }
+
+    private static void edit(Path model, JsonNode call, String prefix, Comparison comparison)
+            throws IOException {
+        SampleRequest.Builder request = builder(call);
+        String scheduler = call.path("scheduler").asText();
+        Path folder =
+                scheduler.isEmpty()
+                        ? model
+                        : withScheduler(model, scheduler.substring(0, scheduler.indexOf(' ')));
+        Tensor start = null;
+        if (call.has("denoising_start")) {
+            start = comparison.input(prefix + "input_latents");
+            request.start(call.get("denoising_start").asDouble());
+        } else {
+            request.edit(
+                    new Edit(
+                            Image.of(comparison.input("input_image")),
+                            comparison.expects("input_mask")
+                                    ? Image.of(comparison.input("input_mask"))
+                                    : null,
+                            call.get("strength").asDouble()));
+        }
+        try (var pipeline = Pipeline.load(folder, PipelineOptions.defaults())) {
+            pipeline.sample(
+                    request.build(), new Comparing(comparison, name -> prefix + name), start);
+        }
+    }
+
+    /**
+     * The same checkpoint with another scheduler, made as the case's: DDIM does not clip, and what
+     * the first scheduler had not been given is the second's own.
+     */
+    private static Path withScheduler(Path model, String name) throws IOException {
+        Path folder = Files.createTempDirectory("scheduler");
+        try (var parts = Files.list(model)) {
+            for (Path part : parts.toList()) {
+                Files.createSymbolicLink(
+                        folder.resolve(part.getFileName()), part.toAbsolutePath());
+            }
+        }
+        Path index = folder.resolve("model_index.json");
+        var content = (ObjectNode) JSON.readTree(index.toFile());
+        content.putArray("scheduler").add("diffusers").add(name);
+        Files.delete(index);
+        JSON.writeValue(index.toFile(), content);
+        Path part = folder.resolve("scheduler");
+        var config =
+                (ObjectNode) JSON.readTree(part.resolve("scheduler_config.json").toFile());
+        Files.delete(part);
+        Files.createDirectory(part);
+        JSON.writeValue(
+                part.resolve("scheduler_config.json").toFile(),
+                name.equals("DDIMScheduler")
+                        ? config.put("_class_name", name).put("clip_sample", false)
+                        : config.put("_class_name", name).put("timestep_spacing", "linspace"));
+        return folder;
+    }
+
     /** What guidance compares with is a prompt too. */
     @Test
     void theEmptyPromptEqualsDiffusers() throws IOException {
@@ -179,6 +282,10 @@ class ConformanceTest {
     }
 
     private static SampleRequest request(JsonNode call) {
+        return builder(call).build();
+    }
+
+    private static SampleRequest.Builder builder(JsonNode call) {
         double scale = call.get("guidance_scale").asDouble();
         double rescale = call.path("guidance_rescale").asDouble();
         var request =
@@ -192,7 +299,7 @@ class ConformanceTest {
         if (call.has("class_labels")) {
             List<String> labels = new ArrayList<>();
             call.get("class_labels").forEach(label -> labels.add(label.asText()));
-            return request.classes(labels).build();
+            return request.classes(labels);
         }
         if (rescale > 0) {
             request.guidance(new ClassifierFree(scale, rescale, 0, Double.POSITIVE_INFINITY));
@@ -207,8 +314,7 @@ class ConformanceTest {
                 .sizes(sizes(call, ""))
                 .negativeSizes(sizes(call, "negative_"))
                 .eta(call.path("eta").asDouble())
-                .end(call.has("denoising_end") ? call.get("denoising_end").asDouble() : null)
-                .build();
+                .end(call.has("denoising_end") ? call.get("denoising_end").asDouble() : null);
     }
 
     private static SizeCondition sizes(JsonNode call, String prefix) {

@@ -41,6 +41,8 @@ final class Soak {
     private static final double SHORT_GROWTH = 0.05;
     private static final int SHORT_MAPS = 32;
     private static final int PATIENCE = 50;
+    private static final int SETTLING = 10;
+
     private static final long PAUSE_MILLIS = 100;
 
     /** What the process holds at a moment. */
@@ -173,7 +175,7 @@ final class Soak {
         for (int i = 1; i <= count; i++) {
             use.run(i);
             if (i == warmUp || i == count || i % Math.max(1, count / MEASUREMENTS) == 0) {
-                now = Held.now(i);
+                now = i == warmUp ? settled(i) : Held.now(i);
                 System.out.println(now);
                 before = i == warmUp ? now : before;
             }
@@ -183,6 +185,17 @@ final class Soak {
             now = Held.now(count);
         }
         compare(name, before, now, count >= LONG);
+    }
+
+    /** What is held when the threads of the last pipeline, which are ending, have ended. */
+    private static Held settled(int done) throws IOException, InterruptedException {
+        Held least = Held.now(done);
+        for (int wait = 0; wait < SETTLING; wait++) {
+            Thread.sleep(PAUSE_MILLIS);
+            Held now = Held.now(done);
+            least = now.threads < least.threads ? now : least;
+        }
+        return least;
     }
 
     private void compare(String name, Held before, Held after, boolean isLong) {

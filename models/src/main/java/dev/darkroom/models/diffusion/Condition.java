@@ -21,6 +21,9 @@ public record Condition(Map<String, Tensor> tensors) {
     /** The weight w of the guidance that a distilled network takes as an input {@code [N]}. */
     public static final String DISTILLED_GUIDANCE = "distilledGuidance";
 
+    /** What a network sees beside the noisy latents, such as a mask {@code [N,C,h,w]}. */
+    public static final String SHOWN = "shown";
+
     /**
      * Checks the tensors.
      *

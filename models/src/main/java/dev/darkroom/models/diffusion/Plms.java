@@ -33,6 +33,8 @@ final class Plms {
      * Solves; one evaluation per step, and one more in the first. Order 2.
      *
      * @param levels of any form, with noise in all but the last
+     * @param evaluations the levels at which the denoiser is called, in order: the first step is
+     *     taken once more after the second
      * @param prediction which of the network's outputs are combined
      * @param after where a step ends that is evaluated at a level; null for the next level
      * @param before where the first step begins, when it is taken once more from its end; null for
@@ -43,12 +45,12 @@ final class Plms {
             Denoiser denoiser,
             Tensor x,
             List<NoiseLevel> levels,
+            List<NoiseLevel> evaluations,
             Prediction prediction,
             @Nullable UnaryOperator<NoiseLevel> after,
             @Nullable UnaryOperator<NoiseLevel> before,
             StepListener on) {
         Levels.requireNoiseBeforeTheLast(NAME, levels);
-        List<NoiseLevel> evaluations = evaluations(levels);
         try (var history = new History(COEFFICIENTS.length);
                 var walk = new Walk(evaluations.size(), on)) {
             Tensor latents = x;

@@ -61,8 +61,34 @@ public record SamplingPlan(
                             + " steps, but not "
                             + strength);
         }
-        return new SamplingPlan(
-                levels.subList(steps() - taken, levels.size()), initialScale, solver, clipping);
+        return without(steps() - taken);
+    }
+
+    /**
+     * The last steps of this plan: those that begin below a timestep. They start from latents that
+     * {@link #downTo} left noisy.
+     *
+     * @throws IllegalArgumentException if there is no such step
+     */
+    public SamplingPlan from(double timestep) {
+        int skipped = 0;
+        while (skipped < steps() && levels.get(skipped).timestep() >= timestep) {
+            skipped++;
+        }
+        if (skipped == steps()) {
+            throw new IllegalArgumentException(
+                    "no step begins below timestep "
+                            + timestep
+                            + ", only at "
+                            + levels.get(steps() - 1).timestep()
+                            + " and above");
+        }
+        return without(skipped);
+    }
+
+    private SamplingPlan without(int skipped) {
+        Solver.Tail tail = solver.tail(levels, skipped);
+        return new SamplingPlan(tail.levels(), initialScale, tail.solver(), clipping);
     }
 
     /**

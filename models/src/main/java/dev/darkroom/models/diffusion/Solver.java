@@ -4,6 +4,7 @@ import dev.darkroom.runtime.Tensor;
 
 import org.jspecify.annotations.Nullable;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.function.ToDoubleFunction;
@@ -34,6 +35,24 @@ public interface Solver {
     /** The levels at which the denoiser is called, in order. */
     default List<NoiseLevel> evaluations(List<NoiseLevel> levels) {
         return levels.subList(0, levels.size() - 1);
+    }
+
+    /**
+     * The end of a walk along some levels.
+     *
+     * @param levels where it is asked to start and all that follow
+     * @param solver that moves along them
+     */
+    record Tail(List<NoiseLevel> levels, Solver solver) {}
+
+    /**
+     * This, when it starts at a later level.
+     *
+     * @param levels all of them
+     * @param skipped how many steps are not taken
+     */
+    default Tail tail(List<NoiseLevel> levels, int skipped) {
+        return new Tail(levels.subList(skipped, levels.size()), this);
     }
 
     /** {@link Solvers#euler}. */
@@ -228,6 +247,14 @@ public interface Solver {
             Prediction prediction,
             @Nullable UnaryOperator<NoiseLevel> after,
             @Nullable UnaryOperator<NoiseLevel> before) {
+        return plms(prediction, after, before, true);
+    }
+
+    private static Solver plms(
+            Prediction prediction,
+            @Nullable UnaryOperator<NoiseLevel> after,
+            @Nullable UnaryOperator<NoiseLevel> before,
+            boolean twice) {
         return new Solver() {
             @Override
             public Tensor solve(
@@ -236,12 +263,25 @@ public interface Solver {
                     List<NoiseLevel> levels,
                     NoiseSource noise,
                     StepListener on) {
-                return Plms.solve(denoiser, x, levels, prediction, after, before, on);
+                return Plms.solve(
+                        denoiser, x, levels, evaluations(levels), prediction, after, before, on);
             }
 
             @Override
             public List<NoiseLevel> evaluations(List<NoiseLevel> levels) {
-                return Plms.evaluations(levels);
+                return twice ? Plms.evaluations(levels) : levels.subList(0, levels.size() - 1);
+            }
+
+            /** diffusers skips evaluations, of which the second level has two. */
+            @Override
+            public Tail tail(List<NoiseLevel> levels, int skipped) {
+                if (after == null || skipped == 0) {
+                    return Solver.super.tail(levels, skipped);
+                }
+                List<NoiseLevel> left = new ArrayList<>(Plms.evaluations(levels));
+                left.subList(0, skipped).clear();
+                left.add(levels.getLast());
+                return new Tail(left, plms(prediction, after, before, false));
             }
         };
     }

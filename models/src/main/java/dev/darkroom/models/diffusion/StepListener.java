@@ -1,5 +1,7 @@
 package dev.darkroom.models.diffusion;
 
+import dev.darkroom.runtime.Tensor;
+
 import java.util.concurrent.CancellationException;
 import java.util.function.BooleanSupplier;
 
@@ -15,11 +17,32 @@ public interface StepListener {
     /** Called after an evaluation. */
     void onStep(Step step);
 
+    /**
+     * What goes on in place of the latents after a step, before {@link #onStep} sees it: by default
+     * they do.
+     *
+     * @param evaluation which one ended the step, from 0
+     * @param latents {@code [N,C,…]}
+     * @return latents of the same shape, in the scope that is open
+     */
+    default Tensor after(int evaluation, Tensor latents) {
+        return latents;
+    }
+
     /** This listener, then another. */
     default StepListener then(StepListener next) {
-        return step -> {
-            onStep(step);
-            next.onStep(step);
+        StepListener first = this;
+        return new StepListener() {
+            @Override
+            public void onStep(Step step) {
+                first.onStep(step);
+                next.onStep(step);
+            }
+
+            @Override
+            public Tensor after(int evaluation, Tensor latents) {
+                return next.after(evaluation, first.after(evaluation, latents));
+            }
         };
     }
 

@@ -71,12 +71,14 @@ final class Walk implements AutoCloseable {
     /** After an evaluation that ends a step: takes the new latents over from the step's scope. */
     Tensor moved(TensorScope step, NoiseLevel at, Tensor x, Denoised denoised) {
         Tensor before = latents;
-        latents = step.keep(x);
-        evaluated(at, x, denoised);
+        int evaluation = done;
+        Tensor after = ForeignCode.call(() -> on.after(evaluation, x));
+        latents = step.keep(after);
+        evaluated(at, after, denoised);
         if (before != null) {
             before.close();
         }
-        return x;
+        return after;
     }
 
     /** After any evaluation. */

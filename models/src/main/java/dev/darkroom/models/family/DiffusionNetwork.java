@@ -15,6 +15,14 @@ public abstract class DiffusionNetwork extends Module implements ConditionedNetw
     public abstract int latentChannels();
 
     /**
+     * Channels that it sees beside the noisy latents, as {@link
+     * dev.darkroom.models.diffusion.Condition#SHOWN}: a mask and the latents of what it leaves.
+     */
+    public int shownChannels() {
+        return 0;
+    }
+
+    /**
      * How many tokens latents become.
      *
      * @param latents of one picture, such as {@code [C,h,w]}

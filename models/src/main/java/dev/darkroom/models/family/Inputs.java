@@ -20,6 +20,7 @@ import java.util.List;
  * @param sizes that the network is conditioned on, if it is; null for the picture's own
  * @param negativeSizes the same for guidance; null for the same
  * @param batch how many pictures are made, 1 to 4096
+ * @param edit a picture that they are made from; null for none
  */
 public record Inputs(
         @Nullable String prompt,
@@ -31,7 +32,8 @@ public record Inputs(
         int clipSkip,
         @Nullable SizeCondition sizes,
         @Nullable SizeCondition negativeSizes,
-        int batch) {
+        int batch,
+        @Nullable Edit edit) {
     private static final int MAX_BATCH = 4096;
     private static final int MAX_TOKENS = 4096;
     private static final int MAX_SKIP = 100;
@@ -94,7 +96,24 @@ public record Inputs(
                 clipSkip,
                 sizes,
                 negativeSizes,
-                batch);
+                batch,
+                edit);
+    }
+
+    /** Returns the same with a picture that is there. */
+    public Inputs with(@Nullable Edit edit) {
+        return new Inputs(
+                prompt,
+                negativePrompt,
+                secondPrompt,
+                secondNegativePrompt,
+                classes,
+                maxTokens,
+                clipSkip,
+                sizes,
+                negativeSizes,
+                batch,
+                edit);
     }
 
     /** One prompt for one text encoder, or classes. */
@@ -104,7 +123,7 @@ public record Inputs(
             List<String> classes,
             @Nullable Integer maxTokens,
             int batch) {
-        this(prompt, negativePrompt, null, null, classes, maxTokens, 0, null, null, batch);
+        this(prompt, negativePrompt, null, null, classes, maxTokens, 0, null, null, batch, null);
     }
 
     /** Returns the negative prompt, or the empty text. */

@@ -25,6 +25,21 @@ public interface LatentCodec extends AutoCloseable {
      */
     Tensor decode(Tensor latents, Report report);
 
+    /**
+     * Encodes a picture as latents.
+     *
+     * @param picture float32 {@code [1,3,H,W]} from −1 to 1
+     * @param noise standard normal, which chooses among the latents that the encoder thinks
+     *     possible {@code [N,…]}
+     * @return as the network has them {@code [N,…]}
+     * @throws ModelException if they are not finite
+     * @throws IllegalArgumentException if the model has no encoder
+     */
+    default Tensor encode(Tensor picture, Tensor noise, Report report) {
+        throw new IllegalArgumentException(
+                "this checkpoint makes pictures of noise alone: it has no encoder for a picture");
+    }
+
     /** About how many bytes decoding takes beside the weights. */
     long decodingBytes(Size size);
 

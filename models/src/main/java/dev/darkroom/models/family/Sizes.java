@@ -21,18 +21,38 @@ public interface Sizes {
     Chosen choose(RequestedSize requested);
 
     /**
+     * The size for a picture that is made of another one, where a request leaves it open: the same,
+     * or a smaller one nearby that the model makes.
+     */
+    default Size nearest(Size picture) {
+        return picture;
+    }
+
+    /**
      * Any size in whole multiples, sampled as it is.
      *
      * @param own height and width where a request leaves them open
      */
     static Sizes inMultiplesOf(int multiple, int own) {
-        return requested -> {
-            var picture =
-                    new Size(
-                            Objects.requireNonNullElse(requested.height(), own),
-                            Objects.requireNonNullElse(requested.width(), own));
-            requireMultiple(picture, multiple);
-            return new Chosen(picture, picture);
+        return new Sizes() {
+            @Override
+            public Chosen choose(RequestedSize requested) {
+                var picture =
+                        new Size(
+                                Objects.requireNonNullElse(requested.height(), own),
+                                Objects.requireNonNullElse(requested.width(), own));
+                requireMultiple(picture, multiple);
+                return new Chosen(picture, picture);
+            }
+
+            @Override
+            public Size nearest(Size picture) {
+                return new Size(multiples(picture.height()), multiples(picture.width()));
+            }
+
+            private int multiples(int pixels) {
+                return Math.max(1, pixels / multiple) * multiple;
+            }
         };
     }
 

@@ -10,11 +10,13 @@ import dev.darkroom.models.diffusion.NoiseSource;
 import dev.darkroom.models.diffusion.SamplingPlan;
 import dev.darkroom.models.diffusion.SeededNoise;
 import dev.darkroom.models.diffusion.Step;
+import dev.darkroom.models.diffusion.StepListener;
 import dev.darkroom.models.diffusion.diffusers.Scheduler;
 import dev.darkroom.models.diffusion.diffusers.SchedulerArguments;
 import dev.darkroom.models.family.Conditioner;
 import dev.darkroom.models.family.Defaults;
 import dev.darkroom.models.family.DiffusionNetwork;
+import dev.darkroom.models.family.Edit;
 import dev.darkroom.models.family.Finite;
 import dev.darkroom.models.family.Inputs;
 import dev.darkroom.models.family.LatentCodec;
@@ -113,10 +115,14 @@ final class LatentPipeline implements Pipeline {
             Scheduler scheduler = model.samplers().named(request.sampling().sampler());
             SamplingPlan plan = plan(scheduler, run);
             requireMemory(run);
+            Editor.require(run, model, given != null);
             if (given != null) {
                 requireStart(run, given);
             }
             Map<String, Condition> conditions = conditions(run, notes);
+            source.release();
+            Start start = start(run, plan, noise, given, notes);
+            conditions.replaceAll((name, each) -> each.with(Condition.SHOWN, start.shown()));
             source.release();
             BooleanSupplier cancelled = () -> interrupted.get() || monitor.isCancelled();
             Guidance guidance = run.guidance().over(plan.evaluations(), () -> zeros(run));
@@ -130,15 +136,14 @@ final class LatentPipeline implements Pipeline {
                                     true,
                                     network -> cancellable(network, cancelled)));
             notes.phaseDone("encode");
-            Tensor latents = start(run, plan, noise, given);
-            trace.named("latents_init", latents);
+            trace.named("latents_init", start.latents());
             trace.timesteps(plan.evaluations());
-            latents =
+            Tensor latents =
                     plan.sample(
                             denoiser,
-                            latents,
+                            start.latents(),
                             trace.stepNoise(noise),
-                            step -> stepped(step, trace, monitor));
+                            new Steps(start, trace, monitor));
             source.release();
             Finite.require(latents, "the sampled latents", remedy(run));
             notes.phaseDone("sample");
@@ -169,11 +174,16 @@ final class LatentPipeline implements Pipeline {
                         SchedulerArguments.NONE
                                 .withTokens(model.network().tokens(run.latents()))
                                 .withEta(sampling.eta()));
-        if (sampling.end() == null) {
-            return plan;
-        }
+        Edit edit = run.inputs().edit();
         int trained = scheduler.process().trainTimesteps();
-        return plan.downTo(Math.rint(trained - sampling.end() * trained));
+        if (sampling.start() != null) {
+            plan = plan.from(Math.rint(trained - sampling.start() * trained));
+        } else if (edit != null) {
+            plan = plan.tail(edit.strength());
+        }
+        return sampling.end() == null
+                ? plan
+                : plan.downTo(Math.rint(trained - sampling.end() * trained));
     }
 
     /** The conditions that the guidance asks for, by name, a row for each picture. */
@@ -240,14 +250,24 @@ final class LatentPipeline implements Pipeline {
         }
     }
 
-    /** Where sampling starts: the latents that were given, or noise. */
-    private Tensor start(
-            ResolvedRequest run, SamplingPlan plan, NoiseSource noise, @Nullable Tensor given) {
-        return given == null
-                ? noise.draw(run.batchedLatents(), DType.FLOAT32, options.device())
-                        .to(latentType())
-                        .times(plan.initialScale())
-                : given.to(options.device()).to(latentType());
+    /** Where sampling starts: the latents that were given, a picture, or noise. */
+    private Start start(
+            ResolvedRequest run,
+            SamplingPlan plan,
+            NoiseSource noise,
+            @Nullable Tensor given,
+            Notes notes) {
+        Edit edit = run.inputs().edit();
+        if (edit != null) {
+            return new Editor(model, plan, noise, options.device(), latentType(), notes)
+                    .start(run, edit);
+        }
+        return Start.at(
+                given == null
+                        ? noise.draw(run.batchedLatents(), DType.FLOAT32, options.device())
+                                .to(latentType())
+                                .times(plan.initialScale())
+                        : given.to(options.device()).to(latentType()));
     }
 
     /** What helps against latents that overflowed. */
@@ -282,9 +302,18 @@ final class LatentPipeline implements Pipeline {
         }
     }
 
-    private static void stepped(Step step, Trace trace, SampleMonitor monitor) {
-        trace.step(step);
-        monitor.evaluated(step.index() + 1, step.of(), step.latents(), step.denoised());
+    /** Keeps what a start says, and tells of each step. */
+    private record Steps(Start start, Trace trace, SampleMonitor monitor) implements StepListener {
+        @Override
+        public Tensor after(int evaluation, Tensor latents) {
+            return start.after(evaluation, latents);
+        }
+
+        @Override
+        public void onStep(Step step) {
+            trace.step(step);
+            monitor.evaluated(step.index() + 1, step.of(), step.latents(), step.denoised());
+        }
     }
 
     @Override

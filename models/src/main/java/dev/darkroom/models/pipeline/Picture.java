@@ -1,6 +1,7 @@
 package dev.darkroom.models.pipeline;
 
 import dev.darkroom.models.family.Finite;
+import dev.darkroom.models.family.Image;
 import dev.darkroom.models.family.ModelException;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Tensor;
@@ -48,6 +49,29 @@ public record Picture(int width, int height, byte[] rgb) {
             return new Picture(
                     (int) bytes.size(1), (int) bytes.size(0), bytes.to(DType.UINT8).toByteArray());
         }
+    }
+
+    /** A copy that a request can bring with it, see {@link dev.darkroom.models.family.Edit}. */
+    public Image image() {
+        int pixels = width * height;
+        var values = new float[3 * pixels];
+        for (int i = 0; i < values.length; i++) {
+            values[i % 3 * pixels + i / 3] = (rgb[i] & 0xff) / 255f;
+        }
+        return new Image(3, height, width, values);
+    }
+
+    /** The luminance of its pixels as a mask (ITU-R BT.601, as Pillow's {@code convert("L")}). */
+    public Image mask() {
+        var values = new float[width * height];
+        for (int i = 0, at = 0; i < values.length; i++, at += 3) {
+            int luminance =
+                    19595 * (rgb[at] & 0xff)
+                            + 38470 * (rgb[at + 1] & 0xff)
+                            + 7471 * (rgb[at + 2] & 0xff);
+            values[i] = (luminance + 0x8000 >> 16) / 255f;
+        }
+        return new Image(1, height, width, values);
     }
 
     /** A copy for ImageIO and Swing, of type {@link BufferedImage#TYPE_INT_RGB}. */

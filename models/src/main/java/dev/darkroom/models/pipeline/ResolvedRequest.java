@@ -5,8 +5,10 @@ import dev.darkroom.models.diffusion.Guidance;
 import dev.darkroom.models.diffusion.Prediction;
 import dev.darkroom.models.diffusion.guidance.NamedGuidance;
 import dev.darkroom.models.family.Defaults;
+import dev.darkroom.models.family.Edit;
 import dev.darkroom.models.family.Inputs;
 import dev.darkroom.models.family.Model;
+import dev.darkroom.models.family.RequestedSize;
 import dev.darkroom.models.family.Size;
 import dev.darkroom.runtime.Shape;
 
@@ -37,7 +39,7 @@ record ResolvedRequest(
      */
     static ResolvedRequest of(SampleRequest request, Model model, Defaults defaults) {
         model.conditioner().require(request.inputs());
-        var sizes = model.sizes().choose(request.size());
+        var sizes = model.sizes().choose(size(request, model));
         Sampling sampling = request.sampling();
         double scale =
                 sampling.guidanceScale() != null
@@ -53,6 +55,17 @@ record ResolvedRequest(
                         : Objects.requireNonNull(defaults.steps()),
                 scale,
                 guidance(sampling, scale, model));
+    }
+
+    /** The size of a picture that is made of another is that one's where nothing else is said. */
+    private static RequestedSize size(SampleRequest request, Model model) {
+        RequestedSize size = request.size();
+        Edit edit = request.inputs().edit();
+        if (edit == null || size.width() != null || size.height() != null) {
+            return size;
+        }
+        Size nearest = model.sizes().nearest(edit.picture().size());
+        return new RequestedSize(nearest.width(), nearest.height(), size.binning());
     }
 
     /** A network that takes the guidance as an input is evaluated with the condition alone. */
@@ -114,6 +127,9 @@ record ResolvedRequest(
         notes.used("height", picture.height());
         notes.used("sampledWidth", sampled.width());
         notes.used("sampledHeight", sampled.height());
+        if (inputs().edit() != null) {
+            notes.used("strength", inputs().edit().strength());
+        }
         notes.used("batch", batch());
     }
 }

@@ -1,6 +1,7 @@
 package dev.darkroom.models.pipeline;
 
 import dev.darkroom.models.diffusion.Guidance;
+import dev.darkroom.models.family.Edit;
 import dev.darkroom.models.family.Inputs;
 import dev.darkroom.models.family.RequestedSize;
 import dev.darkroom.models.family.SizeCondition;
@@ -44,6 +45,8 @@ public record SampleRequest(Inputs inputs, Sampling sampling, RequestedSize size
         private @Nullable String sampler;
         private double eta;
         private @Nullable Double end;
+        private @Nullable Double start;
+        private @Nullable Edit edit;
         private long seed;
         private @Nullable Integer width;
         private @Nullable Integer height;
@@ -127,6 +130,16 @@ public record SampleRequest(Inputs inputs, Sampling sampling, RequestedSize size
             return this;
         }
 
+        public Builder start(@Nullable Double start) {
+            this.start = start;
+            return this;
+        }
+
+        public Builder edit(@Nullable Edit edit) {
+            this.edit = edit;
+            return this;
+        }
+
         public Builder seed(long seed) {
             this.seed = seed;
             return this;
@@ -174,8 +187,9 @@ public record SampleRequest(Inputs inputs, Sampling sampling, RequestedSize size
                             clipSkip,
                             sizes,
                             negativeSizes,
-                            batch),
-                    new Sampling(steps, guidanceScale, guidance, sampler, eta, end, seed),
+                            batch,
+                            edit),
+                    new Sampling(steps, guidanceScale, guidance, sampler, eta, end, start, seed),
                     new RequestedSize(width, height, binning));
         }
     }

@@ -20,6 +20,9 @@ import org.jspecify.annotations.Nullable;
  * @param eta for DDIM, how much of DDPM's noise is added in each step, from 0 to 1
  * @param end the share of the noise that is taken away, above 0 and at most 1, as diffusers' {@code
  *     denoising_end}; null for all of it
+ * @param start the share of the noise that is gone already, above 0 and below 1, as diffusers'
+ *     {@code denoising_start}: for latents that another model has sampled up to there; null to
+ *     start from noise
  * @param seed of the first picture, as {@link Seed} has them; picture i of the batch has a
  *     generator of its own with {@code seed + i}, where 0 follows the last seed
  */
@@ -30,6 +33,7 @@ public record Sampling(
         @Nullable String sampler,
         double eta,
         @Nullable Double end,
+        @Nullable Double start,
         long seed) {
     /**
      * Checks what can be checked without a checkpoint.
@@ -46,6 +50,11 @@ public record Sampling(
             throw new IllegalArgumentException(
                     "sampling ends at a share of the noise above 0 and at most 1, not " + end);
         }
+        if (start != null && !(start > 0 && start < (end == null ? 1 : end))) {
+            throw new IllegalArgumentException(
+                    "sampling starts at a share of the noise above 0 and below its end, not "
+                            + start);
+        }
     }
 
     /** Sampling to the end, without fresh noise for DDIM. */
@@ -55,6 +64,6 @@ public record Sampling(
             @Nullable Guidance guidance,
             @Nullable String sampler,
             long seed) {
-        this(steps, guidanceScale, guidance, sampler, 0, null, seed);
+        this(steps, guidanceScale, guidance, sampler, 0, null, null, seed);
     }
 }

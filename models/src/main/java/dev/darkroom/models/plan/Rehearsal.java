@@ -5,8 +5,11 @@ import dev.darkroom.models.checkpoint.LoadOptions;
 import dev.darkroom.models.checkpoint.Offload;
 import dev.darkroom.models.family.Defaults;
 import dev.darkroom.models.family.Family;
+import dev.darkroom.models.family.Edit;
+import dev.darkroom.models.family.Image;
 import dev.darkroom.models.family.Inputs;
 import dev.darkroom.models.family.Model;
+import dev.darkroom.models.family.Size;
 import dev.darkroom.models.pipeline.Pipeline;
 import dev.darkroom.models.pipeline.PipelineOptions;
 import dev.darkroom.models.pipeline.SampleMonitor;
@@ -23,6 +26,7 @@ import org.jspecify.annotations.Nullable;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.EnumMap;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -138,6 +142,9 @@ record Rehearsal(
             Inputs text = asked(inputs, PROMPT, List.of());
             inputs = takes(model, text) ? text : asked(inputs, null, List.of(CLASS));
         }
+        if (model.network().shownChannels() > 0 && inputs.edit() == null) {
+            inputs = inputs.with(blank(model.sizes().choose(asked.size()).picture()));
+        }
         Sampling sampling = asked.sampling();
         return new SampleRequest(
                 inputs,
@@ -150,8 +157,20 @@ record Rehearsal(
                         sampling.sampler(),
                         sampling.eta(),
                         sampling.end(),
+                        sampling.start(),
                         sampling.seed()),
                 asked.size());
+    }
+
+    /** A picture all of which is made anew, for a network that is shown one. */
+    private static Edit blank(Size size) {
+        int pixels = Math.toIntExact(size.pixels());
+        var mask = new float[pixels];
+        Arrays.fill(mask, 1);
+        return new Edit(
+                new Image(3, size.height(), size.width(), new float[3 * pixels]),
+                new Image(1, size.height(), size.width(), mask),
+                1);
     }
 
     private static Inputs asked(Inputs rest, @Nullable String prompt, List<String> classes) {
@@ -165,7 +184,8 @@ record Rehearsal(
                 rest.clipSkip(),
                 rest.sizes(),
                 rest.negativeSizes(),
-                rest.batch());
+                rest.batch(),
+                rest.edit());
     }
 
     private static boolean takes(Model model, Inputs inputs) {

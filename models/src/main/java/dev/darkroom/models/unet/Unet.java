@@ -115,6 +115,11 @@ public final class Unet extends DiffusionNetwork {
     }
 
     @Override
+    public int shownChannels() {
+        return config.inChannels() - config.outChannels();
+    }
+
+    @Override
     public long tokens(Shape latents) {
         return latents.size(1) * latents.size(2);
     }
@@ -152,7 +157,12 @@ public final class Unet extends DiffusionNetwork {
                         config.isSized() ? condition.get(SIZES) : null,
                         classEmbedding == null ? null : condition.get(LABELS).to(device()),
                         takesGuidance() ? condition.get(Condition.DISTILLED_GUIDANCE) : null);
-        return (x, timesteps) -> forward(x.to(dtype()), timesteps, bound, run);
+        Tensor shown = shownChannels() > 0 ? here(condition.get(Condition.SHOWN)) : null;
+        return (x, timesteps) -> {
+            Tensor latents = x.to(dtype());
+            Tensor seen = shown == null ? latents : Ops.cat(1, latents, shown);
+            return forward(seen, timesteps, bound, run);
+        };
     }
 
     private Tensor here(Tensor values) {

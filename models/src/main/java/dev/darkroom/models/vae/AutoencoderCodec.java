@@ -22,6 +22,7 @@ import dev.darkroom.runtime.safetensors.WeightFiles;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.util.function.Function;
 
 /**
  * Latents of an {@link AutoencoderKl}: {@code [C,h,w]}, scaled for the diffusion model. Large ones
@@ -53,7 +54,7 @@ public final class AutoencoderCodec implements LatentCodec {
     /**
      * Loads the part {@code vae}.
      *
-     * @param inChannels that the network takes
+     * @param inChannels of the latents that the network takes
      * @param outChannels that it predicts
      * @throws IOException if it can't be read, or has other latents than the network
      */
@@ -169,23 +170,48 @@ public final class AutoencoderCodec implements LatentCodec {
                             + ",h,w] to be decoded, not "
                             + latents.shape());
         }
-        Tensor image = decode(vae, latents);
-        if (vae.dtype().bytes() < DType.FLOAT32.bytes() && !Finite.is(image)) {
-            report.warn(
-                    "decoding overflowed in "
-                            + vae.dtype()
-                            + " and was done again in float32; ask for that type"
-                            + " (--vae-dtype float32) to save the first try");
-            image.close();
-            try (AutoencoderKl wide = wide(latents)) {
-                image = decode(wide, latents);
-            }
-        }
+        Tensor image = finite("decoding", size(latents), report, with -> decode(with, latents));
         Finite.require(
                 image,
                 "the decoded picture",
                 "the latents may be far out of range: use less guidance or other steps");
         return image;
+    }
+
+    @Override
+    public Tensor encode(Tensor picture, Tensor noise, Report report) {
+        var size = new Size((int) picture.size(2), (int) picture.size(3));
+        Tensor latents = finite("encoding", size, report, with -> encode(with, picture, noise));
+        Finite.require(latents, "the latents of the picture", "the weights may be broken");
+        return latents;
+    }
+
+    private static Tensor encode(AutoencoderKl autoencoder, Tensor picture, Tensor noise) {
+        try (var scope = TensorScope.open()) {
+            DiagonalGaussian moments = autoencoder.encode(picture.to(autoencoder.dtype()));
+            Tensor std = moments.logVariance().times(0.5).exp();
+            Tensor z = moments.mean().plus(std.times(noise.to(std.dtype())));
+            return scope.keep(autoencoder.scaled(z).to(DType.FLOAT32));
+        }
+    }
+
+    /** Computes in the weights' type, and again in float32 where that overflows. */
+    private Tensor finite(
+            String what, Size size, Report report, Function<AutoencoderKl, Tensor> computed) {
+        Tensor result = computed.apply(vae);
+        if (vae.dtype().bytes() >= DType.FLOAT32.bytes() || Finite.is(result)) {
+            return result;
+        }
+        report.warn(
+                what
+                        + " overflowed in "
+                        + vae.dtype()
+                        + " and was done again in float32; ask for that type"
+                        + " (--vae-dtype float32) to save the first try");
+        result.close();
+        try (AutoencoderKl wide = wide(what, size)) {
+            return computed.apply(wide);
+        }
     }
 
     private Tensor decode(AutoencoderKl autoencoder, Tensor latents) {
@@ -206,12 +232,11 @@ public final class AutoencoderCodec implements LatentCodec {
     }
 
     /** The same weights in float32. */
-    private AutoencoderKl wide(Tensor latents) {
+    private AutoencoderKl wide(String what, Size size) {
         if (vae.device().type() == Device.Type.CPU) {
             MemoryBudget.current()
                     .require(
-                            latents.size(0) * bytes(size(latents), DType.FLOAT32),
-                            "decoding again in float32");
+                            bytes(size, DType.FLOAT32), what + " again in float32");
         }
         try {
             return Weights.load(

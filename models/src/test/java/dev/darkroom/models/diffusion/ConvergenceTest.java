@@ -40,7 +40,8 @@ class ConvergenceTest {
         Method ddim = (d, x, levels) -> Solvers.ddim(d, x, levels, 0, NONE, StepListener.NONE);
         Method plms =
                 (d, x, levels) ->
-                        Plms.solve(d, x, levels, Prediction.EPSILON, null, null, StepListener.NONE);
+                        dev.darkroom.models.diffusion.Solver.plms(Prediction.EPSILON)
+                                .solve(d, x, levels, NoiseSource.NONE, StepListener.NONE);
         var data = DpmSolver.Algorithm.DATA_ODE;
         var noise = DpmSolver.Algorithm.NOISE_ODE;
         var midpoint = DpmSolver.Kind.MIDPOINT;

@@ -25,7 +25,7 @@ import javax.imageio.stream.MemoryCacheImageInputStream;
  * transparent. The pixels count as sRGB whatever colour profile a file holds, as they do for
  * Pillow's {@code convert("RGB")}. What is cut off, damaged or unclear is refused.
  */
-final class PictureFile {
+public final class PictureFile {
     /** Pillow refuses larger ones too. */
     private static final long MAX_PIXELS = 178_956_970;
 
@@ -42,10 +42,40 @@ final class PictureFile {
      *
      * @throws DataException that names the file and says why it can't be read
      */
-    static Picture read(Path file) throws DataException {
+    public static Picture read(Path file) throws DataException {
+        return read(file, PictureFile::decode);
+    }
+
+    /**
+     * Decodes how transparent a PNG is.
+     *
+     * @return black where it is opaque, white where it is transparent
+     * @throws DataException that names the file and says why it can't be read, or that it is
+     *     nowhere transparent
+     */
+    public static Picture transparency(Path file) throws DataException {
+        return read(
+                file,
+                (bytes, format) -> {
+                    if (format != PictureFormat.PNG) {
+                        throw new IIOException("transparency is read of PNG alone; save it as one");
+                    }
+                    PngFile.check(bytes);
+                    byte[] plain = PngFile.withFewTexts(bytes);
+                    Picture stored =
+                            decode(format, plain, reader -> Pixels.transparency(reader.read(0)));
+                    return Orientation.of(plain, format).upright(stored);
+                });
+    }
+
+    private interface Format {
+        Picture decode(byte[] file, PictureFormat format) throws IOException;
+    }
+
+    private static Picture read(Path file, Format decoding) throws DataException {
         try {
             byte[] bytes = UntrustedFile.read(file, LONGEST, 1);
-            return decode(bytes, PictureFormat.of(bytes));
+            return decoding.decode(bytes, PictureFormat.of(bytes));
         } catch (NoSuchFileException e) {
             throw new DataException(file, "the picture is missing", e);
         } catch (IOException | RuntimeException e) {

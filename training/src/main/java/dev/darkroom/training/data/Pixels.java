@@ -7,6 +7,8 @@ import java.awt.image.ColorModel;
 import java.awt.image.ComponentColorModel;
 import java.awt.image.Raster;
 import java.nio.ByteBuffer;
+
+import javax.imageio.IIOException;
 import java.util.Arrays;
 
 /** Pictures of decoded samples, which count as sRGB, onto white where they are transparent. */
@@ -22,6 +24,33 @@ final class Pixels {
         return image.getColorModel() instanceof ComponentColorModel model
                 ? ofSamples(image.getRaster(), model)
                 : ofColours(image);
+    }
+
+    /**
+     * Returns black where an image is opaque, white where it is transparent.
+     *
+     * @throws IIOException if it is opaque everywhere
+     */
+    static Picture transparency(BufferedImage image) throws IIOException {
+        int width = image.getWidth();
+        int height = image.getHeight();
+        var grey = new byte[3 * width * height];
+        var row = new int[width];
+        boolean any = false;
+        for (int y = 0, at = 0; y < height; y++) {
+            image.getRGB(0, y, width, 1, row, 0, width);
+            for (int argb : row) {
+                int clear = WHITE - (argb >>> 24);
+                any |= clear > 0;
+                for (int i = 0; i < 3; i++) {
+                    grey[at++] = (byte) clear;
+                }
+            }
+        }
+        if (!any) {
+            throw new IIOException("no pixel is transparent; give a mask in a file of its own");
+        }
+        return new Picture(width, height, grey);
     }
 
     /** Reads a picture with a palette or packed pixels. */

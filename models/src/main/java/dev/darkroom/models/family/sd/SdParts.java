@@ -42,7 +42,8 @@ record SdParts(
         var samplers = SamplerChoice.read(checkpoint);
         var network = UNET.read(checkpoint);
         UnetConfig config = network.config();
-        if (config.inChannels() != config.outChannels() || config.numClassEmbeds() != null) {
+        int shown = config.inChannels() - config.outChannels();
+        if ((shown != 0 && shown != 1 + config.outChannels()) || config.numClassEmbeds() != null) {
             throw new CheckpointException(
                     checkpoint.folder()
                             + ": the U-Net takes "
@@ -51,8 +52,8 @@ record SdParts(
                             + (config.numClassEmbeds() == null ? "" : " and a level of noise")
                             + " and gives "
                             + config.outChannels()
-                            + "; networks that are shown a picture too, such as for inpainting, are"
-                            + " not sampled yet");
+                            + "; networks that are shown something else than a mask and the"
+                            + " picture that it leaves are not sampled yet");
         }
         return new SdParts(checkpoint, network, samplers, sampleSize);
     }
@@ -83,7 +84,7 @@ record SdParts(
     Model load(Conditioner conditioner, Defaults defaults) throws IOException {
         Unet unet = network.load(checkpoint);
         var codec =
-                AutoencoderCodec.load(checkpoint, config().inChannels(), config().outChannels());
+                AutoencoderCodec.load(checkpoint, config().outChannels(), config().outChannels());
         int pixels = codec.pixelsPerLatent();
         int size = Objects.requireNonNullElse(config().sampleSize(), sampleSize);
         return new Model(

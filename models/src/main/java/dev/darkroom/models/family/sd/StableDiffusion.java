@@ -36,7 +36,11 @@ public final class StableDiffusion implements Family {
 
     @Override
     public Set<String> pipelines() {
-        return Set.of(PIPELINE, CONSISTENCY);
+        return Set.of(
+                PIPELINE,
+                CONSISTENCY,
+                "StableDiffusionImg2ImgPipeline",
+                "StableDiffusionInpaintPipeline");
     }
 
     @Override

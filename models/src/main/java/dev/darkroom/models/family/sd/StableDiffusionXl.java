@@ -39,7 +39,10 @@ public final class StableDiffusionXl implements Family {
 
     @Override
     public Set<String> pipelines() {
-        return Set.of("StableDiffusionXLPipeline");
+        return Set.of(
+                "StableDiffusionXLPipeline",
+                "StableDiffusionXLImg2ImgPipeline",
+                "StableDiffusionXLInpaintPipeline");
     }
 
     @Override
@@ -54,6 +57,12 @@ public final class StableDiffusionXl implements Family {
 
     @Override
     public Model load(Checkpoint checkpoint) throws IOException {
+        if (checkpoint.flag("requires_aesthetics_score", false)) {
+            throw new CheckpointException(
+                    checkpoint.folder()
+                            + " is a refiner of Stable Diffusion XL, which is not sampled yet;"
+                            + " load the base model");
+        }
         var first = ClipPrompts.read(checkpoint, "tokenizer", TEXT_ENCODER);
         var second = ClipPrompts.read(checkpoint, "tokenizer_2", TEXT_ENCODER_2);
         var parts = SdParts.read(checkpoint, SAMPLE_SIZE);

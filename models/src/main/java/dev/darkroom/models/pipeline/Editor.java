@@ -1,0 +1,117 @@
+package dev.darkroom.models.pipeline;
+
+import dev.darkroom.models.diffusion.NoiseSource;
+import dev.darkroom.models.diffusion.SamplingPlan;
+import dev.darkroom.models.family.Edit;
+import dev.darkroom.models.family.Model;
+import dev.darkroom.models.family.Size;
+import dev.darkroom.runtime.DType;
+import dev.darkroom.runtime.Device;
+import dev.darkroom.runtime.Ops;
+import dev.darkroom.runtime.Shape;
+import dev.darkroom.runtime.Tensor;
+
+import java.util.Objects;
+
+/**
+ * Makes starts of pictures that are there, in the order of diffusers' draws: the picture's latents,
+ * the noise, the latents of what the mask leaves.
+ *
+ * @param type that solvers compute in
+ */
+record Editor(
+        Model model, SamplingPlan plan, NoiseSource noise, Device device, DType type, Notes notes) {
+    private static final double HALF = 0.5;
+
+    /**
+     * Refuses what a model can't do with a picture, or without.
+     *
+     * @throws IllegalArgumentException which says what it needs
+     */
+    static void require(ResolvedRequest run, Model model, boolean isGiven) {
+        Edit edit = run.inputs().edit();
+        if (edit != null && isGiven) {
+            throw new IllegalArgumentException(
+                    "sampling starts from the given latents or from a picture, not from both");
+        }
+        boolean paints = model.network().shownChannels() > 0;
+        if (paints && (edit == null || edit.mask() == null)) {
+            throw new IllegalArgumentException(
+                    "this checkpoint paints parts of a picture anew: give it a picture and a mask"
+                            + " (--init and --mask)");
+        }
+        if (run.request().sampling().start() != null) {
+            if (edit == null && !isGiven) {
+                throw new IllegalArgumentException(
+                        "sampling that starts midway needs a picture, or latents that are noisy as"
+                                + " at its start");
+            }
+            if (edit != null && edit.mask() != null) {
+                throw new IllegalArgumentException(
+                        "sampling with a mask starts by its strength; leave the start out");
+            }
+        }
+    }
+
+    /** A start from what a request brings with it. */
+    Start start(ResolvedRequest run, Edit edit) {
+        boolean shows = model.network().shownChannels() > 0;
+        boolean fromNoise = edit.mask() != null && edit.strength() == 1;
+        Tensor picture = edit.picture().covering(run.sampled()).times(2).minus(1); // [1,3,H,W]
+        Tensor encoded = null;
+        if (!fromNoise || !shows) {
+            encoded = encoded(run, picture, "input_encode_noise");
+            notes.traced("encoded", encoded);
+        }
+        if (run.request().sampling().start() != null) {
+            return Start.at(Objects.requireNonNull(encoded)); // it has the noise
+        }
+        Tensor drawn = drawn(run, "input_noise").to(type);
+        Tensor latents =
+                fromNoise
+                        ? drawn.times(plan.initialScale())
+                        : plan.start(Objects.requireNonNull(encoded), drawn);
+        if (edit.mask() == null) {
+            return Start.at(latents);
+        }
+        Tensor mask = // [1,1,H,W], 0 or 1
+                edit.mask().covering(run.sampled()).ge(HALF).to(DType.FLOAT32);
+        Tensor small = atLatents(mask, run).to(type).to(device);
+        notes.traced("latent_mask", small);
+        if (!shows) {
+            drawn(run, "input_masked_encode_noise"); // as in diffusers, which does not use it
+            return new Start(
+                    latents,
+                    null,
+                    new Start.Kept(
+                            Objects.requireNonNull(encoded), drawn, small, plan.evaluations()));
+        }
+        Tensor left = picture.times(mask.times(-1).plus(1));
+        Tensor masked = encoded(run, left, "input_masked_encode_noise");
+        notes.traced("masked_image_latents", masked);
+        Tensor masks = small.repeatInterleave(run.batch(), 0);
+        return new Start(latents, Ops.cat(1, masks, masked), null);
+    }
+
+    private Tensor drawn(ResolvedRequest run, String name) {
+        Tensor drawn = noise.draw(run.batchedLatents(), DType.FLOAT32, device);
+        notes.traced(name, drawn);
+        return drawn;
+    }
+
+    private Tensor encoded(ResolvedRequest run, Tensor picture, String name) {
+        Tensor drawn = drawn(run, name);
+        return model.codec().encode(picture.to(device), drawn, notes).to(type);
+    }
+
+    /** The upper left pixel of those that one of the latents stands for, as diffusers takes it. */
+    private static Tensor atLatents(Tensor mask, ResolvedRequest run) {
+        Size size = run.sampled();
+        Shape latents = run.latents();
+        long height = latents.size(1);
+        long width = latents.size(2);
+        return mask.reshape(1, 1, height, size.height() / height, width, size.width() / width)
+                .select(5, 0)
+                .select(3, 0);
+    }
+}
