@@ -20,9 +20,9 @@ final class EditOptions {
             names = "--init",
             paramLabel = "FILE",
             description =
-                    "Start from this picture (PNG, JPEG, WebP, BMP, GIF) and not from noise alone. Of"
-                            + " another size than --width and --height, it is scaled to cover that"
-                            + " and cut; without them, the result has its size.")
+                    "Start from this picture (PNG, JPEG, WebP, BMP, GIF) and not from noise alone."
+                        + " Of another size than --width and --height, it is scaled to cover that"
+                        + " and cut; without them, the result has its size.")
     private @Nullable Path init;
 
     @Option(

@@ -116,8 +116,7 @@ final class RequestOptions {
      * @param edit a picture that others are made from; null for none
      * @throws IllegalArgumentException if the options do not go together
      */
-    SampleRequest request(
-            @Nullable String prompt, @Nullable Edit edit, FittingOptions fitting) {
+    SampleRequest request(@Nullable String prompt, @Nullable Edit edit, FittingOptions fitting) {
         if (!classes.isEmpty() && prompt != null) {
             throw new IllegalArgumentException("name a prompt or a class, not both");
         }

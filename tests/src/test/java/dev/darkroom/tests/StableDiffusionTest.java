@@ -149,9 +149,9 @@ class StableDiffusionTest {
     }
 
     @Test
-    void anInpaintingNetworkIsRefused() throws IOException {
-        Path model = edited("sd15", "unet/config.json", config -> config.put("in_channels", 9));
-        assertRefused(model, "the U-Net takes 9 channels and gives 4");
+    void aNetworkThatIsShownSomethingElseIsRefused() throws IOException {
+        Path model = edited("sd15", "unet/config.json", config -> config.put("in_channels", 8));
+        assertRefused(model, "the U-Net takes 8 channels and gives 4");
     }
 
     // ---- XL ----

@@ -272,7 +272,7 @@ public interface Solver {
                 return twice ? Plms.evaluations(levels) : levels.subList(0, levels.size() - 1);
             }
 
-            /** diffusers skips evaluations, of which the second level has two. */
+            /* diffusers skips evaluations, of which the second level has two. */
             @Override
             public Tail tail(List<NoiseLevel> levels, int skipped) {
                 if (after == null || skipped == 0) {

@@ -1,6 +1,7 @@
 package dev.darkroom.models.family;
 
 import java.util.Objects;
+import java.util.function.UnaryOperator;
 
 /** Which sizes a model makes pictures of. */
 @FunctionalInterface
@@ -34,24 +35,36 @@ public interface Sizes {
      * @param own height and width where a request leaves them open
      */
     static Sizes inMultiplesOf(int multiple, int own) {
+        return rounding(
+                size -> multiples(size, multiple),
+                requested -> {
+                    var picture =
+                            new Size(
+                                    Objects.requireNonNullElse(requested.height(), own),
+                                    Objects.requireNonNullElse(requested.width(), own));
+                    requireMultiple(picture, multiple);
+                    return new Chosen(picture, picture);
+                });
+    }
+
+    /** The size in whole multiples that is not larger than another. */
+    static Size multiples(Size size, int multiple) {
+        return new Size(
+                Math.max(1, size.height() / multiple) * multiple,
+                Math.max(1, size.width() / multiple) * multiple);
+    }
+
+    /** Sizes with another {@link #nearest}. */
+    static Sizes rounding(UnaryOperator<Size> nearest, Sizes sizes) {
         return new Sizes() {
             @Override
             public Chosen choose(RequestedSize requested) {
-                var picture =
-                        new Size(
-                                Objects.requireNonNullElse(requested.height(), own),
-                                Objects.requireNonNullElse(requested.width(), own));
-                requireMultiple(picture, multiple);
-                return new Chosen(picture, picture);
+                return sizes.choose(requested);
             }
 
             @Override
             public Size nearest(Size picture) {
-                return new Size(multiples(picture.height()), multiples(picture.width()));
-            }
-
-            private int multiples(int pixels) {
-                return Math.max(1, pixels / multiple) * multiple;
+                return nearest.apply(picture);
             }
         };
     }

@@ -26,8 +26,8 @@ record Start(Tensor latents, @Nullable Tensor shown, @Nullable Kept kept) {
     }
 
     /**
-     * The part of a picture that a mask leaves: it is put into the latents after each step, with the
-     * noise of their level (Lugmayr et al. 2022, arXiv:2201.09865, equation 8).
+     * The part of a picture that a mask leaves: it is put into the latents after each step, with
+     * the noise of their level (Lugmayr et al. 2022, arXiv:2201.09865, equation 8).
      *
      * @param picture its latents {@code [N,C,h,w]}
      * @param noise of the start {@code [N,C,h,w]}

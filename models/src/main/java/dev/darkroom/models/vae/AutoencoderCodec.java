@@ -234,9 +234,7 @@ public final class AutoencoderCodec implements LatentCodec {
     /** The same weights in float32. */
     private AutoencoderKl wide(String what, Size size) {
         if (vae.device().type() == Device.Type.CPU) {
-            MemoryBudget.current()
-                    .require(
-                            bytes(size, DType.FLOAT32), what + " again in float32");
+            MemoryBudget.current().require(bytes(size, DType.FLOAT32), what + " again in float32");
         }
         try {
             return Weights.load(

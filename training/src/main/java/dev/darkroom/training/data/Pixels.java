@@ -7,9 +7,9 @@ import java.awt.image.ColorModel;
 import java.awt.image.ComponentColorModel;
 import java.awt.image.Raster;
 import java.nio.ByteBuffer;
+import java.util.Arrays;
 
 import javax.imageio.IIOException;
-import java.util.Arrays;
 
 /** Pictures of decoded samples, which count as sRGB, onto white where they are transparent. */
 final class Pixels {

@@ -114,12 +114,14 @@ public final class Dit implements Family {
 
     /** One size only. */
     private static Sizes square(int size) {
-        return requested -> {
-            requireSize("width", requested.width(), size);
-            requireSize("height", requested.height(), size);
-            var picture = new Size(size, size);
-            return new Sizes.Chosen(picture, picture);
-        };
+        var picture = new Size(size, size);
+        return Sizes.rounding(
+                any -> picture,
+                requested -> {
+                    requireSize("width", requested.width(), size);
+                    requireSize("height", requested.height(), size);
+                    return new Sizes.Chosen(picture, picture);
+                });
     }
 
     private static void requireSize(String what, @Nullable Integer asked, int size) {

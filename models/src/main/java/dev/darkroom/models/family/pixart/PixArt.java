@@ -154,18 +154,20 @@ public final class PixArt implements Family {
         var bins = ResolutionBins.forSampleSize(config.sampleSize());
         int own = config.sampleSize() * pixelsPerLatent;
         int multiple = config.patchSize() * pixelsPerLatent;
-        return requested -> {
-            var picture =
-                    new Size(
-                            Objects.requireNonNullElse(requested.height(), own),
-                            Objects.requireNonNullElse(requested.width(), own));
-            Size sampled =
-                    requested.binning()
-                            ? bins.map(b -> b.nearest(picture.height(), picture.width()))
-                                    .orElse(picture)
-                            : picture;
-            Sizes.requireMultiple(sampled, multiple);
-            return new Sizes.Chosen(picture, sampled);
-        };
+        return Sizes.rounding(
+                size -> bins.isPresent() ? size : Sizes.multiples(size, multiple),
+                requested -> {
+                    var picture =
+                            new Size(
+                                    Objects.requireNonNullElse(requested.height(), own),
+                                    Objects.requireNonNullElse(requested.width(), own));
+                    Size sampled =
+                            requested.binning()
+                                    ? bins.map(b -> b.nearest(picture.height(), picture.width()))
+                                            .orElse(picture)
+                                    : picture;
+                    Sizes.requireMultiple(sampled, multiple);
+                    return new Sizes.Chosen(picture, sampled);
+                });
     }
 }
