@@ -186,16 +186,6 @@ class EditTest {
         }
     }
 
-    @Test
-    void aRefinerIsRefusedByItsName(@TempDir Path folder) throws IOException {
-        Cases.copyModel("sdxl", folder);
-        var index = (ObjectNode) JSON.readTree(folder.resolve("model_index.json").toFile());
-        index.put("requires_aesthetics_score", true);
-        JSON.writeValue(folder.resolve("model_index.json").toFile(), index);
-        var refused = assertThrows(PipelineException.class, () -> open(folder).close());
-        assertTrue(refused.getMessage().contains("refiner"), refused.getMessage());
-    }
-
     /** Gives the first convolution five more channels, which it does not look at. */
     private static void widen(Path file) throws IOException {
         try (var scope = TensorScope.open();

@@ -13,6 +13,8 @@ import dev.darkroom.models.unet.UnetConfig;
 import dev.darkroom.runtime.safetensors.SafetensorsHeader;
 
 import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
@@ -20,7 +22,7 @@ import java.util.Set;
 /**
  * Stable Diffusion XL (Podell et al. 2023, arXiv:2307.01952): two CLIP encoders, a U-Net that is
  * also conditioned on the pooled text and sizes, an autoencoder. Turbo and Lightning students of it
- * too.
+ * too, and its refiner, which has the second encoder alone.
  */
 public final class StableDiffusionXl implements Family {
     private static final Defaults DEFAULTS = new Defaults(50, 5.0);
@@ -33,6 +35,10 @@ public final class StableDiffusionXl implements Family {
 
     private static final NetworkPart<ClipConfig, ClipTextEncoder> TEXT_ENCODER_2 =
             ClipTextEncoder.projectingPart("text_encoder_2");
+
+    /** The refiner's only one, where a checkpoint has it in the first's place. */
+    private static final NetworkPart<ClipConfig, ClipTextEncoder> ONLY_TEXT_ENCODER =
+            ClipTextEncoder.projectingPart("text_encoder");
 
     /** The family. */
     public StableDiffusionXl() {}
@@ -57,29 +63,52 @@ public final class StableDiffusionXl implements Family {
 
     @Override
     public Model load(Checkpoint checkpoint) throws IOException {
-        if (checkpoint.flag("requires_aesthetics_score", false)) {
-            throw new CheckpointException(
-                    checkpoint.folder()
-                            + " is a refiner of Stable Diffusion XL, which is not sampled yet;"
-                            + " load the base model");
-        }
-        var first = ClipPrompts.read(checkpoint, "tokenizer", TEXT_ENCODER);
-        var second = ClipPrompts.read(checkpoint, "tokenizer_2", TEXT_ENCODER_2);
+        List<ClipPrompts.Parts> texts = texts(checkpoint);
         var parts = SdParts.read(checkpoint, SAMPLE_SIZE);
-        parts.requireTextWidth("the text encoders together are", first.width() + second.width());
-        int pooled = Objects.requireNonNull(second.text().config().projectionDim());
-        requireSized(checkpoint, parts.config(), pooled);
+        parts.requireTextWidth(
+                texts.size() == 1 ? "the text encoder is" : "the text encoders together are",
+                texts.stream().mapToInt(ClipPrompts.Parts::width).sum());
+        int pooled = Objects.requireNonNull(texts.getLast().text().config().projectionDim());
+        var numbers =
+                checkpoint.flag("requires_aesthetics_score", false)
+                        ? XlConditioner.Numbers.SCORED
+                        : XlConditioner.Numbers.SIZES;
+        requireSized(checkpoint, parts.config(), pooled, numbers);
+        List<ClipPrompts> encoders = new ArrayList<>();
+        for (ClipPrompts.Parts text : texts) {
+            encoders.add(text.load(checkpoint));
+        }
         var conditioner =
                 new XlConditioner(
-                        first.load(checkpoint),
-                        second.load(checkpoint),
+                        List.copyOf(encoders),
                         checkpoint.flag("force_zeros_for_empty_prompt", true),
+                        numbers,
                         checkpoint.options().dtype());
         return parts.load(conditioner, DEFAULTS);
     }
 
-    /** Refuses a U-Net with other conditions than the pooled text and six numbers. */
-    private static void requireSized(Checkpoint checkpoint, UnetConfig config, int pooled)
+    /** The text encoders: both, or the refiner's one, which projects. */
+    private static List<ClipPrompts.Parts> texts(Checkpoint checkpoint) throws IOException {
+        boolean first = checkpoint.optionalPart("text_encoder").isPresent();
+        boolean second = checkpoint.optionalPart("text_encoder_2").isPresent();
+        if (first && second) {
+            return List.of(
+                    ClipPrompts.read(checkpoint, "tokenizer", TEXT_ENCODER),
+                    ClipPrompts.read(checkpoint, "tokenizer_2", TEXT_ENCODER_2));
+        }
+        if (second) {
+            return List.of(ClipPrompts.read(checkpoint, "tokenizer_2", TEXT_ENCODER_2));
+        }
+        String only = checkpoint.requirePart("text_encoder");
+        if (!ONLY_TEXT_ENCODER.classes().contains(only)) {
+            checkpoint.requirePart("text_encoder_2");
+        }
+        return List.of(ClipPrompts.read(checkpoint, "tokenizer", ONLY_TEXT_ENCODER));
+    }
+
+    /** Refuses a U-Net with other conditions than the pooled text and the numbers. */
+    private static void requireSized(
+            Checkpoint checkpoint, UnetConfig config, int pooled, XlConditioner.Numbers numbers)
             throws CheckpointException {
         if (config.additionTimeEmbedDim() == null || config.projectionInputDim() == null) {
             throw new CheckpointException(
@@ -87,7 +116,7 @@ public final class StableDiffusionXl implements Family {
                             + ": the U-Net is not of Stable Diffusion XL: it has no"
                             + " addition_time_embed_dim, so it is not conditioned on sizes");
         }
-        int width = pooled + XlConditioner.NUMBERS * config.additionTimeEmbedDim();
+        int width = pooled + numbers.count * config.additionTimeEmbedDim();
         if (width != config.projectionInputDim()) {
             throw new CheckpointException(
                     checkpoint.folder()

@@ -17,25 +17,54 @@ import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
 
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Objects;
 
 /**
- * Stable Diffusion XL's conditions: the states of the prompt, as two text encoders have them in
- * their last layer but one, the second's pooled text, and sizes.
+ * Stable Diffusion XL's conditions: the states of the prompt, as one or two text encoders have them
+ * in their last layer but one, the last encoder's pooled text, and sizes.
  *
+ * @param encoders two, or for the refiner one
  * @param zeros whether no negative prompt is a condition of zeros, and not the empty text
+ * @param numbers what sizes are told by
  * @param dtype of the networks
  */
-record XlConditioner(ClipPrompts first, ClipPrompts second, boolean zeros, DType dtype)
+record XlConditioner(List<ClipPrompts> encoders, boolean zeros, Numbers numbers, DType dtype)
         implements Conditioner {
-    /** How many numbers a size condition has. */
-    static final int NUMBERS = 6;
+    /** The numbers that the network is conditioned on beside the text. */
+    enum Numbers {
+        /** Of the original, the crop and the target. */
+        SIZES(6),
+
+        /**
+         * Of the original and the crop, and how beautiful the picture is, from 1 to 10: for the
+         * refiner.
+         */
+        SCORED(5);
+
+        /** How many they are. */
+        final int count;
+
+        Numbers(int count) {
+            this.count = count;
+        }
+    }
+
+    /** diffusers' {@code aesthetic_score} and {@code negative_aesthetic_score}. */
+    private static final float SCORE = 6;
+
+    private static final float NEGATIVE_SCORE = 2.5f;
 
     @Override
     public void require(Inputs inputs) {
-        PromptEncoder.requireTexts(inputs, Inputs.Extra.values());
-        first.require(inputs);
-        second.require(inputs);
+        if (encoders.size() > 1) {
+            PromptEncoder.requireTexts(inputs, Inputs.Extra.values());
+        } else {
+            PromptEncoder.requireTexts(inputs, Inputs.Extra.CLIP_SKIP, Inputs.Extra.SIZES);
+        }
+        encoders.forEach(encoder -> encoder.require(inputs));
     }
 
     @Override
@@ -53,7 +82,7 @@ record XlConditioner(ClipPrompts first, ClipPrompts second, boolean zeros, DType
                         report);
         report.traced("prompt_embeds", encoded.states());
         report.traced("pooled", Objects.requireNonNull(encoded.pooled()));
-        return condition(encoded, sizes(inputs, size));
+        return condition(encoded, sizes(inputs, size), SCORE);
     }
 
     @Override
@@ -71,17 +100,28 @@ record XlConditioner(ClipPrompts first, ClipPrompts second, boolean zeros, DType
                                 report);
         report.traced("negative_embeds", encoded.states());
         report.traced("negative_pooled", Objects.requireNonNull(encoded.pooled()));
-        return condition(
-                encoded, Objects.requireNonNullElse(inputs.negativeSizes(), sizes(inputs, size)));
+        return condition(encoded, negativeSizes(inputs, size), NEGATIVE_SCORE);
     }
 
     private static SizeCondition sizes(Inputs inputs, Size size) {
         return Objects.requireNonNullElse(inputs.sizes(), SizeCondition.of(size));
     }
 
+    /** As in diffusers, which leads away from crops only where pictures are made of noise. */
+    private SizeCondition negativeSizes(Inputs inputs, Size size) {
+        if (inputs.negativeSizes() != null) {
+            return inputs.negativeSizes();
+        }
+        SizeCondition sizes = sizes(inputs, size);
+        return numbers == Numbers.SCORED || inputs.edit() != null
+                ? new SizeCondition(sizes.original(), 0, 0, sizes.target())
+                : sizes;
+    }
+
     private int length(Inputs inputs) {
-        return Objects.requireNonNullElse(
-                inputs.maxTokens(), Math.min(first.length(), second.length()));
+        return inputs.maxTokens() != null
+                ? inputs.maxTokens()
+                : encoders.stream().mapToInt(ClipPrompts::length).min().orElseThrow();
     }
 
     private Encoded encoded(
@@ -92,19 +132,22 @@ record XlConditioner(ClipPrompts first, ClipPrompts second, boolean zeros, DType
             Inputs inputs,
             Report report) {
         try (var scope = TensorScope.open()) {
-            Encoded one = first.encode(title, text, length(inputs), states, report);
-            Encoded two = second.encode(title, secondText, length(inputs), states, report);
-            Tensor both = Ops.cat(2, one.states(), two.states()); // [1,L,E]
-            Tensor pooled = Objects.requireNonNull(two.pooled()); // [1,P]
-            Encoded encoded = new Encoded(scope.keep(both), null, scope.keep(pooled));
+            List<Encoded> each = new ArrayList<>();
+            for (ClipPrompts encoder : encoders) {
+                String read = each.isEmpty() ? text : secondText;
+                each.add(encoder.encode(title, read, length(inputs), states, report));
+            }
+            Tensor all = Ops.cat(2, each.stream().map(Encoded::states).toList()); // [1,L,E]
+            Tensor pooled = Objects.requireNonNull(each.getLast().pooled()); // [1,P]
+            Encoded encoded = new Encoded(scope.keep(all), null, scope.keep(pooled));
             PromptEncoder.requireFinite(encoded, dtype);
             return encoded;
         }
     }
 
     private Encoded zeros(Inputs inputs) {
-        int width = first.encoder().width() + second.encoder().width();
-        int pooled = Objects.requireNonNull(second.encoder().config().projectionDim());
+        int width = encoders.stream().mapToInt(each -> each.encoder().width()).sum();
+        int pooled = Objects.requireNonNull(encoders.getLast().encoder().config().projectionDim());
         return new Encoded(
                 Tensor.zeros(Shape.of(1, length(inputs), width), dtype, device()),
                 null,
@@ -112,20 +155,21 @@ record XlConditioner(ClipPrompts first, ClipPrompts second, boolean zeros, DType
     }
 
     private Device device() {
-        return second.prompts().device();
+        return encoders.getLast().prompts().device();
     }
 
-    private Condition condition(Encoded encoded, SizeCondition sizes) {
-        float[] numbers = {
+    private Condition condition(Encoded encoded, SizeCondition sizes, float score) {
+        float[] values = {
             sizes.original().height(),
             sizes.original().width(),
             sizes.cropTop(),
             sizes.cropLeft(),
-            sizes.target().height(),
+            numbers == Numbers.SCORED ? score : sizes.target().height(),
             sizes.target().width()
         };
+        Tensor told = Tensor.copyOf(Arrays.copyOf(values, numbers.count), 1, numbers.count);
         return Condition.of(Unet.TEXT, encoded.states())
                 .with(Unet.POOLED, encoded.pooled())
-                .with(Unet.SIZES, Tensor.copyOf(numbers, 1, NUMBERS).to(device()));
+                .with(Unet.SIZES, told.to(device()));
     }
 }
