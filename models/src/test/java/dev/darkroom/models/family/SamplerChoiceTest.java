@@ -96,11 +96,11 @@ class SamplerChoiceTest {
     @Test
     void aClassOfTheIndexThatIsNotSupportedIsNamed() throws IOException {
         file(DDIM);
-        try (var checkpoint = checkpoint("DEISMultistepScheduler", false)) {
+        try (var checkpoint = checkpoint("KDPM2DiscreteScheduler", false)) {
             var refused = assertThrows(ConfigException.class, () -> SamplerChoice.read(checkpoint));
             assertTrue(
                     refused.getMessage()
-                            .contains("scheduler DEISMultistepScheduler is not supported"),
+                            .contains("scheduler KDPM2DiscreteScheduler is not supported"),
                     refused.getMessage());
         }
     }
