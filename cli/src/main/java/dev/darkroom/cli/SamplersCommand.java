@@ -6,6 +6,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
 
+import java.util.Locale;
 import java.util.concurrent.Callable;
 
 /** {@code darkroom samplers}: what {@code sample --sampler} takes. */
@@ -21,7 +22,7 @@ final class SamplersCommand implements Callable<Integer> {
     public Integer call() {
         var out = spec.commandLine().getOut();
         for (String name : Scheduler.names()) {
-            out.printf("%-15s %s%n", name, Scheduler.description(name));
+            out.printf(Locale.ROOT, "%-15s %s%n", name, Scheduler.description(name));
         }
         out.flush();
         return 0;
