@@ -44,7 +44,14 @@ class CompletionCommandTest {
     void bashCompletesCommandsOptionsAndValues() throws IOException, InterruptedException {
         assertEquals(Set.of("sample", "samplers"), complete("sa"));
         assertEquals(
-                Set.of("--steps", "--steps-strip", "--seed", "--sampler", "--strict"),
+                Set.of(
+                        "--steps",
+                        "--steps-strip",
+                        "--seed",
+                        "--sampler",
+                        "--start",
+                        "--strength",
+                        "--strict"),
                 complete("sample", "--s"));
         assertEquals(Set.of("bfloat16"), complete("sample", "--dtype", "b"));
         assertTrue(complete("sample", "--sampler", "").contains("dpm++2m"));
