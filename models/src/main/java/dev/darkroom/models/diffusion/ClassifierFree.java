@@ -35,7 +35,12 @@ public record ClassifierFree(double scale, double rescale, double from, double t
 
     /** Guidance at every level, not rescaled. */
     public ClassifierFree(double scale) {
-        this(scale, 0, 0, Double.POSITIVE_INFINITY);
+        this(scale, 0);
+    }
+
+    /** Guidance at all noise levels, rescaled. */
+    public ClassifierFree(double scale, double rescale) {
+        this(scale, rescale, 0, Double.POSITIVE_INFINITY);
     }
 
     /**
@@ -85,7 +90,17 @@ public record ClassifierFree(double scale, double rescale, double from, double t
         return new Denoised(x0, null, both.get(1).variance());
     }
 
-    private static Tensor rescaled(
+    /**
+     * Brings the standard deviation of the conditional output back, as {@link #rescaled(double,
+     * Tensor, Tensor)}, for estimates of the data.
+     *
+     * @param share how much of it, from 0 to 1
+     * @param guided x̂0 under guidance {@code [N,C,…]}
+     * @param conditional x̂0 under the condition alone {@code [N,C,…]}
+     * @param x the latents at {@code at} {@code [N,C,…]}
+     * @return x̂0 {@code [N,C,…]}
+     */
+    public static Tensor rescaled(
             double share,
             Tensor guided,
             Tensor conditional,

@@ -1,5 +1,7 @@
 package dev.darkroom.models.diffusion;
 
+import dev.darkroom.runtime.Tensor;
+
 /**
  * How noisy latents are: x = alpha·x0 + sigma·ε.
  *
@@ -23,6 +25,16 @@ public record NoiseLevel(double alpha, double sigma, double timestep) {
         if (!Double.isFinite(timestep)) {
             throw new IllegalArgumentException("a timestep is a finite number, not " + timestep);
         }
+    }
+
+    /**
+     * Data with the noise of this level: alpha·x0 + sigma·noise.
+     *
+     * @param x0 data {@code [N,C,…]}
+     * @param noise standard normal, of the same shape
+     */
+    public Tensor noised(Tensor x0, Tensor noise) {
+        return x0.times(alpha).plus(noise, sigma);
     }
 
     /** A level with alpha² + sigma² = 1. */

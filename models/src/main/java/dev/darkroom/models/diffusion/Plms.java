@@ -101,6 +101,6 @@ final class Plms {
     private static Tensor moved(
             Tensor x, Tensor output, Prediction prediction, NoiseLevel from, NoiseLevel to) {
         Tensor x0 = prediction.denoised(output, x, from);
-        return x0.times(to.alpha()).plus(new Denoised(x0).noise(x, from), to.sigma());
+        return to.noised(x0, new Denoised(x0).noise(x, from));
     }
 }

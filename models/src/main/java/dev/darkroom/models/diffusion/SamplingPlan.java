@@ -71,10 +71,7 @@ public record SamplingPlan(
      * @throws IllegalArgumentException if there is no such step
      */
     public SamplingPlan from(double timestep) {
-        int skipped = 0;
-        while (skipped < steps() && levels.get(skipped).timestep() >= timestep) {
-            skipped++;
-        }
+        int skipped = begunFrom(timestep);
         if (skipped == steps()) {
             throw new IllegalArgumentException(
                     "no step begins below timestep "
@@ -84,6 +81,15 @@ public record SamplingPlan(
                             + " and above");
         }
         return without(skipped);
+    }
+
+    /** How many steps begin at a timestep or above, before the first that does not. */
+    private int begunFrom(double timestep) {
+        int begun = 0;
+        while (begun < steps() && levels.get(begun).timestep() >= timestep) {
+            begun++;
+        }
+        return begun;
     }
 
     private SamplingPlan without(int skipped) {
@@ -97,10 +103,7 @@ public record SamplingPlan(
      * @throws IllegalArgumentException if there is no such step
      */
     public SamplingPlan downTo(double timestep) {
-        int taken = 0;
-        while (taken < steps() && levels.get(taken).timestep() >= timestep) {
-            taken++;
-        }
+        int taken = begunFrom(timestep);
         if (taken == 0) {
             throw new IllegalArgumentException(
                     "no step begins at timestep "
@@ -119,8 +122,7 @@ public record SamplingPlan(
      * @param noise standard normal, of the same shape
      */
     public Tensor start(Tensor x0, Tensor noise) {
-        NoiseLevel at = levels.getFirst();
-        return x0.times(at.alpha()).plus(noise, at.sigma());
+        return levels.getFirst().noised(x0, noise);
     }
 
     /**

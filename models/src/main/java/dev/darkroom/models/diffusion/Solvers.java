@@ -256,9 +256,7 @@ public final class Solvers {
                 (xi, denoised, at, next) ->
                         next.sigma() == 0
                                 ? denoised.x0().times(next.alpha())
-                                : denoised.x0()
-                                        .times(next.alpha())
-                                        .plus(noise.drawLike(xi), next.sigma()));
+                                : next.noised(denoised.x0(), noise.drawLike(xi)));
     }
 
     /**

@@ -2,6 +2,8 @@ package dev.darkroom.models.family;
 
 import org.jspecify.annotations.Nullable;
 
+import java.util.Objects;
+
 /**
  * The size of a picture as it was asked for.
  *
@@ -22,6 +24,16 @@ public record RequestedSize(@Nullable Integer width, @Nullable Integer height, b
     public RequestedSize {
         require("width", width);
         require("height", height);
+    }
+
+    /**
+     * The size, with height and width where it leaves them open.
+     *
+     * @param own of the model, in pixels
+     */
+    public Size orElse(int own) {
+        return new Size(
+                Objects.requireNonNullElse(height, own), Objects.requireNonNullElse(width, own));
     }
 
     private static void require(String what, @Nullable Integer pixels) {

@@ -1,6 +1,5 @@
 package dev.darkroom.models.family;
 
-import java.util.Objects;
 import java.util.function.UnaryOperator;
 
 /** Which sizes a model makes pictures of. */
@@ -38,10 +37,7 @@ public interface Sizes {
         return rounding(
                 size -> multiples(size, multiple),
                 requested -> {
-                    var picture =
-                            new Size(
-                                    Objects.requireNonNullElse(requested.height(), own),
-                                    Objects.requireNonNullElse(requested.width(), own));
+                    Size picture = requested.orElse(own);
                     requireMultiple(picture, multiple);
                     return new Chosen(picture, picture);
                 });

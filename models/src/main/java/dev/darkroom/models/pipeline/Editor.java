@@ -86,7 +86,7 @@ record Editor(
                     new Start.Kept(
                             Objects.requireNonNull(encoded), drawn, small, plan.evaluations()));
         }
-        Tensor left = picture.times(mask.times(-1).plus(1));
+        Tensor left = picture.times(mask.subtractedFrom(1));
         Tensor masked = encoded(run, left, "input_masked_encode_noise");
         notes.traced("masked_image_latents", masked);
         Tensor masks = small.repeatInterleave(run.batch(), 0);

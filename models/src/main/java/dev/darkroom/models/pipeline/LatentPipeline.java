@@ -177,13 +177,16 @@ final class LatentPipeline implements Pipeline {
         Edit edit = run.inputs().edit();
         int trained = scheduler.process().trainTimesteps();
         if (sampling.start() != null) {
-            plan = plan.from(Math.rint(trained - sampling.start() * trained));
+            plan = plan.from(timestep(sampling.start(), trained));
         } else if (edit != null) {
             plan = plan.tail(edit.strength());
         }
-        return sampling.end() == null
-                ? plan
-                : plan.downTo(Math.rint(trained - sampling.end() * trained));
+        return sampling.end() == null ? plan : plan.downTo(timestep(sampling.end(), trained));
+    }
+
+    /** Where a share of the noise is gone. */
+    private static double timestep(double share, int trained) {
+        return Math.rint(trained - share * trained);
     }
 
     /** The conditions that the guidance asks for, by name, a row for each picture. */

@@ -40,9 +40,9 @@ record Start(Tensor latents, @Nullable Tensor shown, @Nullable Kept kept) {
             Tensor there = picture;
             if (evaluation + 1 < evaluations.size()) {
                 NoiseLevel next = evaluations.get(evaluation + 1);
-                there = picture.times(next.alpha()).plus(noise, next.sigma());
+                there = next.noised(picture, noise);
             }
-            return mask.times(latents).plus(mask.times(-1).plus(1).times(there));
+            return mask.times(latents).plus(mask.subtractedFrom(1).times(there));
         }
     }
 }

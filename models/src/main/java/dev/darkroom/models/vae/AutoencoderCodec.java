@@ -170,7 +170,13 @@ public final class AutoencoderCodec implements LatentCodec {
                             + ",h,w] to be decoded, not "
                             + latents.shape());
         }
-        Tensor image = finite("decoding", size(latents), report, with -> decode(with, latents));
+        Tensor image =
+                finite(
+                        "decoding",
+                        latents.size(0),
+                        size(latents),
+                        report,
+                        with -> decode(with, latents));
         Finite.require(
                 image,
                 "the decoded picture",
@@ -181,7 +187,7 @@ public final class AutoencoderCodec implements LatentCodec {
     @Override
     public Tensor encode(Tensor picture, Tensor noise, Report report) {
         var size = new Size((int) picture.size(2), (int) picture.size(3));
-        Tensor latents = finite("encoding", size, report, with -> encode(with, picture, noise));
+        Tensor latents = finite("encoding", 1, size, report, with -> encode(with, picture, noise));
         Finite.require(latents, "the latents of the picture", "the weights may be broken");
         return latents;
     }
@@ -189,15 +195,17 @@ public final class AutoencoderCodec implements LatentCodec {
     private static Tensor encode(AutoencoderKl autoencoder, Tensor picture, Tensor noise) {
         try (var scope = TensorScope.open()) {
             DiagonalGaussian moments = autoencoder.encode(picture.to(autoencoder.dtype()));
-            Tensor std = moments.logVariance().times(0.5).exp();
-            Tensor z = moments.mean().plus(std.times(noise.to(std.dtype())));
-            return scope.keep(autoencoder.scaled(z).to(DType.FLOAT32));
+            return scope.keep(autoencoder.scaled(moments.sample(noise)).to(DType.FLOAT32));
         }
     }
 
     /** Computes in the weights' type, and again in float32 where that overflows. */
     private Tensor finite(
-            String what, Size size, Report report, Function<AutoencoderKl, Tensor> computed) {
+            String what,
+            long pictures,
+            Size size,
+            Report report,
+            Function<AutoencoderKl, Tensor> computed) {
         Tensor result = computed.apply(vae);
         if (vae.dtype().bytes() >= DType.FLOAT32.bytes() || Finite.is(result)) {
             return result;
@@ -209,7 +217,7 @@ public final class AutoencoderCodec implements LatentCodec {
                         + " and was done again in float32; ask for that type"
                         + " (--vae-dtype float32) to save the first try");
         result.close();
-        try (AutoencoderKl wide = wide(what, size)) {
+        try (AutoencoderKl wide = wide(what, pictures, size)) {
             return computed.apply(wide);
         }
     }
@@ -232,9 +240,10 @@ public final class AutoencoderCodec implements LatentCodec {
     }
 
     /** The same weights in float32. */
-    private AutoencoderKl wide(String what, Size size) {
+    private AutoencoderKl wide(String what, long pictures, Size size) {
         if (vae.device().type() == Device.Type.CPU) {
-            MemoryBudget.current().require(bytes(size, DType.FLOAT32), what + " again in float32");
+            MemoryBudget.current()
+                    .require(pictures * bytes(size, DType.FLOAT32), what + " again in float32");
         }
         try {
             return Weights.load(

@@ -41,8 +41,20 @@ public record DiagonalGaussian(Tensor mean, Tensor logVariance) {
     public Tensor sample(Generator generator) {
         try (var scope = TensorScope.open()) {
             var noise = Tensor.randn(mean.shape(), generator, mean.dtype(), Device.CPU);
+            return scope.keep(sample(noise));
+        }
+    }
+
+    /**
+     * Samples latents by noise that was drawn.
+     *
+     * @param noise standard normal {@code [M,C,H,W]}, with M = N or one of them 1
+     * @return {@code [max(N,M),C,H,W]}
+     */
+    public Tensor sample(Tensor noise) {
+        try (var scope = TensorScope.open()) {
             var std = logVariance.times(0.5).exp();
-            return scope.keep(mean.plus(std.times(noise.to(mean.device()))));
+            return scope.keep(mean.plus(std.times(noise.to(mean.dtype()).to(mean.device()))));
         }
     }
 

@@ -43,7 +43,9 @@ public final class PictureFile {
      * @throws DataException that names the file and says why it can't be read
      */
     public static Picture read(Path file) throws DataException {
-        return read(file, PictureFile::decode);
+        return read(
+                file,
+                (bytes, format) -> decode(bytes, format, reader -> Pixels.of(reader.read(0))));
     }
 
     /**
@@ -60,11 +62,7 @@ public final class PictureFile {
                     if (format != PictureFormat.PNG) {
                         throw new IIOException("transparency is read of PNG alone; save it as one");
                     }
-                    PngFile.check(bytes);
-                    byte[] plain = PngFile.withFewTexts(bytes);
-                    Picture stored =
-                            decode(format, plain, reader -> Pixels.transparency(reader.read(0)));
-                    return Orientation.of(plain, format).upright(stored);
+                    return decode(bytes, format, reader -> Pixels.transparency(reader.read(0)));
                 });
     }
 
@@ -94,7 +92,13 @@ public final class PictureFile {
         return e.getMessage() == null ? e.toString() : e.getMessage();
     }
 
-    private static Picture decode(byte[] file, PictureFormat format) throws IOException {
+    /**
+     * Decodes a file, upright.
+     *
+     * @param pixels of a PNG or BMP
+     */
+    private static Picture decode(byte[] file, PictureFormat format, Decoding pixels)
+            throws IOException {
         byte[] bytes = file;
         if (format == PictureFormat.PNG) {
             PngFile.check(file);
@@ -105,7 +109,7 @@ public final class PictureFile {
                     case JPEG -> jpeg(JpegFile.of(bytes));
                     case WEBP -> WebpFile.decode(bytes);
                     case GIF -> decode(format, bytes, PictureFile::onScreen);
-                    case PNG, BMP -> decode(format, bytes, reader -> Pixels.of(reader.read(0)));
+                    case PNG, BMP -> decode(format, bytes, pixels);
                 };
         return Orientation.of(bytes, format).upright(stored);
     }

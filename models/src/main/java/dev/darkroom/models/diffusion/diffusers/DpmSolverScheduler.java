@@ -14,6 +14,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.function.ToDoubleFunction;
 
 /**
  * diffusers' schedulers in lambda: {@code DPMSolverMultistepScheduler}, {@code
@@ -43,6 +44,10 @@ record DpmSolverScheduler(
         boolean dynamicShift,
         @Nullable Double last)
         implements BetaScheduler {
+    /** How much noise diffusers' SA-Solver adds: all from timestep 800 down to 200. */
+    static final ToDoubleFunction<NoiseLevel> SA_NOISE =
+            at -> at.timestep() >= 200 && at.timestep() <= 800 ? 1 : 0;
+
     /** Reads a {@code DPMSolverMultistepScheduler}. */
     static DpmSolverScheduler read(SchedulerConfig config) {
         DpmSolver.Options solver = solver(config);
@@ -109,7 +114,7 @@ record DpmSolverScheduler(
         return read(config, betas, solver, true, last == 0 ? last : null);
     }
 
-    /** Reads a {@code SASolverScheduler}: noise is added from timestep 800 down to 200. */
+    /** Reads a {@code SASolverScheduler}. */
     static DpmSolverScheduler readSaSolver(SchedulerConfig config) {
         String algorithm = config.text("algorithm_type", "data_prediction");
         boolean ofNoise =
@@ -134,7 +139,7 @@ record DpmSolverScheduler(
                         order(config, "predictor_order", 4),
                         order(config, "corrector_order", 4),
                         lowerOrderFinal(config),
-                        at -> at.timestep() >= 200 && at.timestep() <= 800 ? 1 : 0),
+                        SA_NOISE),
                 true,
                 null);
     }

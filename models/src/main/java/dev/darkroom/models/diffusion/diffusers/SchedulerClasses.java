@@ -71,12 +71,7 @@ final class SchedulerClasses {
         name(
                 "sa-solver",
                 "SASolverScheduler",
-                Solver.saSolver(
-                        false,
-                        2,
-                        2,
-                        true,
-                        at -> at.timestep() >= 200 && at.timestep() <= 800 ? 1 : 0));
+                Solver.saSolver(false, 2, 2, true, DpmSolverScheduler.SA_NOISE));
         name("lcm", "LCMScheduler", Solvers::lcm);
         name("flow-euler", "FlowMatchEulerDiscreteScheduler", Solver.euler());
     }

@@ -36,7 +36,7 @@ public enum GuidanceKind {
             "ratio=0.995,limit=Infinity,rescale=0,start=0,stop=1") {
         @Override
         Guidance make(double scale, Settings of) {
-            var cfg = new ClassifierFree(scale, of.get("rescale"), 0, Double.POSITIVE_INFINITY);
+            var cfg = new ClassifierFree(scale, of.get("rescale"));
             return of.inSteps(new Thresholded(cfg, of.get("ratio"), of.get("limit")));
         }
     },
@@ -75,8 +75,7 @@ public enum GuidanceKind {
                             false);
             return of.inSteps(
                     projected.isNeutral()
-                            ? new ClassifierFree(
-                                    scale, of.get("rescale"), 0, Double.POSITIVE_INFINITY)
+                            ? new ClassifierFree(scale, of.get("rescale"))
                             : projected);
         }
     },

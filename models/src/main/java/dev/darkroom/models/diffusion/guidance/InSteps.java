@@ -25,6 +25,15 @@ public record InSteps(Guidance guidance, double start, double stop) implements G
 
     public InSteps {
         Objects.requireNonNull(guidance, "guidance");
+        requireShares(start, stop);
+    }
+
+    /**
+     * Requires shares of the steps in order.
+     *
+     * @throws IllegalArgumentException if they are not
+     */
+    static void requireShares(double start, double stop) {
         if (!(start >= 0 && start < 1 && stop >= start && stop <= 1)) {
             throw new IllegalArgumentException(
                     "guidance acts from a share of the steps from 0 to below 1 up to another, not"

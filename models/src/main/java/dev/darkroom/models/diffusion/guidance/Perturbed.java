@@ -6,7 +6,6 @@ import dev.darkroom.models.diffusion.Evaluator;
 import dev.darkroom.models.diffusion.Guidance;
 import dev.darkroom.models.diffusion.NoiseLevel;
 import dev.darkroom.models.diffusion.Perturbation;
-import dev.darkroom.models.diffusion.Prediction;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
 
@@ -38,18 +37,16 @@ public record Perturbed(
         implements Guidance {
     public Perturbed {
         Objects.requireNonNull(perturbation, "perturbation");
-        var checked = new InSteps(new ClassifierFree(scale, rescale, 0, 1), start, stop);
+        ClassifierFree.requireScale(scale, rescale);
+        InSteps.requireShares(start, stop);
         if (!(weight >= 0) || Double.isInfinite(weight)) {
             throw new IllegalArgumentException(
-                    "the weight of the perturbed estimate is 0 or more, not "
-                            + weight
-                            + ", beside "
-                            + checked.guidance());
+                    "the weight of the perturbed estimate is 0 or more, not " + weight);
         }
     }
 
     private ClassifierFree classifierFree() {
-        return new ClassifierFree(scale, rescale, 0, Double.POSITIVE_INFINITY);
+        return new ClassifierFree(scale, rescale);
     }
 
     private List<String> names() {
@@ -83,10 +80,9 @@ public record Perturbed(
             }
             x0 = x0.plus(away, weight);
             if (rescale > 0) {
-                Prediction prediction = evaluator.prediction();
-                Tensor output = prediction.output(conditional.x0(), x, at);
-                Tensor guided = prediction.output(x0, x, at);
-                x0 = prediction.denoised(ClassifierFree.rescaled(rescale, guided, output), x, at);
+                x0 =
+                        ClassifierFree.rescaled(
+                                rescale, x0, conditional.x0(), x, at, evaluator.prediction());
             }
             return new Denoised(scope.keep(x0), null, conditional.variance());
         }

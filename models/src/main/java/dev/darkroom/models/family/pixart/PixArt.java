@@ -26,7 +26,6 @@ import dev.darkroom.tokenizers.Tokenizer;
 
 import java.io.IOException;
 import java.util.List;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 
@@ -157,10 +156,7 @@ public final class PixArt implements Family {
         return Sizes.rounding(
                 size -> bins.isPresent() ? size : Sizes.multiples(size, multiple),
                 requested -> {
-                    var picture =
-                            new Size(
-                                    Objects.requireNonNullElse(requested.height(), own),
-                                    Objects.requireNonNullElse(requested.width(), own));
+                    Size picture = requested.orElse(own);
                     Size sampled =
                             requested.binning()
                                     ? bins.map(b -> b.nearest(picture.height(), picture.width()))
