@@ -86,7 +86,8 @@ class ConformanceTest {
                     "LatentConsistencyModelPipeline", ConformanceTest::variants,
                     "StableDiffusionImg2ImgPipeline", ConformanceTest::edits,
                     "StableDiffusionXLImg2ImgPipeline", ConformanceTest::edits,
-                    "StableDiffusionInpaintPipeline", ConformanceTest::edits);
+                    "StableDiffusionInpaintPipeline", ConformanceTest::edits,
+                    "LatentConsistencyModelImg2ImgPipeline", ConformanceTest::edits);
 
     @TestFactory
     Stream<DynamicTest> equalsDiffusers(@TempDir Path unpacked) throws IOException {

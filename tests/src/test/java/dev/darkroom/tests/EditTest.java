@@ -35,6 +35,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -186,19 +187,60 @@ class EditTest {
         }
     }
 
-    /** Gives the first convolution five more channels, which it does not look at. */
-    private static void widen(Path file) throws IOException {
+    /** Of a student that takes its guidance, the strength is less noise and not fewer steps. */
+    @Test
+    void aStudentTakesAllSteps(@TempDir Path folder) throws IOException {
+        Path model =
+                changed(folder, "unet/config.json", config -> config.put("time_cond_proj_dim", 8));
+        change(
+                model.resolve("unet/diffusion_pytorch_model.safetensors"),
+                tensors -> {
+                    long channels = tensors.get("conv_in.weight").size(0);
+                    tensors.put(
+                            "time_embedding.cond_proj.weight",
+                            Tensor.zeros(Shape.of(channels, 8), DType.FLOAT32, Device.CPU));
+                });
+        try (var pipeline = open(model)) {
+            var evaluations = new ArrayList<Integer>();
+            var monitor =
+                    new SampleMonitor() {
+                        @Override
+                        public void evaluated(int done, int total, Tensor latents, Tensor x0) {
+                            evaluations.add(total);
+                        }
+                    };
+            var request = request(new Edit(flat(3, 16, 16, 0.5f), null, 0.5));
+            pipeline.sample(request.sampler("lcm").build(), monitor);
+            assertEquals(List.of(4, 4, 4, 4), evaluations);
+            evaluations.clear();
+            pipeline.sample(request.sampler("euler").build(), monitor);
+            assertEquals(List.of(2, 2), evaluations);
+        }
+    }
+
+    private static void change(Path file, Consumer<Map<String, Tensor>> change) throws IOException {
         try (var scope = TensorScope.open();
                 var weights = Safetensors.open(file, LoadMode.READ)) {
             var tensors = new LinkedHashMap<String, Tensor>();
             for (String name : weights.names()) {
                 tensors.put(name, weights.tensor(name));
             }
-            Tensor first = tensors.get("conv_in.weight"); // [O,4,3,3]
-            Tensor more = Tensor.zeros(Shape.of(first.size(0), 5, 3, 3), first.dtype(), Device.CPU);
-            tensors.put("conv_in.weight", Ops.cat(1, first, more));
+            change.accept(tensors);
             SafetensorsWriter.write(file, tensors, Map.of());
         }
+    }
+
+    /** Gives the first convolution five more channels, which it does not look at. */
+    private static void widen(Path file) throws IOException {
+        change(
+                file,
+                tensors -> {
+                    Tensor first = tensors.get("conv_in.weight"); // [O,4,3,3]
+                    Shape more = Shape.of(first.size(0), 5, 3, 3);
+                    tensors.put(
+                            "conv_in.weight",
+                            Ops.cat(1, first, Tensor.zeros(more, first.dtype(), Device.CPU)));
+                });
     }
 
     /** Channels of a mask and of what it leaves are asked for. */

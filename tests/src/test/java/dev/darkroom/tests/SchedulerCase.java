@@ -50,7 +50,7 @@ final class SchedulerCase {
 
     /** The arguments of diffusers' {@code set_timesteps} and {@code step} that Darkroom has. */
     private static final Set<String> ARGUMENTS =
-            Set.of("mu", "eta", "use_clipped_model_output", "sigmas");
+            Set.of("mu", "eta", "use_clipped_model_output", "sigmas", "strength");
 
     private static final String LOG_LINEAR = "log_linear";
 
@@ -182,6 +182,9 @@ final class SchedulerCase {
             List<Double> sigmas = new ArrayList<>();
             call.get("sigmas").forEach(sigma -> sigmas.add(sigma.doubleValue()));
             options = options.withSigmas(sigmas);
+        }
+        if (call.has("strength")) {
+            options = options.withStrength(call.get("strength").doubleValue());
         }
         return options;
     }

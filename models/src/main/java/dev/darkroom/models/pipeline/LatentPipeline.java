@@ -168,18 +168,24 @@ final class LatentPipeline implements Pipeline {
 
     private SamplingPlan plan(Scheduler scheduler, ResolvedRequest run) {
         Sampling sampling = run.request().sampling();
+        Edit edit = run.inputs().edit();
+        double strength = edit == null || sampling.start() != null ? 1 : edit.strength();
+        // Students that take the guidance are sampled by diffusers' pipelines of their own, in
+        // which a picture leaves them all steps, but less noise
+        boolean lessNoise = model.network().takesGuidance() && scheduler.takesStrength();
+        var arguments =
+                SchedulerArguments.NONE
+                        .withTokens(model.network().tokens(run.latents()))
+                        .withEta(sampling.eta());
         SamplingPlan plan =
                 scheduler.plan(
-                        run.steps(),
-                        SchedulerArguments.NONE
-                                .withTokens(model.network().tokens(run.latents()))
-                                .withEta(sampling.eta()));
-        Edit edit = run.inputs().edit();
+                        run.steps(), lessNoise ? arguments.withStrength(strength) : arguments);
+        if (strength < 1 && !lessNoise) {
+            plan = plan.tail(strength);
+        }
         int trained = scheduler.process().trainTimesteps();
         if (sampling.start() != null) {
             plan = plan.from(timestep(sampling.start(), trained));
-        } else if (edit != null) {
-            plan = plan.tail(edit.strength());
         }
         return sampling.end() == null ? plan : plan.downTo(timestep(sampling.end(), trained));
     }

@@ -45,10 +45,23 @@ record LcmScheduler(BetaOptions betas, Clipping clipping, int originalSteps, dou
     @Override
     public List<NoiseLevel> levels(int steps, SchedulerArguments arguments) {
         int stride = trainTimesteps() / originalSteps;
+        int used = (int) (originalSteps * arguments.strength());
+        if (steps > used) {
+            throw new IllegalArgumentException(
+                    "a strength of "
+                            + arguments.strength()
+                            + " leaves "
+                            + used
+                            + " of the "
+                            + originalSteps
+                            + " timesteps that the student was made with, too few for "
+                            + steps
+                            + " steps; use fewer steps or more strength");
+        }
         List<NoiseLevel> at = new ArrayList<>();
         for (int i = 0; i < steps; i++) {
-            int skipped = (int) (i * ((double) originalSteps / steps));
-            at.add(betas.schedule().level((originalSteps - skipped) * stride - 1));
+            int skipped = (int) (i * ((double) used / steps));
+            at.add(betas.schedule().level((used - skipped) * stride - 1));
         }
         return BetaOptions.endingAt(NoiseLevel.CLEAN, at);
     }
@@ -56,5 +69,10 @@ record LcmScheduler(BetaOptions betas, Clipping clipping, int originalSteps, dou
     @Override
     public Solver solver(int steps, SchedulerArguments arguments) {
         return Solver.lcm(timestepScaling);
+    }
+
+    @Override
+    public String taken() {
+        return SchedulerArguments.STRENGTH;
     }
 }

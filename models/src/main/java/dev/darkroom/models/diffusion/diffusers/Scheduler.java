@@ -55,6 +55,11 @@ public interface Scheduler {
         return "";
     }
 
+    /** Whether it takes all steps whatever the strength, from less noise where that is less. */
+    default boolean takesStrength() {
+        return List.of(taken().split(" ")).contains(SchedulerArguments.STRENGTH);
+    }
+
     /**
      * Levels and solver for a number of steps.
      *

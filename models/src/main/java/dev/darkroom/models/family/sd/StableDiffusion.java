@@ -22,6 +22,7 @@ import java.util.Set;
 public final class StableDiffusion implements Family {
     private static final String PIPELINE = "StableDiffusionPipeline";
     private static final String CONSISTENCY = "LatentConsistencyModelPipeline";
+    private static final String CONSISTENCY_EDIT = "LatentConsistencyModelImg2ImgPipeline";
     private static final Defaults DEFAULTS = new Defaults(50, 7.5);
     private static final Defaults CONSISTENCY_DEFAULTS = new Defaults(4, 8.5);
 
@@ -39,6 +40,7 @@ public final class StableDiffusion implements Family {
         return Set.of(
                 PIPELINE,
                 CONSISTENCY,
+                CONSISTENCY_EDIT,
                 "StableDiffusionImg2ImgPipeline",
                 "StableDiffusionInpaintPipeline");
     }
@@ -69,6 +71,8 @@ public final class StableDiffusion implements Family {
         ClipPrompts prompts = text.load(checkpoint);
         return parts.load(
                 new SdConditioner(prompts, checkpoint.options().dtype()),
-                checkpoint.className().equals(CONSISTENCY) ? CONSISTENCY_DEFAULTS : DEFAULTS);
+                Set.of(CONSISTENCY, CONSISTENCY_EDIT).contains(checkpoint.className())
+                        ? CONSISTENCY_DEFAULTS
+                        : DEFAULTS);
     }
 }

@@ -1,5 +1,6 @@
 package dev.darkroom.models.diffusion.diffusers;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -237,6 +238,22 @@ class SchedulerTest {
                         ConfigException.class, () -> read("{" + options.replace('\'', '"') + "}"));
         assertTrue(refused.getMessage().contains(expected), refused.getMessage());
         assertTrue(refused.getMessage().contains("scheduler_config.json"), refused.getMessage());
+    }
+
+    /** The timesteps are those of diffusers 0.35.2. */
+    @Test
+    void aStrengthLeavesConsistencySamplingItsStepsButLessNoise() throws IOException {
+        Scheduler lcm = read("{\"_class_name\": \"LCMScheduler\"}");
+        var half = SchedulerArguments.NONE.withStrength(0.5);
+        double[] timesteps =
+                lcm.plan(3, half).evaluations().stream()
+                        .mapToDouble(NoiseLevel::timestep)
+                        .toArray();
+        assertArrayEquals(new double[] {499, 339, 179}, timesteps);
+        var refused = assertThrows(IllegalArgumentException.class, () -> lcm.plan(26, half));
+        assertTrue(refused.getMessage().contains("leaves 25 of the 50"), refused.getMessage());
+        Scheduler euler = read("{\"_class_name\": \"EulerDiscreteScheduler\"}");
+        assertThrows(IllegalArgumentException.class, () -> euler.plan(3, half));
     }
 
     /** diffusers 0.35.2: NaN in the last step, −∞ times nothing. */
