@@ -1,4 +1,4 @@
-"""Writes what diffusers decodes in tiles, and whole, of the autoencoder of a case.
+"""Writes what diffusers decodes in tiles, and whole, of the autoencoder of a case, and encodes in tiles again.
 
     python tiling.py CASES OUT
 
@@ -25,4 +25,5 @@ vae.tile_latent_min_size, vae.tile_sample_min_size = 8, 8 * factor
 vae.enable_tiling()
 tiled = vae.decode(latents).sample
 print(f"factor {factor}, {tuple(tiled.shape)}, tiled and whole differ by at most {(tiled - whole).abs().max():.4f}")
-save_file({"latents": latents, "whole": whole, "tiled": tiled}, sys.argv[2])
+encoded = vae.encode(whole).latent_dist.parameters  # of the picture, in tiles too
+save_file({"latents": latents, "whole": whole, "tiled": tiled, "encoded": encoded}, sys.argv[2])

@@ -83,7 +83,7 @@ public final class Solvers {
                         latents = walk.moved(scope, at, guess, denoised);
                         continue;
                     }
-                    walk.evaluated(at, guess, denoised);
+                    guess = walk.evaluated(at, guess, denoised);
                     Denoised there = denoiser.denoise(guess, next);
                     Tensor second = straight ? slope(guess, there, next) : there.noise(guess, next);
                     Tensor mean = slope.plus(second).dividedBy(2);

@@ -68,23 +68,27 @@ final class Walk implements AutoCloseable {
         }
     }
 
-    /** After an evaluation that ends a step: takes the new latents over from the step's scope. */
+    /**
+     * After an evaluation that ends a step: takes the latents to go on from over from the step's
+     * scope.
+     */
     Tensor moved(TensorScope step, NoiseLevel at, Tensor x, Denoised denoised) {
         Tensor before = latents;
-        int evaluation = done;
-        Tensor after = ForeignCode.call(() -> on.after(evaluation, x));
-        latents = step.keep(after);
-        evaluated(at, after, denoised);
+        Tensor after = step.keep(evaluated(at, x, denoised));
+        latents = after;
         if (before != null) {
             before.close();
         }
         return after;
     }
 
-    /** After any evaluation. */
-    void evaluated(NoiseLevel at, Tensor x, Denoised denoised) {
-        var step = new Step(done++, evaluations, at, x, denoised.x0());
+    /** After any evaluation: returns the latents to go on from. */
+    Tensor evaluated(NoiseLevel at, Tensor x, Denoised denoised) {
+        int evaluation = done++;
+        Tensor after = ForeignCode.call(() -> on.after(evaluation, x));
+        var step = new Step(evaluation, evaluations, at, after, denoised.x0());
         ForeignCode.run(() -> on.onStep(step));
+        return after;
     }
 
     /** Gives the last latents to the caller's scope. */

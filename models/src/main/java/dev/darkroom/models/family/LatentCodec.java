@@ -40,7 +40,7 @@ public interface LatentCodec extends AutoCloseable {
                 "this checkpoint makes pictures of noise alone: it has no encoder for a picture");
     }
 
-    /** About how many bytes decoding takes beside the weights. */
+    /** About how many bytes decoding takes beside the weights; encoding takes no more. */
     long decodingBytes(Size size);
 
     /**

@@ -25,9 +25,9 @@ import java.io.UncheckedIOException;
 import java.util.function.Function;
 
 /**
- * Latents of an {@link AutoencoderKl}: {@code [C,h,w]}, scaled for the diffusion model. Large ones
- * are decoded in {@link Tiles}; where 16 bits overflow, decoding is done again in float32. Not for
- * several threads at once.
+ * Latents of an {@link AutoencoderKl}: {@code [C,h,w]}, scaled for the diffusion model. Large
+ * pictures are decoded and encoded in {@link Tiles}; where 16 bits overflow, that is done again in
+ * float32. Not for several threads at once.
  */
 public final class AutoencoderCodec implements LatentCodec {
     /** Rows and columns of a tile of the picture: what Stable Diffusion was trained on. */
@@ -148,7 +148,7 @@ public final class AutoencoderCodec implements LatentCodec {
         return pixels * widest * computed.bytes();
     }
 
-    /** Whether a picture is decoded in tiles. */
+    /** Whether a picture is decoded and encoded in tiles. */
     private boolean tiled(Size size, long wholeBytes) {
         boolean larger = Math.max(size.height(), size.width()) > tilePixels;
         return larger
@@ -192,9 +192,14 @@ public final class AutoencoderCodec implements LatentCodec {
         return latents;
     }
 
-    private static Tensor encode(AutoencoderKl autoencoder, Tensor picture, Tensor noise) {
+    private Tensor encode(AutoencoderKl autoencoder, Tensor picture, Tensor noise) {
+        var size = new Size((int) picture.size(2), (int) picture.size(3));
         try (var scope = TensorScope.open()) {
-            DiagonalGaussian moments = autoencoder.encode(picture.to(autoencoder.dtype()));
+            Tensor x = picture.to(autoencoder.dtype());
+            DiagonalGaussian moments =
+                    tiled(size, wholeBytes(size.pixels(), computed(autoencoder)))
+                            ? DiagonalGaussian.of(Tiles.encoding(autoencoder, tilePixels).run(x))
+                            : autoencoder.encode(x);
             return scope.keep(autoencoder.scaled(moments.sample(noise)).to(DType.FLOAT32));
         }
     }
@@ -228,7 +233,7 @@ public final class AutoencoderCodec implements LatentCodec {
             Tensor z = autoencoder.unscaled(latents.to(autoencoder.dtype()));
             Tensor image =
                     tiled(size, wholeBytes(size.pixels(), computed(autoencoder)))
-                            ? new Tiles(autoencoder, tilePixels / pixelsPerLatent()).decode(z)
+                            ? Tiles.decoding(autoencoder, tilePixels).run(z)
                             : autoencoder.decode(z);
             return scope.keep(image.to(DType.FLOAT32));
         }

@@ -118,11 +118,18 @@ public final class AutoencoderKl extends Module {
                             + multiple);
         }
         try (var scope = TensorScope.open()) {
-            var h = encoder.forward(images); // [N,2C,H/8,W/8]
-            var gaussian = DiagonalGaussian.of(quantConv == null ? h : quantConv.forward(h));
+            var gaussian = DiagonalGaussian.of(moments(images));
             scope.keep(gaussian.mean());
             scope.keep(gaussian.logVariance());
             return gaussian;
+        }
+    }
+
+    /** Encodes images as means and log variances {@code [N,2C,H/f,W/f]}. */
+    Tensor moments(Tensor images) {
+        try (var scope = TensorScope.open()) {
+            var h = encoder.forward(images);
+            return scope.keep(quantConv == null ? h : quantConv.forward(h));
         }
     }
 

@@ -7,16 +7,18 @@ import dev.darkroom.runtime.TensorScope;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.UnaryOperator;
 
 /**
- * Decodes latents in tiles that overlap by a quarter and are blended there, so that memory is a
- * tile's and not the picture's: diffusers' {@code tiled_decode}. Each tile is normalised alone, so
- * the result differs a little from that of the whole.
+ * Decodes or encodes in tiles that overlap by a quarter and are blended there, so that memory is a
+ * tile's and not the picture's: diffusers' {@code tiled_decode} and {@code tiled_encode}. Each tile
+ * is normalised alone, so the result differs a little from that of the whole.
  *
- * @param vae decodes a tile
- * @param tile rows and columns of a tile of latents
+ * @param network makes a tile of another
+ * @param tile rows and columns of a tile that it is given
+ * @param result rows and columns of what it makes of that
  */
-record Tiles(AutoencoderKl vae, int tile) {
+record Tiles(UnaryOperator<Tensor> network, int tile, int result) {
     /** The share of a tile that it has in common with the next. */
     private static final double OVERLAP = 0.25;
 
@@ -25,20 +27,25 @@ record Tiles(AutoencoderKl vae, int tile) {
         return Math.max(1, (int) (tile * (1 - OVERLAP)));
     }
 
-    /** Rows and columns of a tile of the picture. */
-    private int tilePixels() {
-        return tile * vae.config().downsampling();
+    /** Tiles of latents, which are decoded. */
+    static Tiles decoding(AutoencoderKl vae, int tilePixels) {
+        return new Tiles(vae::decode, tilePixels / vae.config().downsampling(), tilePixels);
+    }
+
+    /** Tiles of pictures, which are encoded as moments. */
+    static Tiles encoding(AutoencoderKl vae, int tilePixels) {
+        return new Tiles(vae::moments, tilePixels, tilePixels / vae.config().downsampling());
     }
 
     /**
-     * Decodes.
+     * Runs the network on each tile.
      *
-     * @param z {@code [N,C,h,w]}, not scaled
-     * @return images {@code [N,C',H,W]}
+     * @param z {@code [N,C,H,W]}
+     * @return {@code [N,C',H',W']}
      */
-    Tensor decode(Tensor z) {
-        int blended = (int) (tilePixels() * OVERLAP);
-        int kept = tilePixels() - blended;
+    Tensor run(Tensor z) {
+        int blended = (int) (result * OVERLAP);
+        int kept = result - blended;
         try (var all = TensorScope.open()) {
             List<Tensor> rows = new ArrayList<>();
             List<Tensor> above = List.of();
@@ -68,11 +75,11 @@ record Tiles(AutoencoderKl vae, int tile) {
         }
     }
 
-    /** The tiles of a row, decoded from left to right. */
+    /** The results of a row, from left to right. */
     private List<Tensor> tiles(Tensor row) {
         List<Tensor> tiles = new ArrayList<>();
         for (long x = 0; x < row.size(3); x += stride()) {
-            tiles.add(vae.decode(row.narrow(3, x, Math.min(tile, row.size(3) - x))));
+            tiles.add(network.apply(row.narrow(3, x, Math.min(tile, row.size(3) - x))));
         }
         return tiles;
     }
@@ -82,7 +89,7 @@ record Tiles(AutoencoderKl vae, int tile) {
      *
      * @param before the tile above or to the left
      * @param dim along which they follow each other
-     * @param extent how many pixels they have in common
+     * @param extent how many rows or columns they have in common
      */
     private static Tensor blend(Tensor before, Tensor after, int dim, int extent) {
         long common = Math.min(extent, Math.min(before.size(dim), after.size(dim)));

@@ -47,7 +47,7 @@ class TilesTest {
                 var vae = vae();
                 var golden = Golden.file("tiling.safetensors")) {
             Tensor latents = golden.get("latents");
-            Tensor tiled = new Tiles(vae, 8).decode(latents);
+            Tensor tiled = Tiles.decoding(vae, 8 * vae.config().downsampling()).run(latents);
             golden.assertClose("tiled", tiled, BOUND);
             Tensor whole = vae.decode(latents);
             golden.assertClose("whole", whole, BOUND);
@@ -59,12 +59,32 @@ class TilesTest {
     }
 
     @Test
+    void aPictureIsEncodedInTilesAsInDiffusers() throws IOException {
+        try (var scope = TensorScope.open();
+                var vae = vae();
+                var golden = Golden.file("tiling.safetensors")) {
+            Tensor picture = golden.get("whole");
+            int tile = 8 * vae.config().downsampling();
+            golden.assertClose("encoded", Tiles.encoding(vae, tile).run(picture), BOUND);
+            Tensor noise = Tensor.zeros(DType.FLOAT32, golden.get("latents").shape().toArray());
+            Tensor mean = golden.get("encoded").chunk(2, 1).getFirst();
+            Tensor latents =
+                    new AutoencoderCodec(vae, Tiling.ON, tile).encode(picture, noise, Report.NONE);
+            double difference = vae.scaled(mean).minus(latents).abs().max().item();
+            assertTrue(difference < BOUND, () -> "off by " + difference);
+        }
+    }
+
+    @Test
     void latentsOfOneTileAreTheWhole() throws IOException {
         try (var scope = TensorScope.open();
                 var vae = vae();
                 var golden = Golden.file("tiling.safetensors")) {
             Tensor latents = golden.get("latents");
-            assertTrue(new Tiles(vae, 32).decode(latents).contentEquals(vae.decode(latents)));
+            assertTrue(
+                    Tiles.decoding(vae, 32 * vae.config().downsampling())
+                            .run(latents)
+                            .contentEquals(vae.decode(latents)));
         }
     }
 
@@ -124,6 +144,8 @@ class TilesTest {
             assertTrue(whole > 256L << 20 && codec.decodingBytes(size) <= 256L << 20);
             Tensor picture = decoded(codec, Tensor.zeros(DType.FLOAT32, 1, 4, 256, 256));
             assertEquals(2048, picture.size(3));
+            Tensor noise = Tensor.zeros(DType.FLOAT32, 1, 4, 256, 256);
+            assertEquals(256, codec.encode(picture, noise, Report.NONE).size(3));
             assertThrows(
                     InsufficientMemoryException.class,
                     () -> MemoryBudget.current().require(whole, "the whole"));
