@@ -6,6 +6,7 @@ import dev.darkroom.models.checkpoint.WeightFormat;
 import dev.darkroom.models.diffusion.diffusers.Scheduler;
 import dev.darkroom.models.diffusion.guidance.GuidanceKind;
 import dev.darkroom.models.diffusion.guidance.NamedGuidance;
+import dev.darkroom.models.family.Size;
 import dev.darkroom.models.pipeline.Seed;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
@@ -17,6 +18,8 @@ import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Locale;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * Values of options that are names or seeds: what is read of them, and what the shell completes.
@@ -160,6 +163,45 @@ final class Names {
         @Override
         public Iterator<String> iterator() {
             return List.of("cpu", "cuda").iterator();
+        }
+    }
+
+    /** Sizes such as {@code 1024x768}: width, then height. */
+    static final class PictureSizes implements ITypeConverter<Size> {
+        private static final Pattern SIZE = Pattern.compile("(\\d{1,5})[x×](\\d{1,5})");
+
+        @Override
+        public Size convert(String text) {
+            Matcher matcher = SIZE.matcher(text);
+            if (!matcher.matches()) {
+                throw new TypeConversionException(
+                        "a size is WIDTHxHEIGHT in pixels, such as 1024x768, not \"" + text + "\"");
+            }
+            return new Size(Integer.parseInt(matcher.group(2)), Integer.parseInt(matcher.group(1)));
+        }
+    }
+
+    /**
+     * Where a crop begins.
+     *
+     * @param left columns that are cut off
+     * @param top rows that are cut off
+     */
+    record Corner(int left, int top) {}
+
+    /** Corners such as {@code 64,0}: from the left, then from the top. */
+    static final class Corners implements ITypeConverter<Corner> {
+        private static final Pattern CORNER = Pattern.compile("(\\d{1,5}),(\\d{1,5})");
+
+        @Override
+        public Corner convert(String text) {
+            Matcher matcher = CORNER.matcher(text);
+            if (!matcher.matches()) {
+                throw new TypeConversionException(
+                        "a crop is LEFT,TOP in pixels, such as 64,0, not \"" + text + "\"");
+            }
+            return new Corner(
+                    Integer.parseInt(matcher.group(1)), Integer.parseInt(matcher.group(2)));
         }
     }
 

@@ -3,6 +3,7 @@ package dev.darkroom.cli;
 import dev.darkroom.hub.Hub;
 import dev.darkroom.models.checkpoint.CheckpointException;
 import dev.darkroom.models.checkpoint.ModelLocation;
+import dev.darkroom.models.family.Size;
 import dev.darkroom.models.pipeline.PipelineOptions;
 import dev.darkroom.models.pipeline.SampleRequest;
 import dev.darkroom.models.plan.Plan;
@@ -19,7 +20,6 @@ import picocli.CommandLine.Spec;
 
 import java.io.IOException;
 import java.util.concurrent.Callable;
-import java.util.regex.Pattern;
 
 /** {@code darkroom plan}: what a checkpoint takes on this machine, without its weights. */
 @Command(
@@ -37,8 +37,6 @@ import java.util.regex.Pattern;
                     + " tokenizers are downloaded, and no weights."
         })
 final class PlanCommand implements Callable<Integer> {
-    private static final Pattern SIZE = Pattern.compile("(\\d{1,5})[x×](\\d{1,5})");
-
     @Spec private CommandSpec spec;
 
     @Parameters(
@@ -53,8 +51,9 @@ final class PlanCommand implements Callable<Integer> {
     @Option(
             names = "--size",
             paramLabel = "WxH",
+            converter = Names.PictureSizes.class,
             description = "Size of the pictures in pixels, such as 1024x768.")
-    private @Nullable String size;
+    private @Nullable Size size;
 
     @Option(names = "--batch", paramLabel = "N", description = "Number of pictures.")
     private int batch = 1;
@@ -105,13 +104,7 @@ final class PlanCommand implements Callable<Integer> {
                         .maxTokens(fitting.maxTokens())
                         .binning(fitting.binning());
         if (size != null) {
-            var matcher = SIZE.matcher(size);
-            if (!matcher.matches()) {
-                throw new IllegalArgumentException(
-                        "a size is WIDTHxHEIGHT in pixels, such as 1024x768, not \"" + size + "\"");
-            }
-            builder.width(Integer.valueOf(matcher.group(1)))
-                    .height(Integer.valueOf(matcher.group(2)));
+            builder.width(size.width()).height(size.height());
         }
         return builder.build();
     }

@@ -79,8 +79,8 @@ final class RequestOptions {
             paramLabel = "S",
             description =
                     "The share of the noise that is gone already, above 0 and below 1, from"
-                            + " --latents that were left noisy with --end: diffusers'"
-                            + " denoising_start.")
+                            + " --latents that were left noisy with --end, or from --init:"
+                            + " diffusers' denoising_start.")
     private @Nullable Double start;
 
     @Option(
@@ -114,9 +114,14 @@ final class RequestOptions {
      *
      * @param prompt null for classes
      * @param edit a picture that others are made from; null for none
+     * @param sizes that the network is conditioned on
      * @throws IllegalArgumentException if the options do not go together
      */
-    SampleRequest request(@Nullable String prompt, @Nullable Edit edit, FittingOptions fitting) {
+    SampleRequest request(
+            @Nullable String prompt,
+            @Nullable Edit edit,
+            SizeOptions sizes,
+            FittingOptions fitting) {
         if (!classes.isEmpty() && prompt != null) {
             throw new IllegalArgumentException("name a prompt or a class, not both");
         }
@@ -148,6 +153,7 @@ final class RequestOptions {
                 .start(start)
                 .end(end)
                 .edit(edit)
+                .sizes(sizes.condition(width, height))
                 .seed(first)
                 .width(width)
                 .height(height)

@@ -56,6 +56,7 @@ final class SampleCommand implements Callable<Integer> {
     @Mixin private final HubFlags hub = new HubFlags();
     @Mixin private final RequestOptions asked = new RequestOptions();
     @Mixin private final EditOptions edited = new EditOptions();
+    @Mixin private final SizeOptions sizes = new SizeOptions();
     @Mixin private final ComputeOptions compute = new ComputeOptions();
     @Mixin private final FittingOptions fitting = new FittingOptions();
     @Mixin private final OutputOptions output = new OutputOptions();
@@ -79,7 +80,7 @@ final class SampleCommand implements Callable<Integer> {
         OutputFiles files;
         try {
             checkpoint.check();
-            request = asked.request(prompt, edited.edit(), fitting);
+            request = asked.request(prompt, edited.edit(), sizes, fitting);
             options = compute.pipeline().withHub(hub.given());
             files = output.files(request, tensors.trace());
         } catch (IllegalArgumentException e) {
@@ -106,7 +107,7 @@ final class SampleCommand implements Callable<Integer> {
         PrintWriter err = spec.commandLine().getErr();
         boolean bar = !reporting.isQuiet() && Terminal.isStderr();
         long begin = System.nanoTime();
-        try (var start = tensors.start();
+        try (var start = tensors.start(request.sampling().start() != null);
                 var pipeline = load(model, options, cancelled);
                 var progress = bar ? new Progress("sampling", err) : null;
                 var watcher =

@@ -11,10 +11,15 @@ import picocli.CommandLine.Option;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Comparator;
+import java.util.regex.Pattern;
 
 /** Tensors that are read and written beside pictures. */
 final class TensorOptions {
     private static final String START = "latents_init";
+
+    /** Latents after a step, in a trace. */
+    private static final Pattern STEP = Pattern.compile("latents_\\d+");
 
     @Option(
             names = "--latents",
@@ -22,8 +27,8 @@ final class TensorOptions {
             description =
                     "Start from the tensor "
                             + START
-                            + " of a safetensors file; the seed then only"
-                            + " serves the noise that samplers add.")
+                            + " of a safetensors file, or with --start from the last ones of a"
+                            + " --trace; the seed then only serves the noise that samplers add.")
     private @Nullable Path latents;
 
     @Option(
@@ -37,13 +42,25 @@ final class TensorOptions {
         return trace;
     }
 
-    /** Reads the tensor to start from; null for random noise. */
-    @Nullable Tensor start() throws IOException {
+    /**
+     * Reads the tensor to start from; null for random noise.
+     *
+     * @param late whether sampling goes on where a traced run ended
+     */
+    @Nullable Tensor start(boolean late) throws IOException {
         if (latents == null) {
             return null;
         }
         try (var file = Safetensors.open(latents, LoadMode.READ)) {
-            return file.tensor(START);
+            return file.tensor(
+                    late
+                            ? file.names().stream()
+                                    .filter(name -> STEP.matcher(name).matches())
+                                    .max(
+                                            Comparator.comparingInt(String::length)
+                                                    .thenComparing(Comparator.naturalOrder()))
+                                    .orElse(START)
+                            : START);
         }
     }
 

@@ -13,6 +13,8 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import dev.darkroom.models.diffusion.guidance.NamedGuidance;
 import dev.darkroom.models.family.Inputs;
 import dev.darkroom.models.family.RequestedSize;
+import dev.darkroom.models.family.Size;
+import dev.darkroom.models.family.SizeCondition;
 import dev.darkroom.models.pipeline.EmbeddedModel;
 import dev.darkroom.models.pipeline.PipelineException;
 import dev.darkroom.models.pipeline.PipelineOptions;
@@ -37,6 +39,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -268,6 +271,105 @@ class SampleCommandTest {
         assertEquals("", run.err());
         assertArrayEquals(new float[] {1, 2}, pipeline.start);
         assertEquals(before, Memory.liveTensors());
+    }
+
+    /** What the base model left noisy, the refiner takes from the trace. */
+    @Test
+    void aLateStartTakesTheLastLatentsOfATrace() throws IOException {
+        Path trace = file("trace.safetensors");
+        try (var one = Tensor.copyOf(new float[] {1}, 1, 1, 1, 1);
+                var two = Tensor.copyOf(new float[] {2}, 1, 1, 1, 1);
+                var three = Tensor.copyOf(new float[] {3}, 1, 1, 1, 1)) {
+            SafetensorsWriter.write(
+                    trace,
+                    Map.of("latents_init", one, "latents_99", two, "latents_100", three),
+                    Map.of());
+        }
+        pipeline.sample(
+                "a", "--model", "m", "--latents", trace, "--start", 0.8, "--out", file("a.png"));
+        assertArrayEquals(new float[] {3}, pipeline.start);
+        assertEquals(0.8, requireRequest().sampling().start());
+    }
+
+    @Test
+    void sizesOfANetworkAreNamed() {
+        var run =
+                pipeline.sample(
+                        "a",
+                        "--model",
+                        "m",
+                        "--original-size",
+                        "640x480",
+                        "--crop",
+                        "64,8",
+                        "--width",
+                        48,
+                        "--height",
+                        32,
+                        "--out",
+                        file("a.png"));
+        assertEquals(0, run.exit(), run.err());
+        assertEquals(
+                new SizeCondition(new Size(480, 640), 8, 64, new Size(32, 48)),
+                requireRequest().inputs().sizes());
+        pipeline.sample("a", "--model", "m", "--target-size", "9x8", "--out", file("a.png"));
+        assertEquals(SizeCondition.of(new Size(8, 9)), requireRequest().inputs().sizes());
+        run = pipeline.sample("a", "--model", "m", "--crop", "1,2", "--out", file("a.png"));
+        assertEquals(2, run.exit());
+        assertTrue(run.err().contains("go with --target-size"), run.err());
+        run = pipeline.sample("a", "--model", "m", "--crop", "1x2", "--out", file("a.png"));
+        assertTrue(run.err().contains("a crop is LEFT,TOP in pixels"), run.err());
+    }
+
+    @Test
+    void aPictureToStartFromIsReadWithItsMask() throws IOException {
+        var image = new BufferedImage(4, 2, BufferedImage.TYPE_INT_ARGB);
+        image.setRGB(1, 0, 0xffff0000);
+        Path init = file("init.png");
+        ImageIO.write(image, "png", init.toFile());
+        var run =
+                pipeline.sample(
+                        "a",
+                        "--model",
+                        "m",
+                        "--init",
+                        init,
+                        "--mask",
+                        "alpha",
+                        "--out",
+                        file("a.png"));
+        assertEquals(0, run.exit(), run.err());
+        var edit = Objects.requireNonNull(requireRequest().inputs().edit());
+        assertEquals(1, edit.strength());
+        assertArrayEquals(
+                new float[] {1, 0, 1, 1, 1, 1, 1, 1}, Objects.requireNonNull(edit.mask()).values());
+        pipeline.sample("a", "--model", "m", "--init", init, "--out", file("a.png"));
+        assertEquals(0.8, Objects.requireNonNull(requireRequest().inputs().edit()).strength());
+    }
+
+    @Test
+    void badPicturesToStartFromAreRefusedBeforeLoading() throws IOException {
+        Path init = file("init.png");
+        ImageIO.write(new BufferedImage(4, 2, BufferedImage.TYPE_INT_RGB), "png", init.toFile());
+        Path small = file("small.png");
+        ImageIO.write(new BufferedImage(2, 2, BufferedImage.TYPE_INT_RGB), "png", small.toFile());
+        Path broken = Files.write(file("broken.png"), new byte[] {1, 2, 3});
+        assertRefused("the mask is 2×2, but the picture 4×2", "--init", init, "--mask", small);
+        assertRefused("name it with --init", "--mask", small);
+        assertRefused("name it with --init", "--strength", 0.5);
+        assertRefused("not 1.5", "--init", init, "--strength", 1.5);
+        assertRefused("not 0.0", "--init", init, "--strength", 0);
+        assertRefused("broken.png", "--init", broken);
+        assertRefused("gone.png", "--init", file("gone.png"));
+        assertRefused("transparent", "--init", init, "--mask", "alpha");
+    }
+
+    private void assertRefused(String reason, Object... options) {
+        var all = new ArrayList<Object>(List.of("a", "--model", "m", "--out", file("a.png")));
+        all.addAll(List.of(options));
+        var run = pipeline.sample(all.toArray());
+        assertTrue(run.exit() != 0 && run.err().contains(reason), run.err());
+        assertNull(pipeline.folder);
     }
 
     @Test
