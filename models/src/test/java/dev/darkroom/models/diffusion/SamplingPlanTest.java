@@ -168,6 +168,39 @@ class SamplingPlanTest {
                         });
     }
 
+    /** A step's first guess too: Heun's method goes on from what replaces it. */
+    @Test
+    void latentsAreReplacedAfterEveryEvaluation() {
+        SamplingPlan plan = Form.PRESERVING.plan(3, Solver.heun());
+        List<Integer> replaced = new ArrayList<>();
+        List<Double> seen = new ArrayList<>();
+        var listener =
+                new StepListener() {
+                    @Override
+                    public Tensor after(int evaluation, Tensor latents) {
+                        replaced.add(evaluation);
+                        return latents.times(0).plus(evaluation + 1);
+                    }
+
+                    @Override
+                    public void onStep(Step step) {
+                        seen.add(step.latents().item());
+                    }
+                };
+        try (var scope = TensorScope.open()) {
+            List<Double> asked = new ArrayList<>();
+            Denoiser denoiser =
+                    (x, at) -> {
+                        asked.add(x.item());
+                        return new Denoised(x.times(0.5));
+                    };
+            plan.sample(denoiser, Tensor.zeros(DType.FLOAT32, 1, 1), NoiseSource.NONE, listener);
+            assertEquals(plan.evaluations().size(), replaced.size());
+            assertEquals(replaced.stream().map(evaluation -> evaluation + 1.0).toList(), seen);
+            assertEquals(seen.subList(0, seen.size() - 1), asked.subList(1, asked.size()));
+        }
+    }
+
     private static void assertTail(SamplingPlan full, double strength, String name) {
         SamplingPlan tail = full.tail(strength);
         assertEquals((int) (20 * strength), tail.steps());
