@@ -21,7 +21,6 @@ public final class Ops {
     private static final Operator PAD = Operator.of("constant_pad_nd", "");
     private static final Operator NEAREST = Operator.of("upsample_nearest2d", "");
     private static final Operator BILINEAR = Operator.of("upsample_bilinear2d", "");
-    private static final Operator ANTIALIASED = Operator.of("_upsample_bilinear2d_aa", "");
     private static final Operator AVG_POOL = Operator.of("avg_pool2d", "");
     private static final Operator MSE = Operator.of("mse_loss", "");
     private static final Operator DROPOUT = Operator.of("dropout", "");
@@ -387,18 +386,6 @@ public final class Ops {
     public static Tensor resizeBilinear(Tensor x, long height, long width) {
         Checks.requireRank("resizeBilinear: input", x.shape(), 4);
         return Tensor.run(BILINEAR.call().arg(x.handle).ints(height, width).arg(false));
-    }
-
-    /**
-     * Resizes by linear interpolation that averages over as many pixels as one becomes, so that a
-     * smaller picture has no aliases: Pillow's bilinear filter.
-     *
-     * @param x {@code [N,C,H,W]}
-     * @return {@code [N,C,height,width]}
-     */
-    public static Tensor resizeAntialiased(Tensor x, long height, long width) {
-        Checks.requireRank("resizeAntialiased: input", x.shape(), 4);
-        return Tensor.run(ANTIALIASED.call().arg(x.handle).ints(height, width).arg(false));
     }
 
     /**

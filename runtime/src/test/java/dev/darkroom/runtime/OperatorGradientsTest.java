@@ -248,10 +248,6 @@ class OperatorGradientsTest {
                 in -> Ops.resizeBilinear(in.getFirst(), 5, 2),
                 s -> List.of(s.any(1, 2, 3, 3)));
         on(
-                "Ops.resizeAntialiased[Tensor, long, long]",
-                in -> Ops.resizeAntialiased(in.getFirst(), 5, 2),
-                s -> List.of(s.any(1, 2, 3, 4)));
-        on(
                 "Ops.averagePool[Tensor, long]",
                 in -> Ops.averagePool(in.getFirst(), 2),
                 s -> List.of(s.any(1, 2, 4, 4)));

@@ -1,6 +1,5 @@
 package dev.darkroom.models.family;
 
-import dev.darkroom.runtime.Ops;
 import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
@@ -16,6 +15,10 @@ import dev.darkroom.runtime.TensorScope;
 @SuppressWarnings("ArrayRecordComponent") // a raw buffer; copies would double a picture's memory
 public record Image(int channels, int height, int width, float[] values) {
     private static final int COLOURS = 3;
+    private static final float WHITE = 255;
+
+    /** As many as are read from a file. */
+    private static final long MOST_PIXELS = 178_956_970;
 
     /**
      * Checks the values.
@@ -70,21 +73,59 @@ public record Image(int channels, int height, int width, float[] values) {
     }
 
     /**
-     * Scales it to cover a size and cuts what is over on both sides, without aliasing.
+     * Scales it to cover a size and cuts what is over on both sides, as diffusers' {@code
+     * VaeImageProcessor} with {@code resize_mode="crop"}: by Pillow's Lanczos filter, in 8 bits.
      *
      * @return float32 {@code [1,C,H,W]} from 0 to 1, on the CPU
+     * @throws IllegalArgumentException if it is so narrow that it would be huge before it is cut
      */
     public Tensor covering(Size wanted) {
+        boolean wider = (long) wanted.width() * height > (long) width * wanted.height();
+        var cover =
+                wider
+                        ? new Size((int) ((long) height * wanted.width() / width), wanted.width())
+                        : new Size(
+                                wanted.height(), (int) ((long) width * wanted.height() / height));
         try (var scope = TensorScope.open()) {
-            Tensor image = Tensor.copyOf(values, 1, channels, height, width);
-            Size cover = wanted.coveredBy(size());
-            if (!cover.equals(size())) {
-                image = Ops.resizeAntialiased(image, cover.height(), cover.width()).clamp(0, 1);
-            }
             return scope.keep(
-                    image.narrow(2, (cover.height() - wanted.height()) / 2, wanted.height())
-                            .narrow(3, (cover.width() - wanted.width()) / 2, wanted.width())
+                    scaledTo(cover)
+                            .narrow(2, cover.height() / 2 - wanted.height() / 2, wanted.height())
+                            .narrow(3, cover.width() / 2 - wanted.width() / 2, wanted.width())
                             .contiguous());
         }
+    }
+
+    /**
+     * Scales it, whatever becomes of its ratio, as {@code VaeImageProcessor} does by itself.
+     *
+     * @return float32 {@code [1,C,H,W]} from 0 to 1, on the CPU
+     * @throws IllegalArgumentException if that is larger than any picture
+     */
+    public Tensor scaledTo(Size wanted) {
+        if (wanted.equals(size())) {
+            return Tensor.copyOf(values, 1, channels, height, width);
+        }
+        if (wanted.pixels() > MOST_PIXELS) {
+            throw new IllegalArgumentException(
+                    "a picture of "
+                            + size()
+                            + " pixels would be scaled to "
+                            + wanted
+                            + ", which is too much; crop it first");
+        }
+        int pixels = height * width;
+        int scaled = wanted.height() * wanted.width();
+        var result = new float[channels * scaled];
+        var plane = new byte[pixels];
+        for (int channel = 0; channel < channels; channel++) {
+            for (int i = 0; i < pixels; i++) {
+                plane[i] = (byte) Math.round(values[channel * pixels + i] * WHITE);
+            }
+            byte[] made = Lanczos.scaled(plane, size(), wanted);
+            for (int i = 0; i < scaled; i++) {
+                result[channel * scaled + i] = (made[i] & 0xff) / WHITE;
+            }
+        }
+        return Tensor.copyOf(result, 1, channels, wanted.height(), wanted.width());
     }
 }

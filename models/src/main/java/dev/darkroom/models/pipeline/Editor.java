@@ -3,7 +3,9 @@ package dev.darkroom.models.pipeline;
 import dev.darkroom.models.diffusion.NoiseSource;
 import dev.darkroom.models.diffusion.SamplingPlan;
 import dev.darkroom.models.family.Edit;
+import dev.darkroom.models.family.Image;
 import dev.darkroom.models.family.Model;
+import dev.darkroom.models.family.RequestedSize;
 import dev.darkroom.models.family.Size;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
@@ -57,7 +59,7 @@ record Editor(
     Start start(ResolvedRequest run, Edit edit) {
         boolean shows = model.network().shownChannels() > 0;
         boolean fromNoise = edit.mask() != null && edit.strength() == 1;
-        Tensor picture = edit.picture().covering(run.sampled()).times(2).minus(1); // [1,3,H,W]
+        Tensor picture = fitted(edit.picture(), run).times(2).minus(1); // [1,3,H,W]
         Tensor encoded = null;
         if (!fromNoise || !shows) {
             encoded = encoded(run, picture, "input_encode_noise");
@@ -75,7 +77,7 @@ record Editor(
             return Start.at(latents);
         }
         Tensor mask = // [1,1,H,W], 0 or 1
-                edit.mask().covering(run.sampled()).ge(HALF).to(DType.FLOAT32);
+                fitted(edit.mask(), run).ge(HALF).to(DType.FLOAT32);
         Tensor small = atLatents(mask, run).to(type).to(device);
         notes.traced("latent_mask", small);
         if (!shows) {
@@ -91,6 +93,15 @@ record Editor(
         notes.traced("masked_image_latents", masked);
         Tensor masks = small.repeatInterleave(run.batch(), 0);
         return new Start(latents, Ops.cat(1, masks, masked), null);
+    }
+
+    /** Its own size is moved to whole multiples; one that was asked for is covered. */
+    private static Tensor fitted(Image image, ResolvedRequest run) {
+        RequestedSize asked = run.request().size();
+        boolean own = asked.width() == null && asked.height() == null;
+        return own && run.picture().equals(run.sampled())
+                ? image.scaledTo(run.sampled())
+                : image.covering(run.sampled());
     }
 
     private Tensor drawn(ResolvedRequest run, String name) {

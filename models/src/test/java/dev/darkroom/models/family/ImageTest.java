@@ -5,21 +5,40 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import dev.darkroom.models.pipeline.Picture;
+import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
+import dev.darkroom.testing.Golden;
 
 import org.junit.jupiter.api.Test;
 
+import java.io.IOException;
+import java.util.List;
+
 class ImageTest {
-    /** A pixel of twice the size sees a triangle of four: ¼, ¾, ¾, ¼, cut at the edge. */
+    /** Bytes, divided by 255 and multiplied again. */
+    private static final double EXACT = 1e-6;
+
+    /** Made by tests/oracle/resize.py with diffusers' {@code VaeImageProcessor}. */
     @Test
-    void aSmallerPictureAverages() {
-        var image = new Image(1, 1, 4, new float[] {0, 0, 1, 1});
-        try (var scope = TensorScope.open()) {
-            float[] half = image.covering(new Size(1, 2)).toFloatArray();
-            assertArrayEquals(new float[] {0, 1}, half, 1e-6f); // cut on both sides
-            var tall = new Image(1, 2, 4, new float[] {0, 0, 1, 1, 0, 0, 1, 1});
-            float[] averaged = tall.covering(new Size(1, 2)).toFloatArray();
-            assertArrayEquals(new float[] {1 / 7f, 6 / 7f}, averaged, 1e-6f);
+    void picturesAreScaledAndCutAsByDiffusers() throws IOException {
+        var values = new float[3 * 9 * 13];
+        for (int c = 0, i = 0; c < 3; c++) {
+            for (int y = 0; y < 9; y++) {
+                for (int x = 0; x < 13; x++, i++) {
+                    values[i] = (37 * x + 91 * y + 53 * c + 7 * x * y) % 256 / 255f;
+                }
+            }
+        }
+        var image = new Image(3, 9, 13, values);
+        try (var scope = TensorScope.open();
+                var golden = Golden.file("resize.safetensors")) {
+            for (String size : List.of("12x8", "8x8", "24x16", "32x48", "13x9", "16x9")) {
+                String[] sides = size.split("x");
+                var wanted = new Size(Integer.parseInt(sides[1]), Integer.parseInt(sides[0]));
+                Tensor covered = image.covering(wanted).times(255);
+                golden.assertClose("crop_" + size, covered, EXACT);
+                golden.assertClose("default_" + size, image.scaledTo(wanted).times(255), EXACT);
+            }
         }
     }
 
@@ -31,6 +50,19 @@ class ImageTest {
         assertEquals(new Size(1, 2), image.size());
         Image mask = new Picture(2, 1, rgb).mask(); // Pillow's convert("L"): 76 and 156
         assertArrayEquals(new float[] {76 / 255f, 156 / 255f}, mask.values(), 1e-6f);
+    }
+
+    @Test
+    void aPictureThatWouldBeHugeIsRefused() {
+        var narrow = new Image(1, 1, 40_000, new float[40_000]);
+        var refused =
+                assertThrows(
+                        IllegalArgumentException.class,
+                        () -> narrow.covering(new Size(16_384, 16_384)));
+        assertEquals(
+                "a picture of 40000×1 pixels would be scaled to 655360000×16384, which is too much;"
+                        + " crop it first",
+                refused.getMessage());
     }
 
     @Test
