@@ -83,9 +83,8 @@ public record Image(int channels, int height, int width, float[] values) {
         boolean wider = (long) wanted.width() * height > (long) width * wanted.height();
         var cover =
                 wider
-                        ? new Size((int) ((long) height * wanted.width() / width), wanted.width())
-                        : new Size(
-                                wanted.height(), (int) ((long) width * wanted.height() / height));
+                        ? new Size(scaled(height, wanted.width(), width), wanted.width())
+                        : new Size(wanted.height(), scaled(width, wanted.height(), height));
         try (var scope = TensorScope.open()) {
             return scope.keep(
                     scaledTo(cover)
@@ -93,6 +92,10 @@ public record Image(int channels, int height, int width, float[] values) {
                             .narrow(3, cover.width() / 2 - wanted.width() / 2, wanted.width())
                             .contiguous());
         }
+    }
+
+    private static int scaled(int side, int to, int from) {
+        return (int) Math.min((long) side * to / from, Integer.MAX_VALUE);
     }
 
     /**
