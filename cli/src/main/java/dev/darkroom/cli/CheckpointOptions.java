@@ -1,12 +1,16 @@
 package dev.darkroom.cli;
 
 import dev.darkroom.models.pipeline.EmbeddedModel;
+import dev.darkroom.models.pipeline.Embedding;
+import dev.darkroom.models.pipeline.PipelineOptions;
 
 import org.jspecify.annotations.Nullable;
 
 import picocli.CommandLine.Option;
 
 import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
 
 /** Which checkpoint is sampled. */
 final class CheckpointOptions {
@@ -26,6 +30,29 @@ final class CheckpointOptions {
             description =
                     "Darkroom's own model with 20 guided steps instead of the 4 of its student.")
     private boolean quality;
+
+    @Option(
+            names = "--embedding",
+            paramLabel = "FILE[=TOKEN]",
+            description =
+                    "A learned embedding (textual inversion) that prompts name by its token: a"
+                            + " .safetensors file, a folder with one, or ORG/NAME on a hub. May be"
+                            + " given several times. Without TOKEN, the one of the file, else its"
+                            + " name.")
+    private List<String> embeddings = new ArrayList<>();
+
+    /**
+     * Adds the embeddings to the options of a pipeline.
+     *
+     * @throws IllegalArgumentException if one has a blank side
+     */
+    PipelineOptions with(PipelineOptions options) {
+        PipelineOptions all = options;
+        for (String embedding : embeddings) {
+            all = all.withEmbedding(Embedding.parse(embedding));
+        }
+        return all;
+    }
 
     /**
      * Requires options that go together.

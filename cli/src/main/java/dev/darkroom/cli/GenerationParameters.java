@@ -6,6 +6,8 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import dev.darkroom.common.Sha256;
 import dev.darkroom.models.family.Edit;
 import dev.darkroom.models.family.Inputs;
+import dev.darkroom.models.family.PromptReading;
+import dev.darkroom.models.family.PromptSyntax;
 import dev.darkroom.models.family.RequestedSize;
 import dev.darkroom.models.pipeline.SampleRequest;
 import dev.darkroom.models.pipeline.SampleResult;
@@ -18,7 +20,10 @@ import org.jspecify.annotations.Nullable;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
+import java.util.stream.Stream;
 
 /**
  * What is needed to make a picture again, as texts for its file. Nothing in it changes from one run
@@ -37,6 +42,7 @@ record GenerationParameters(
         @Nullable String latentsSha256,
         Diagnosis.Loaded libtorch) {
     private static final int SHORT_HASH = 10;
+    private static final int EMBEDDING_HASH = 12;
 
     /** This with the hashes of the weights. */
     GenerationParameters with(Map<String, String> weights) {
@@ -80,8 +86,40 @@ record GenerationParameters(
             fields.add("Model hash: " + modelHash());
         }
         fields.add("Model: " + quoted(String.valueOf(model.get("model"))));
+        String embeddings = embeddings(inputs);
+        if (!embeddings.isEmpty()) {
+            fields.add("TI hashes: " + json(embeddings));
+        }
         fields.add("Version: darkroom " + Version.project());
         return text.append('\n').append(String.join(", ", fields)).toString();
+    }
+
+    /** The learned embeddings that prompts name, each with the start of its hash. */
+    private String embeddings(Inputs inputs) {
+        var texts =
+                Stream.of(
+                                inputs.prompt(),
+                                inputs.negativePrompt(),
+                                inputs.secondPrompt(),
+                                inputs.secondNegativePrompt())
+                        .filter(Objects::nonNull)
+                        .toList();
+        var hashes = new ArrayList<String>();
+        if (model.get("embeddings") instanceof List<?> embeddings) {
+            for (Object each : embeddings) {
+                if (each instanceof Map<?, ?> embedding) {
+                    String token = String.valueOf(embedding.get("token"));
+                    String hash = String.valueOf(embedding.get("sha256"));
+                    if (texts.stream().anyMatch(text -> text.contains(token))) {
+                        hashes.add(
+                                token.replaceAll("[:,]", "")
+                                        + ": "
+                                        + hash.substring(0, EMBEDDING_HASH));
+                    }
+                }
+            }
+        }
+        return String.join(", ", hashes);
     }
 
     private static String subject(Inputs inputs, int index) {
@@ -163,6 +201,11 @@ record GenerationParameters(
         put(values, "batch", inputs.batch());
         put(values, "maxTokens", inputs.maxTokens());
         put(values, "clipSkip", inputs.clipSkip() == 0 ? null : inputs.clipSkip());
+        PromptReading reading = inputs.reading();
+        if (reading.syntax() != PromptSyntax.PLAIN) {
+            values.put("promptSyntax", reading.syntax().name().toLowerCase(Locale.ROOT));
+        }
+        put(values, "longPrompts", reading.inChunks() ? true : null);
         put(values, "sizes", inputs.sizes());
         put(values, "negativeSizes", inputs.negativeSizes());
         put(values, "binning", size.binning());

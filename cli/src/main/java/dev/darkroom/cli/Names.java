@@ -6,6 +6,7 @@ import dev.darkroom.models.checkpoint.WeightFormat;
 import dev.darkroom.models.diffusion.diffusers.Scheduler;
 import dev.darkroom.models.diffusion.guidance.GuidanceKind;
 import dev.darkroom.models.diffusion.guidance.NamedGuidance;
+import dev.darkroom.models.family.PromptSyntax;
 import dev.darkroom.models.family.Size;
 import dev.darkroom.models.pipeline.Seed;
 import dev.darkroom.runtime.DType;
@@ -132,6 +133,13 @@ final class Names {
     static final class Tilings extends Constants<Tiling> {
         Tilings() {
             super("tiling", Tiling.class);
+        }
+    }
+
+    /** Names of {@link PromptSyntax}es. */
+    static final class PromptSyntaxes extends Constants<PromptSyntax> {
+        PromptSyntaxes() {
+            super("syntax of prompts", PromptSyntax.class);
         }
     }
 

@@ -2,6 +2,7 @@ package dev.darkroom.cli;
 
 import dev.darkroom.models.diffusion.guidance.NamedGuidance;
 import dev.darkroom.models.family.Edit;
+import dev.darkroom.models.family.PromptSyntax;
 import dev.darkroom.models.pipeline.SampleRequest;
 
 import org.jspecify.annotations.Nullable;
@@ -32,6 +33,23 @@ final class RequestOptions {
 
     @Option(names = "--negative-2", paramLabel = "TEXT", description = "The same for --negative.")
     private @Nullable String secondNegative;
+
+    @Option(
+            names = "--prompt-syntax",
+            paramLabel = "plain|weighted",
+            converter = Names.PromptSyntaxes.class,
+            completionCandidates = Names.PromptSyntaxes.class,
+            description =
+                    "What brackets in prompts mean: plain (the default), text; weighted, (word:1.3)"
+                            + " weighs 1.3 times as much, (word) 1.1 times, [word] less.")
+    private PromptSyntax promptSyntax = PromptSyntax.PLAIN;
+
+    @Option(
+            names = "--long-prompts",
+            description =
+                    "Read prompts that are longer than CLIP's 77 tokens in chunks, instead of"
+                            + " cutting them.")
+    private boolean longPrompts;
 
     @Option(
             names = "--class",
@@ -144,6 +162,8 @@ final class RequestOptions {
                 .negativePrompt(negative)
                 .secondPrompt(secondPrompt)
                 .secondNegativePrompt(secondNegative)
+                .promptSyntax(promptSyntax)
+                .longPrompts(longPrompts)
                 .classes(classes)
                 .steps(steps)
                 .guidanceScale(guidance)

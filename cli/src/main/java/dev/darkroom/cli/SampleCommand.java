@@ -81,7 +81,7 @@ final class SampleCommand implements Callable<Integer> {
         try {
             checkpoint.check();
             request = asked.request(prompt, edited.edit(), sizes, fitting);
-            options = compute.pipeline().withHub(hub.given());
+            options = checkpoint.with(compute.pipeline()).withHub(hub.given());
             files = output.files(request, tensors.trace());
         } catch (IllegalArgumentException e) {
             throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);

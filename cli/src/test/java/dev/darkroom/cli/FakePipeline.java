@@ -36,6 +36,7 @@ final class FakePipeline implements Pipeline {
     float @Nullable [] start;
     List<String> warnings = List.of();
     List<String> warningsOfLoading = List.of();
+    List<Map<String, Object>> embeddings = List.of();
     @Nullable RuntimeException failure;
     Runnable hashing = () -> {};
     boolean cancelled;
@@ -123,7 +124,9 @@ final class FakePipeline implements Pipeline {
 
     @Override
     public Map<String, Object> describe() {
-        return Map.of("model", "fake: one, two");
+        return embeddings.isEmpty()
+                ? Map.of("model", "fake: one, two")
+                : Map.of("model", "fake: one, two", "embeddings", embeddings);
     }
 
     @Override

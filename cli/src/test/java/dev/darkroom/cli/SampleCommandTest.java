@@ -12,10 +12,13 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 
 import dev.darkroom.models.diffusion.guidance.NamedGuidance;
 import dev.darkroom.models.family.Inputs;
+import dev.darkroom.models.family.PromptReading;
+import dev.darkroom.models.family.PromptSyntax;
 import dev.darkroom.models.family.RequestedSize;
 import dev.darkroom.models.family.Size;
 import dev.darkroom.models.family.SizeCondition;
 import dev.darkroom.models.pipeline.EmbeddedModel;
+import dev.darkroom.models.pipeline.Embedding;
 import dev.darkroom.models.pipeline.PipelineException;
 import dev.darkroom.models.pipeline.PipelineOptions;
 import dev.darkroom.models.pipeline.SampleRequest;
@@ -130,6 +133,49 @@ class SampleCommandTest {
                         .replace(System.lineSeparator(), "\n"),
                 run.out());
         assertTrue(pipeline.closed);
+    }
+
+    @Test
+    void promptsAreReadAsAskedForAndTheRecipeSaysSo() throws IOException {
+        pipeline.embeddings =
+                List.of(
+                        Map.of("token", "<cat: toy>", "sha256", "0123456789abcdef"),
+                        Map.of("token", "style", "sha256", "fedcba9876543210"));
+        var run =
+                pipeline.sample(
+                        "a (heart:1.2), <cat: toy>",
+                        "--model",
+                        "m",
+                        "--prompt-syntax",
+                        "weighted",
+                        "--long-prompts",
+                        "--embedding",
+                        "cat.safetensors=<cat: toy>",
+                        "--embedding",
+                        "org/style",
+                        "--out",
+                        file("a.png"));
+        assertEquals("", run.err());
+        assertEquals(
+                List.of(
+                        new Embedding("cat.safetensors", "<cat: toy>"),
+                        new Embedding("org/style", null)),
+                pipeline.options.embeddings());
+        assertEquals(
+                new PromptReading(PromptSyntax.WEIGHTED, true),
+                pipeline.request.inputs().reading());
+        String png = Files.readString(file("a.png"), StandardCharsets.ISO_8859_1);
+        assertTrue(png.contains(", TI hashes: \"<cat toy>: 0123456789ab\", Version"), png);
+        int from = png.indexOf("Xtdarkroom\0");
+        var recipe =
+                new JsonMapper().readTree(png.substring(png.indexOf('{', from))).get("request");
+        assertEquals("weighted", recipe.get("promptSyntax").asText());
+        assertTrue(recipe.get("longPrompts").asBoolean());
+        assertEquals(2, pipeline.sample("a", "--prompt-syntax", "weigthed").exit());
+        assertEquals(2, pipeline.sample("a", "--model", "m", "--embedding", "a=").exit());
+        assertEquals(
+                2,
+                pipeline.sample("a", "--model", "m", "--long-prompts", "--max-tokens", 9).exit());
     }
 
     @Test

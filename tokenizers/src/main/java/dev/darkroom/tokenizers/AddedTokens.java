@@ -1,5 +1,7 @@
 package dev.darkroom.tokenizers;
 
+import dev.darkroom.common.OneLine;
+
 import org.jspecify.annotations.Nullable;
 
 import java.util.ArrayList;
@@ -40,6 +42,36 @@ final class AddedTokens {
             id = vocabularyId.applyAsInt(token.content());
         }
         put(id < 0 ? nextId : id, token);
+    }
+
+    /**
+     * These tokens and more, which are looked for in the normalised text where there is one.
+     *
+     * @param vocabularyId the id of a text in the model's vocabulary, or -1
+     * @param nextId the id for the first of them
+     * @throws IllegalArgumentException if one is empty, too long, there already, or given twice
+     */
+    AddedTokens with(List<String> more, ToIntFunction<String> vocabularyId, int nextId) {
+        var all = new AddedTokens();
+        tokens.forEach(all::put);
+        int next = nextId;
+        for (String token : more) {
+            if (token.isBlank() || token.length() > Limits.TOKEN) {
+                throw new IllegalArgumentException(
+                        "a token has 1 to "
+                                + Limits.TOKEN
+                                + " characters, not "
+                                + (token.isBlank() ? "white space alone" : token.length()));
+            }
+            if (all.contains(token) || vocabularyId.applyAsInt(token) >= 0) {
+                throw new IllegalArgumentException(
+                        "the tokenizer has the token \""
+                                + OneLine.of(token)
+                                + "\" already; choose another");
+            }
+            all.put(next++, new AddedToken(token, false, false, false, true, false));
+        }
+        return all;
     }
 
     /** The id of a token's text, or -1. */

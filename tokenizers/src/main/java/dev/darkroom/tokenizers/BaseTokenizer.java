@@ -19,7 +19,7 @@ abstract class BaseTokenizer implements Tokenizer {
     }
 
     /** The ids of a well-formed text without those that go around every text. */
-    abstract int[] content(String text);
+    abstract int[] ids(String text);
 
     /** Whether content that ends with the end token already gets no second one. */
     boolean keepsGivenEnd() {
@@ -28,17 +28,26 @@ abstract class BaseTokenizer implements Tokenizer {
 
     @Override
     public int[] encode(String text) {
-        return withEnds(content(readable(text)));
+        return withEnds(content(text));
+    }
+
+    @Override
+    public int[] content(String text) {
+        return ids(readable(text));
     }
 
     @Override
     public Tokens encode(String text, int maxLength) {
+        return framed(content(text), maxLength);
+    }
+
+    @Override
+    public Tokens framed(int[] content, int maxLength) {
         int ends = prefix.length + suffix.length;
         if (maxLength < ends) {
             throw new IllegalArgumentException(
                     "maxLength is " + maxLength + " but there are " + ends + " special tokens");
         }
-        var content = content(readable(text));
         int whole = withEnds(content).length;
         // A text that fits only because of its own end token is cut all the same, as the
         // references do; the result is the same.

@@ -5,6 +5,7 @@ import static dev.darkroom.tokenizers.TokenizerSettings.Role;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.regex.Pattern;
 
@@ -43,6 +44,7 @@ final class ClipTokenizer extends BaseTokenizer {
     private final ClipVocabulary vocabulary;
     private final Map<Integer, String> tokens = new HashMap<>();
     private final AddedTokens added;
+    private final TokenizerSettings settings;
     private final SlowSplit split;
     private final Bpe bpe;
     private final int unkId;
@@ -59,6 +61,7 @@ final class ClipTokenizer extends BaseTokenizer {
         this.vocabulary = vocabulary;
         vocabulary.ids().forEach((token, id) -> tokens.put(id, token));
         this.added = added;
+        this.settings = settings;
         this.split = new SlowSplit(added);
         this.unkId = id(added, settings, Role.UNK);
         this.bpe =
@@ -89,7 +92,7 @@ final class ClipTokenizer extends BaseTokenizer {
     }
 
     @Override
-    int[] content(String text) {
+    int[] ids(String text) {
         var ids = new Ids();
         for (var part : split.parts(text)) {
             int id = added.id(part);
@@ -119,6 +122,12 @@ final class ClipTokenizer extends BaseTokenizer {
     private int id(String token) {
         int id = added.id(token);
         return id >= 0 ? id : vocabulary.ids().getOrDefault(token, unkId);
+    }
+
+    @Override
+    public Tokenizer withTokens(List<String> more) {
+        var all = added.with(more, vocabulary::idOrNone, size);
+        return new ClipTokenizer(vocabulary, all, settings);
     }
 
     @Override

@@ -106,7 +106,7 @@ final class FastTokenizer extends BaseTokenizer {
     }
 
     @Override
-    int[] content(String text) {
+    int[] ids(String text) {
         var ids = new Ids();
         for (var span : raw.split(text)) {
             if (span.id() >= 0) {
@@ -137,6 +137,20 @@ final class FastTokenizer extends BaseTokenizer {
                 parts.model.encode(piece.text(), ids);
             }
         }
+    }
+
+    @Override
+    public Tokenizer withTokens(List<String> more) {
+        var all =
+                new Parts(
+                        parts.normalizer,
+                        parts.preTokenizer,
+                        parts.model,
+                        parts.added.with(more, parts.model::id, next(parts)),
+                        parts.prefix,
+                        parts.suffix,
+                        parts.decoder);
+        return new FastTokenizer(folder, all, padId(), eosId(), maxLength());
     }
 
     @Override

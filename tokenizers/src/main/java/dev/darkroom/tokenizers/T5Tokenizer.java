@@ -96,7 +96,7 @@ final class T5Tokenizer extends BaseTokenizer {
     }
 
     @Override
-    int[] content(String text) {
+    int[] ids(String text) {
         return tokens(text).stream().mapToInt(this::id).toArray();
     }
 

@@ -1,5 +1,7 @@
 package dev.darkroom.tokenizers;
 
+import java.util.List;
+
 /**
  * Turns text into the token ids that a text encoder was trained on. Immutable and safe for use by
  * any number of threads.
@@ -27,6 +29,34 @@ public interface Tokenizer {
      * @throws TokenizingException as {@link #encode(String)}
      */
     Tokens encode(String text, int maxLength);
+
+    /**
+     * Returns the ids of a text without the special tokens that go around it, neither cut nor
+     * padded.
+     *
+     * @throws TokenizingException as {@link #encode(String)}
+     */
+    int[] content(String text);
+
+    /**
+     * Puts the special tokens around ids as {@link #encode(String, int)} does around those of a
+     * text, and cuts or pads.
+     *
+     * @throws IllegalArgumentException if the special tokens alone do not fit
+     */
+    Tokens framed(int[] content, int maxLength);
+
+    /**
+     * Returns this tokenizer with more tokens, which have ids one after the other behind all
+     * others, as transformers' {@code add_tokens} gives them. They are taken out of a text as they
+     * are written, before anything else is.
+     *
+     * @throws IllegalArgumentException if a token is empty, too long, there already, or given twice
+     * @throws UnsupportedOperationException if this tokenizer's vocabulary can't grow, as T5's
+     */
+    default Tokenizer withTokens(List<String> tokens) {
+        throw new UnsupportedOperationException("this tokenizer takes no more tokens");
+    }
 
     /** Returns the id of padding. */
     int padId();

@@ -10,7 +10,7 @@ public final class CheckpointException extends IOException {
         super(message);
     }
 
-    CheckpointException(String message, Throwable cause) {
+    public CheckpointException(String message, Throwable cause) {
         super(message, cause);
     }
 }

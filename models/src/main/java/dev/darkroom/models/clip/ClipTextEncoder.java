@@ -116,10 +116,18 @@ public final class ClipTextEncoder extends TextEncoder {
         return tokenEmbedding.weight();
     }
 
-    /** Encodes texts as {@link #encode(Tensor, Tensor, ClipStates)} does, by the last states. */
+    /**
+     * Encodes texts as {@link #encode(Tensor, Tensor, ClipStates, LearnedTokens)} does, by the last
+     * states.
+     */
     @Override
     public Encoded encode(Tensor ids, @Nullable Tensor mask) {
         return encode(ids, mask, ClipStates.LAST);
+    }
+
+    /** Encodes texts as {@link #encode(Tensor, Tensor, ClipStates, LearnedTokens)} does. */
+    public Encoded encode(Tensor ids, @Nullable Tensor mask, ClipStates which) {
+        return encode(ids, mask, which, null);
     }
 
     /**
@@ -130,10 +138,12 @@ public final class ClipTextEncoder extends TextEncoder {
      *     as Stable Diffusion takes padding for
      * @param which of the states {@code [N,L,D]} are given back; the pooled text is always the last
      *     layer's after the final norm, projected if there is a projection {@code [N,P]}
+     * @param learned tokens that are not in the encoder's table; null for none
      * @throws IllegalArgumentException if a shape is another, or there are not so many layers to
      *     leave out
      */
-    public Encoded encode(Tensor ids, @Nullable Tensor mask, ClipStates which) {
+    public Encoded encode(
+            Tensor ids, @Nullable Tensor mask, ClipStates which, @Nullable LearnedTokens learned) {
         requireText(ids, mask);
         int last = layers.size() - which.skipped();
         if (last < 0) {
@@ -142,7 +152,7 @@ public final class ClipTextEncoder extends TextEncoder {
         }
         try (var scope = TensorScope.open()) {
             Tensor positions = positionEmbedding.weight().value().narrow(0, 0, ids.size(1));
-            Tensor x = tokenEmbedding.forward(ids).plus(positions); // [N,L,D]
+            Tensor x = embedded(ids, learned).plus(positions); // [N,L,D]
             Tensor bias = segments().boundary(bias(mask, x)); // [N,1,L,L] or [L,L]
             Tensor states = x;
             for (int i = 0; i < layers.size(); i++) {
@@ -162,6 +172,18 @@ public final class ClipTextEncoder extends TextEncoder {
             }
             return new Encoded(scope.keep(states), mask, scope.keep(pooled));
         }
+    }
+
+    /** Returns the embeddings of tokens {@code [N,L,D]}. */
+    private Tensor embedded(Tensor ids, @Nullable LearnedTokens learned) {
+        if (learned == null) {
+            return tokenEmbedding.forward(ids);
+        }
+        Tensor isLearned = learned.among(ids);
+        Tensor known = tokenEmbedding.forward(ids.maskedFill(isLearned, 0));
+        return isLearned
+                .unsqueeze(-1)
+                .where(learned.embedded(ids, known.dtype(), known.device()), known);
     }
 
     private void requireText(Tensor ids, @Nullable Tensor mask) {

@@ -1,6 +1,10 @@
 package dev.darkroom.models.family;
 
 import dev.darkroom.models.diffusion.Condition;
+import dev.darkroom.models.text.TextualInversion;
+
+import java.io.IOException;
+import java.util.List;
 
 /** Makes conditions of what a request asks for. */
 public interface Conditioner {
@@ -26,4 +30,29 @@ public interface Conditioner {
      * @return one row for all pictures, or one for each; in the scope that is open
      */
     Condition without(Inputs inputs, Size size, Report report);
+
+    /**
+     * Returns this conditioner with learned embeddings that prompts may name.
+     *
+     * @throws IOException if it takes none, or one does not fit
+     */
+    default Conditioner withEmbeddings(List<TextualInversion> embeddings) throws IOException {
+        if (embeddings.isEmpty()) {
+            return this;
+        }
+        throw new IOException(
+                embeddings.getFirst().file()
+                        + " can't be used with this checkpoint: learned embeddings are for CLIP,"
+                        + " which its text encoder is not");
+    }
+
+    /**
+     * The condition on nothing in particular, as long as the others of the same request.
+     *
+     * @param size as it is sampled
+     * @return one row for all pictures, or one for each; in the scope that is open
+     */
+    default Condition empty(Inputs inputs, Size size, Report report) {
+        return without(inputs.withoutNegative(), size, report);
+    }
 }

@@ -17,6 +17,7 @@ import java.util.List;
  * @param maxTokens text length in tokens, 1 to 4096; null for the family's
  * @param clipSkip how many of the last layers of a CLIP text encoder are left out for the prompt,
  *     as in diffusers not for the negative one; 0 to 100
+ * @param reading how prompts are read by families whose text encoder is CLIP
  * @param sizes that the network is conditioned on, if it is; null for the picture's own
  * @param negativeSizes the same for guidance; null for the same
  * @param batch how many pictures are made, 1 to 4096
@@ -30,6 +31,7 @@ public record Inputs(
         List<String> classes,
         @Nullable Integer maxTokens,
         int clipSkip,
+        PromptReading reading,
         @Nullable SizeCondition sizes,
         @Nullable SizeCondition negativeSizes,
         int batch,
@@ -45,6 +47,11 @@ public record Inputs(
 
         /** Layers of CLIP that are left out. */
         CLIP_SKIP("its text encoder is no CLIP, so that there are no layers to leave out"),
+
+        /** Weights in prompts, and prompts in chunks. */
+        PROMPT_READING(
+                "weights in prompts and prompts in chunks are for CLIP, which its text encoder is"
+                        + " not"),
 
         /** Sizes that a network is conditioned on. */
         SIZES("its network is not conditioned on sizes");
@@ -82,6 +89,11 @@ public record Inputs(
             throw new IllegalArgumentException(
                     "clip skip must be 0 to " + MAX_SKIP + ", not " + clipSkip);
         }
+        if (reading.inChunks() && maxTokens != null) {
+            throw new IllegalArgumentException(
+                    "long prompts are not cut, so that there is no text length; leave out max"
+                            + " tokens or long prompts");
+        }
     }
 
     /** Returns the same without what guidance leads away from. */
@@ -94,6 +106,7 @@ public record Inputs(
                 classes,
                 maxTokens,
                 clipSkip,
+                reading,
                 sizes,
                 negativeSizes,
                 batch,
@@ -110,6 +123,7 @@ public record Inputs(
                 classes,
                 maxTokens,
                 clipSkip,
+                reading,
                 sizes,
                 negativeSizes,
                 batch,
@@ -123,7 +137,19 @@ public record Inputs(
             List<String> classes,
             @Nullable Integer maxTokens,
             int batch) {
-        this(prompt, negativePrompt, null, null, classes, maxTokens, 0, null, null, batch, null);
+        this(
+                prompt,
+                negativePrompt,
+                null,
+                null,
+                classes,
+                maxTokens,
+                0,
+                PromptReading.PLAIN,
+                null,
+                null,
+                batch,
+                null);
     }
 
     /** Returns the negative prompt, or the empty text. */
@@ -141,6 +167,7 @@ public record Inputs(
         List<Extra> allowed = List.of(taken);
         refuse(Extra.SECOND_PROMPT, secondPrompt != null || secondNegativePrompt != null, allowed);
         refuse(Extra.CLIP_SKIP, clipSkip > 0, allowed);
+        refuse(Extra.PROMPT_READING, !reading.equals(PromptReading.PLAIN), allowed);
         refuse(Extra.SIZES, sizes != null || negativeSizes != null, allowed);
     }
 

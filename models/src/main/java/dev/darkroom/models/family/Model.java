@@ -1,5 +1,10 @@
 package dev.darkroom.models.family;
 
+import dev.darkroom.models.text.TextualInversion;
+
+import java.io.IOException;
+import java.util.List;
+
 /**
  * A model of some family, ready to sample.
  *
@@ -16,4 +21,14 @@ public record Model(
         LatentCodec codec,
         SamplerChoice samplers,
         Sizes sizes,
-        Defaults defaults) {}
+        Defaults defaults) {
+    /**
+     * Returns this model with learned embeddings that prompts may name.
+     *
+     * @throws IOException if it takes none, or one does not fit
+     */
+    public Model withEmbeddings(List<TextualInversion> embeddings) throws IOException {
+        return new Model(
+                network, conditioner.withEmbeddings(embeddings), codec, samplers, sizes, defaults);
+    }
+}

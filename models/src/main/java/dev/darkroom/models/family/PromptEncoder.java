@@ -129,7 +129,21 @@ public record PromptEncoder(Tokenizer tokenizer, TextEncoder encoder, Device dev
      */
     public Tokens tokens(String title, String text, int length, Report report) {
         Tokenizer.Tokens tokens = tokenizer.encode(text, length);
-        requireKnown(tokens.ids());
+        return placed(title, tokens, encoder.vocabularySize(), report);
+    }
+
+    /**
+     * Brings tokens to the encoder's device, and warns if they are too many.
+     *
+     * @param title of the text, in warnings, such as "the prompt"
+     * @param tokens cut or padded
+     * @param known how many tokens there are embeddings for
+     * @return the tokens, in the scope that is open
+     * @throws IllegalArgumentException if there is no embedding for one
+     */
+    public Tokens placed(String title, Tokenizer.Tokens tokens, int known, Report report) {
+        int length = tokens.ids().length;
+        requireKnown(known, tokens.ids());
         warnOfLength(title, tokens.unpaddedLength(), length, report);
         try (var scope = TensorScope.open()) {
             Tensor ids = Tensor.copyOf(tokens.ids(), 1, length).to(DType.INT64);
@@ -139,14 +153,14 @@ public record PromptEncoder(Tokenizer tokenizer, TextEncoder encoder, Device dev
     }
 
     /** A tokenizer's options may add tokens that the encoder has no embedding for. */
-    private void requireKnown(int... ids) {
+    private static void requireKnown(int known, int... ids) {
         for (int id : ids) {
-            if (id < 0 || id >= encoder.vocabularySize()) {
+            if (id < 0 || id >= known) {
                 throw new IllegalArgumentException(
                         "the tokenizer gives the token "
                                 + id
                                 + ", but the text encoder knows only "
-                                + encoder.vocabularySize()
+                                + known
                                 + "; they are of different checkpoints");
             }
         }

@@ -18,7 +18,6 @@ import dev.darkroom.models.family.Defaults;
 import dev.darkroom.models.family.DiffusionNetwork;
 import dev.darkroom.models.family.Edit;
 import dev.darkroom.models.family.Finite;
-import dev.darkroom.models.family.Inputs;
 import dev.darkroom.models.family.LatentCodec;
 import dev.darkroom.models.family.Model;
 import dev.darkroom.models.family.ModelException;
@@ -57,6 +56,7 @@ final class LatentPipeline implements Pipeline {
     private static final int STUDENT_STEPS = 4;
 
     private final Source source;
+    private final List<Map<String, Object>> embeddings;
     private final Model model;
     private final PipelineOptions options;
     private final Defaults defaults;
@@ -66,10 +66,17 @@ final class LatentPipeline implements Pipeline {
 
     /**
      * @param source is closed with the pipeline
+     * @param embeddings that were learned, as they are described
      * @param own what the checkpoint says of itself
      */
-    LatentPipeline(Source source, Model model, Defaults own, PipelineOptions options) {
+    LatentPipeline(
+            Source source,
+            Model model,
+            List<Map<String, Object>> embeddings,
+            Defaults own,
+            PipelineOptions options) {
         this.source = source;
+        this.embeddings = embeddings;
         this.model = model;
         this.options = options;
         defaults = own.orElse(student()).orElse(model.defaults());
@@ -208,9 +215,9 @@ final class LatentPipeline implements Pipeline {
                     rows(run, conditioner.without(run.inputs(), run.sampled(), notes)));
         }
         if (isAsked(run, Evaluator.EMPTY)) {
-            Inputs empty = run.inputs().withoutNegative();
             conditions.put(
-                    Evaluator.EMPTY, rows(run, conditioner.without(empty, run.sampled(), notes)));
+                    Evaluator.EMPTY,
+                    rows(run, conditioner.empty(run.inputs(), run.sampled(), notes)));
         }
         return conditions;
     }
@@ -395,7 +402,12 @@ final class LatentPipeline implements Pipeline {
 
     @Override
     public Map<String, Object> describe() {
-        return source.describe();
+        if (embeddings.isEmpty()) {
+            return source.describe();
+        }
+        var description = new LinkedHashMap<>(source.describe());
+        description.put("embeddings", embeddings);
+        return description;
     }
 
     @Override

@@ -104,7 +104,7 @@ public interface Pipeline extends AutoCloseable {
      */
     static Pipeline of(String name, Model model, PipelineOptions options) {
         PipelineLoader.requireDevice(options.device());
-        return new LatentPipeline(new GivenModel(name), model, Defaults.NONE, options);
+        return new LatentPipeline(new GivenModel(name), model, List.of(), Defaults.NONE, options);
     }
 
     /** Samples without watching. See {@link #sample(SampleRequest, SampleMonitor, Tensor)}. */

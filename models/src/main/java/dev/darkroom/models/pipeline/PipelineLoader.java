@@ -13,6 +13,7 @@ import dev.darkroom.models.family.Family;
 import dev.darkroom.models.family.Model;
 import dev.darkroom.models.family.RequestedSize;
 import dev.darkroom.models.family.Size;
+import dev.darkroom.models.text.TextualInversion;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.InsufficientMemoryException;
 import dev.darkroom.runtime.libtorch.LibtorchException;
@@ -23,6 +24,7 @@ import org.jspecify.annotations.Nullable;
 import java.io.IOException;
 import java.lang.System.Logger.Level;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.CancellationException;
 
 /** Finds a model and loads it as its family does. */
@@ -101,7 +103,7 @@ final class PipelineLoader {
 
     private static Pipeline checkpoint(
             Path folder, @Nullable Snapshot origin, PipelineOptions options, Families families)
-            throws IOException {
+            throws IOException, InterruptedException {
         Checkpoint checkpoint = Checkpoint.open(folder, options.loading());
         return owned(
                 new CheckpointSource(checkpoint, origin),
@@ -110,15 +112,16 @@ final class PipelineLoader {
                     checkpoint.listen(options.listener());
                     Family family = family(checkpoint, families);
                     var defaults = Defaults.read(folder); // before the weights, which take long
-                    Model model = family.load(checkpoint);
+                    var embeddings = EmbeddingLoader.load(options);
+                    Model model = family.load(checkpoint).withEmbeddings(embeddings);
                     checkpoint.requireNoOthers();
                     fit(checkpoint::fit, model, options);
-                    return new LatentPipeline(source, model, defaults, options);
+                    return pipeline(source, model, embeddings, defaults, options);
                 });
     }
 
     private static Pipeline file(Path path, PipelineOptions options, Families families)
-            throws IOException {
+            throws IOException, InterruptedException {
         SingleFile file = SingleFile.open(path, options.loading());
         var family = families.find(file.header()).orElseThrow(file::unknown);
         return owned(
@@ -126,20 +129,32 @@ final class PipelineLoader {
                 options,
                 source -> {
                     file.listen(options.listener());
-                    Model model = family.load(file);
+                    var embeddings = EmbeddingLoader.load(options);
+                    Model model = family.load(file).withEmbeddings(embeddings);
                     fit(file::fit, model, options);
-                    return new LatentPipeline(source, model, Defaults.NONE, options);
+                    return pipeline(source, model, embeddings, Defaults.NONE, options);
                 });
+    }
+
+    private static Pipeline pipeline(
+            Source source,
+            Model model,
+            List<TextualInversion> embeddings,
+            Defaults own,
+            PipelineOptions options)
+            throws IOException {
+        return new LatentPipeline(
+                source, model, EmbeddingLoader.describe(embeddings), own, options);
     }
 
     /** What makes a pipeline of an opened source. */
     private interface Making {
-        Pipeline of(Source source) throws IOException;
+        Pipeline of(Source source) throws IOException, InterruptedException;
     }
 
     /** Makes a pipeline that closes its source, which is closed here where that fails. */
     private static Pipeline owned(Source source, PipelineOptions options, Making making)
-            throws IOException {
+            throws IOException, InterruptedException {
         boolean loaded = false;
         try {
             Pipeline pipeline = making.of(source);

@@ -11,8 +11,10 @@ import dev.darkroom.runtime.Device;
 
 import org.jspecify.annotations.Nullable;
 
+import java.util.List;
 import java.util.Objects;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 
 /**
  * How a checkpoint is loaded and run: {@link #defaults}, changed by the {@code with} methods. More
@@ -40,6 +42,8 @@ import java.util.function.Consumer;
  * @param tiling when large latents are decoded in tiles, which takes less memory
  * @param offload when the parts take turns in memory instead of being loaded together
  * @param weights what the weights of linear layers are kept as
+ * @param embeddings learned embeddings that prompts may name, for families whose text encoder is
+ *     CLIP
  * @param hub where models are found by their names, and kept; null for what the environment says
  * @param listener is told how downloading and loading go on, and can end them
  */
@@ -55,6 +59,7 @@ public record PipelineOptions(
         Tiling tiling,
         Offload offload,
         WeightFormat weights,
+        List<Embedding> embeddings,
         @Nullable HubOptions hub,
         LoadListener listener) {
     /** Checks the values. */
@@ -64,6 +69,7 @@ public record PipelineOptions(
         Objects.requireNonNull(tiling, "tiling");
         Objects.requireNonNull(offload, "offload");
         Objects.requireNonNull(weights, "weights");
+        embeddings = List.copyOf(embeddings);
         if (vaeDtype != null) {
             requireComputable(vaeDtype);
         }
@@ -99,6 +105,7 @@ public record PipelineOptions(
                 Tiling.AUTO,
                 Offload.AUTO,
                 WeightFormat.AUTO,
+                List.of(),
                 null,
                 LoadListener.NONE);
     }
@@ -158,6 +165,15 @@ public record PipelineOptions(
         return with(copy -> copy.weights = weights);
     }
 
+    /** These options with a learned embedding more (textual inversion) that prompts may name. */
+    public PipelineOptions withEmbedding(Embedding embedding) {
+        return with(
+                copy ->
+                        copy.embeddings =
+                                Stream.concat(copy.embeddings.stream(), Stream.of(embedding))
+                                        .toList());
+    }
+
     /**
      * These options with another hub or cache, token and so on, such as {@code
      * HubOptions.fromEnvironment().withOffline(true)}; null for what the environment says.
@@ -196,6 +212,7 @@ public record PipelineOptions(
         private Tiling tiling;
         private Offload offload;
         private WeightFormat weights;
+        private List<Embedding> embeddings;
         private @Nullable HubOptions hub;
         private LoadListener listener;
 
@@ -211,14 +228,27 @@ public record PipelineOptions(
             tiling = from.tiling;
             offload = from.offload;
             weights = from.weights;
+            embeddings = from.embeddings;
             hub = from.hub;
             listener = from.listener;
         }
 
         PipelineOptions options() {
             return new PipelineOptions(
-                    dtype, vaeDtype, device, threads, mapped, variant, strict, logging, tiling,
-                    offload, weights, hub, listener);
+                    dtype,
+                    vaeDtype,
+                    device,
+                    threads,
+                    mapped,
+                    variant,
+                    strict,
+                    logging,
+                    tiling,
+                    offload,
+                    weights,
+                    embeddings,
+                    hub,
+                    listener);
         }
     }
 }

@@ -3,6 +3,8 @@ package dev.darkroom.models.pipeline;
 import dev.darkroom.models.diffusion.Guidance;
 import dev.darkroom.models.family.Edit;
 import dev.darkroom.models.family.Inputs;
+import dev.darkroom.models.family.PromptReading;
+import dev.darkroom.models.family.PromptSyntax;
 import dev.darkroom.models.family.RequestedSize;
 import dev.darkroom.models.family.SizeCondition;
 
@@ -36,6 +38,8 @@ public record SampleRequest(Inputs inputs, Sampling sampling, RequestedSize size
         private @Nullable String secondPrompt;
         private @Nullable String secondNegativePrompt;
         private int clipSkip;
+        private PromptSyntax promptSyntax = PromptSyntax.PLAIN;
+        private boolean longPrompts;
         private @Nullable SizeCondition sizes;
         private @Nullable SizeCondition negativeSizes;
         private List<String> classes = List.of();
@@ -78,6 +82,18 @@ public record SampleRequest(Inputs inputs, Sampling sampling, RequestedSize size
 
         public Builder clipSkip(int clipSkip) {
             this.clipSkip = clipSkip;
+            return this;
+        }
+
+        /** Sets what brackets in prompts mean. */
+        public Builder promptSyntax(PromptSyntax promptSyntax) {
+            this.promptSyntax = promptSyntax;
+            return this;
+        }
+
+        /** Sets whether prompts that are longer than CLIP reads are encoded in chunks. */
+        public Builder longPrompts(boolean longPrompts) {
+            this.longPrompts = longPrompts;
             return this;
         }
 
@@ -185,6 +201,7 @@ public record SampleRequest(Inputs inputs, Sampling sampling, RequestedSize size
                             classes,
                             maxTokens,
                             clipSkip,
+                            new PromptReading(promptSyntax, longPrompts),
                             sizes,
                             negativeSizes,
                             batch,

@@ -182,6 +182,7 @@ record Rehearsal(
                 classes,
                 rest.maxTokens(),
                 rest.clipSkip(),
+                rest.reading(),
                 rest.sizes(),
                 rest.negativeSizes(),
                 rest.batch(),

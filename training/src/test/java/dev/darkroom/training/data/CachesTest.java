@@ -293,8 +293,17 @@ class CachesTest {
         }
 
         @Override
+        public int[] content(String text) {
+            return encode(text);
+        }
+
+        @Override
         public Tokens encode(String text, int maxLength) {
-            int[] ids = encode(text);
+            return framed(encode(text), maxLength);
+        }
+
+        @Override
+        public Tokens framed(int[] ids, int maxLength) {
             var mask = new boolean[maxLength];
             Arrays.fill(mask, 0, Math.min(ids.length, maxLength), true);
             return new Tokens(Arrays.copyOf(ids, maxLength), mask, ids.length);

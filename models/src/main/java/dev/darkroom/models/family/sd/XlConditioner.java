@@ -9,6 +9,7 @@ import dev.darkroom.models.family.Report;
 import dev.darkroom.models.family.Size;
 import dev.darkroom.models.family.SizeCondition;
 import dev.darkroom.models.text.Encoded;
+import dev.darkroom.models.text.TextualInversion;
 import dev.darkroom.models.unet.Unet;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
@@ -17,6 +18,7 @@ import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
 
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -62,9 +64,50 @@ record XlConditioner(List<ClipPrompts> encoders, boolean zeros, Numbers numbers,
         if (encoders.size() > 1) {
             PromptEncoder.requireTexts(inputs, Inputs.Extra.values());
         } else {
-            PromptEncoder.requireTexts(inputs, Inputs.Extra.CLIP_SKIP, Inputs.Extra.SIZES);
+            PromptEncoder.requireTexts(
+                    inputs,
+                    Inputs.Extra.CLIP_SKIP,
+                    Inputs.Extra.PROMPT_READING,
+                    Inputs.Extra.SIZES);
         }
         encoders.forEach(encoder -> encoder.require(inputs));
+        chunks(inputs);
+    }
+
+    @Override
+    public XlConditioner withEmbeddings(List<TextualInversion> embeddings) throws IOException {
+        var learning = new ArrayList<>(encoders);
+        for (TextualInversion embedding : embeddings) {
+            int last = learning.size() - 1;
+            learning.set(last, learning.get(last).with(embedding, TextualInversion.CLIP_G));
+            if (last > 0) {
+                learning.set(0, learning.getFirst().with(embedding, TextualInversion.CLIP_L));
+            }
+        }
+        return new XlConditioner(List.copyOf(learning), zeros, numbers, dtype);
+    }
+
+    /** The prompt as each of two encoders reads it. */
+    private static List<String> prompts(Inputs inputs) {
+        String prompt = Objects.requireNonNull(inputs.prompt());
+        return List.of(prompt, Objects.requireNonNullElse(inputs.secondPrompt(), prompt));
+    }
+
+    /** The negative prompt as each of two encoders reads it. */
+    private static List<String> negatives(Inputs inputs) {
+        String negative = inputs.negativeText();
+        return List.of(
+                negative, Objects.requireNonNullElse(inputs.secondNegativePrompt(), negative));
+    }
+
+    /** All texts take as many chunks as the longest. */
+    private int chunks(Inputs inputs) {
+        int most = 1;
+        for (int i = 0; i < encoders.size(); i++) {
+            String[] texts = {prompts(inputs).get(i), negatives(inputs).get(i)};
+            most = Math.max(most, encoders.get(i).chunks(inputs, length(inputs), texts));
+        }
+        return most;
     }
 
     @Override
@@ -75,8 +118,7 @@ record XlConditioner(List<ClipPrompts> encoders, boolean zeros, Numbers numbers,
         Encoded encoded =
                 encoded(
                         "the prompt",
-                        prompt,
-                        Objects.requireNonNullElse(inputs.secondPrompt(), prompt),
+                        prompts(inputs),
                         ClipStates.PENULTIMATE.skipping(inputs.clipSkip()),
                         inputs,
                         report);
@@ -87,20 +129,23 @@ record XlConditioner(List<ClipPrompts> encoders, boolean zeros, Numbers numbers,
 
     @Override
     public Condition without(Inputs inputs, Size size, Report report) {
-        String negative = inputs.negativeText();
         Encoded encoded =
-                zeros && inputs.negativePrompt() == null
+                inputs.negativePrompt() == null && zeros
                         ? zeros(inputs)
-                        : encoded(
-                                "the negative prompt",
-                                negative,
-                                Objects.requireNonNullElse(inputs.secondNegativePrompt(), negative),
-                                ClipStates.PENULTIMATE,
-                                inputs,
-                                report);
+                        : negative(negatives(inputs), inputs, report);
         report.traced("negative_embeds", encoded.states());
         report.traced("negative_pooled", Objects.requireNonNull(encoded.pooled()));
         return condition(encoded, negativeSizes(inputs, size), NEGATIVE_SCORE);
+    }
+
+    @Override
+    public Condition empty(Inputs inputs, Size size, Report report) {
+        Encoded encoded = zeros ? zeros(inputs) : negative(List.of("", ""), inputs, report);
+        return condition(encoded, negativeSizes(inputs, size), NEGATIVE_SCORE);
+    }
+
+    private Encoded negative(List<String> texts, Inputs inputs, Report report) {
+        return encoded("the negative prompt", texts, ClipStates.PENULTIMATE, inputs, report);
     }
 
     private static SizeCondition sizes(Inputs inputs, Size size) {
@@ -124,18 +169,26 @@ record XlConditioner(List<ClipPrompts> encoders, boolean zeros, Numbers numbers,
                 : encoders.stream().mapToInt(ClipPrompts::length).min().orElseThrow();
     }
 
+    /**
+     * Encodes a text.
+     *
+     * @param texts as each of two encoders reads it
+     */
     private Encoded encoded(
-            String title,
-            String text,
-            String secondText,
-            ClipStates states,
-            Inputs inputs,
-            Report report) {
+            String title, List<String> texts, ClipStates states, Inputs inputs, Report report) {
+        int chunks = chunks(inputs);
         try (var scope = TensorScope.open()) {
             List<Encoded> each = new ArrayList<>();
             for (ClipPrompts encoder : encoders) {
-                String read = each.isEmpty() ? text : secondText;
-                each.add(encoder.encode(title, read, length(inputs), states, report));
+                each.add(
+                        encoder.encode(
+                                title,
+                                texts.get(each.size()),
+                                inputs.reading(),
+                                chunks,
+                                length(inputs),
+                                states,
+                                report));
             }
             Tensor all = Ops.cat(2, each.stream().map(Encoded::states).toList()); // [1,L,E]
             Tensor pooled = Objects.requireNonNull(each.getLast().pooled()); // [1,P]
@@ -147,9 +200,10 @@ record XlConditioner(List<ClipPrompts> encoders, boolean zeros, Numbers numbers,
 
     private Encoded zeros(Inputs inputs) {
         int width = encoders.stream().mapToInt(each -> each.encoder().width()).sum();
+        long length = (long) chunks(inputs) * length(inputs);
         int pooled = Objects.requireNonNull(encoders.getLast().encoder().config().projectionDim());
         return new Encoded(
-                Tensor.zeros(Shape.of(1, length(inputs), width), dtype, device()),
+                Tensor.zeros(Shape.of(1, length, width), dtype, device()),
                 null,
                 Tensor.zeros(Shape.of(1, pooled), dtype, device()));
     }
