@@ -56,9 +56,17 @@ public record TextualInversion(Path file, String token, Map<String, Vectors> vec
      * @param values one after the other
      */
     public record Vectors(int width, List<Float> values) {
-        /** Keeps the list as it is now. */
+        /**
+         * Keeps the list as it is now.
+         *
+         * @throws IllegalArgumentException if it does not divide into vectors
+         */
         public Vectors {
             values = List.copyOf(values);
+            if (width < 1 || values.isEmpty() || values.size() % width != 0) {
+                throw new IllegalArgumentException(
+                        values.size() + " numbers are no vectors of width " + width);
+            }
         }
 
         /** Returns how many there are. */

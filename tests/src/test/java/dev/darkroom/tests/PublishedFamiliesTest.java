@@ -1,0 +1,164 @@
+package dev.darkroom.tests;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+
+import dev.darkroom.models.pipeline.PipelineOptions;
+import dev.darkroom.models.pipeline.SampleRequest;
+import dev.darkroom.models.plan.Plan;
+import dev.darkroom.runtime.Shape;
+
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/**
+ * Whole checkpoints of Stable Diffusion as they were published, at full size and without weights: a
+ * family is found for them, loads all of their parts by their keys, and runs with shapes alone.
+ * {@code -Ddarkroom.published=FOLDER} names where their configs and lists of keys are.
+ */
+class PublishedFamiliesTest {
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final List<String> WEIGHTS =
+            List.of("diffusion_pytorch_model.safetensors", "model.safetensors");
+
+    @TempDir private Path folder;
+    private Path published = Path.of("");
+
+    @BeforeEach
+    void find() {
+        String property = System.getProperty("darkroom.published");
+        assumeTrue(property != null, "-Ddarkroom.published names no folder");
+        published = Path.of(property);
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            value = {
+                "runwayml/stable-diffusion-v1-5, v1-5, 4",
+                "runwayml/stable-diffusion-inpainting, inpainting, 9",
+                "stabilityai/stable-diffusion-2-1, 2-1, 4",
+                "stabilityai/stable-diffusion-2-inpainting, 2-1, 9",
+                "stabilityai/stable-diffusion-xl-base-1.0, xl-base-1.0, 4",
+                "stabilityai/stable-diffusion-xl-refiner-1.0, xl-refiner-1.0, 4",
+                "diffusers/stable-diffusion-xl-1.0-inpainting-0.1, xl-base-1.0, 9",
+            })
+    void familiesRunAtFullSize(String model, String keys, int channels) throws IOException {
+        Map<String, Long> expected = write(model, keys, channels);
+        var request = SampleRequest.builder().steps(1).build();
+        Plan plan = Plan.of(folder, PipelineOptions.defaults(), request);
+        var parameters = new LinkedHashMap<String, Long>();
+        plan.parts().forEach(part -> parameters.put(part.name(), part.parameters()));
+        assertEquals(expected, new TreeMap<>(parameters));
+        System.out.printf("published: %s %s%n", model, parameters);
+    }
+
+    /** The levels of EDM, which Playground was trained with, are refused by their name. */
+    @Test
+    void playgroundIsRefusedByItsScheduler() throws IOException {
+        write("playgroundai/playground-v2.5-1024px-aesthetic", "xl-base-1.0", 4);
+        var request = SampleRequest.builder().steps(1).build();
+        var e =
+                assertThrows(
+                        IOException.class,
+                        () -> Plan.of(folder, PipelineOptions.defaults(), request));
+        assertTrue(
+                String.valueOf(e.getMessage()).contains("EDMDPMSolverMultistepScheduler"),
+                e.getMessage());
+    }
+
+    /**
+     * Writes a checkpoint: published configs, a tokenizer of the same kind, and files of weights
+     * that have headers alone.
+     *
+     * @param keys of a checkpoint with such parts
+     * @param channels that the U-Net takes
+     * @return how many parameters each part has
+     */
+    private Map<String, Long> write(String model, String keys, int channels) throws IOException {
+        Path source = published.resolve("hub").resolve(model);
+        Path lists = published.resolve("keys").resolve("stable-diffusion-" + keys);
+        var counts = new TreeMap<String, Long>();
+        Files.copy(source.resolve("model_index.json"), folder.resolve("model_index.json"));
+        for (var entry : JSON.readTree(source.resolve("model_index.json").toFile()).properties()) {
+            String part = entry.getKey();
+            if (!entry.getValue().isArray() || entry.getValue().get(0).isNull()) {
+                continue;
+            }
+            Path to = Files.createDirectory(folder.resolve(part));
+            if (part.startsWith("tokenizer")) {
+                copy(tokenizer(keys, part), to);
+                continue;
+            }
+            copy(source.resolve(part), to);
+            Path list = list(lists, part);
+            if (!Files.exists(list)) {
+                continue;
+            }
+            var tensors = new TreeMap<String, Shape>();
+            for (var key : JSON.readTree(list.toFile()).properties()) {
+                tensors.put(key.getKey(), shape(key.getValue().get(1)));
+            }
+            if (part.equals("unet")) {
+                tensors.computeIfPresent(
+                        "conv_in.weight", (name, shape) -> Shape.of(shape.size(0), channels, 3, 3));
+            }
+            boolean isTransformers = part.startsWith("text");
+            Path weights = to.resolve(WEIGHTS.get(isTransformers ? 1 : 0));
+            SparseWeights.write(weights, tensors, "F16", 2);
+            counts.put(part, tensors.values().stream().mapToLong(Shape::elements).sum());
+        }
+        return counts;
+    }
+
+    /** The refiner's encoder is listed by the name of its kind. */
+    private static Path list(Path lists, String part) {
+        Path list = lists.resolve(part + ".json");
+        return Files.exists(list) || !part.equals("text_encoder_2")
+                ? list
+                : lists.resolve("text_encoder.json");
+    }
+
+    private Path tokenizer(String keys, String part) {
+        String of =
+                keys.startsWith("xl")
+                        ? "stabilityai/stable-diffusion-xl-base-1.0"
+                        : keys.startsWith("2")
+                                ? "stabilityai/stable-diffusion-2-1"
+                                : "runwayml/stable-diffusion-v1-5";
+        return published.resolve("hub").resolve(of).resolve(part);
+    }
+
+    private static void copy(Path from, Path to) throws IOException {
+        if (Files.isDirectory(from)) {
+            try (var files = Files.list(from)) {
+                for (Path file : files.filter(Files::isRegularFile).toList()) {
+                    Files.copy(file, to.resolve(file.getFileName()));
+                }
+            }
+        }
+    }
+
+    private static Shape shape(JsonNode sizes) {
+        var shape = new long[sizes.size()];
+        for (int i = 0; i < shape.length; i++) {
+            shape[i] = sizes.get(i).asLong();
+        }
+        return Shape.of(shape);
+    }
+}
