@@ -91,6 +91,22 @@ public enum GuidanceKind {
         }
     },
 
+    /** {@link MagnitudeAware}. */
+    MAG(
+            "magnitude-aware guidance: less where the outputs differ much, as they do at first",
+            "Zhu et al. 2025, arXiv:2508.03442",
+            "alpha=8,rescale=0,start=0,stop=1") {
+        @Override
+        Guidance make(double scale, Settings of) {
+            double alpha = of.get("alpha");
+            double rescale = of.get("rescale");
+            return of.inSteps(
+                    alpha == 0
+                            ? new ClassifierFree(scale, rescale)
+                            : new MagnitudeAware(scale, alpha, rescale));
+        }
+    },
+
     /** {@link FrequencyDecoupled}. */
     FDG(
             "frequency-decoupled guidance: another weight for low frequencies",

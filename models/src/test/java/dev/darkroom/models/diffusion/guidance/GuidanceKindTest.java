@@ -136,6 +136,7 @@ class GuidanceKindTest {
                         "cfg:rescale=0,start=0,stop=1",
                         "apg:eta=1,momentum=0,threshold=0",
                         "fdg:low=4",
+                        "mag:alpha=0",
                         "slg:weight=0",
                         "pag:weight=0",
                         "seg:weight=0")) {
@@ -155,6 +156,7 @@ class GuidanceKindTest {
                         new Projected(4, 0, 1, 0, 1e9, false),
                         new Projected(3, 0, 1, 0, 0, true),
                         new FrequencyDecoupled(4, 4),
+                        new MagnitudeAware(4, 0, 0),
                         new ZeroInit(new ClassifierFree(4), 0))) {
             List<Tensor> made = run(limit);
             assertClose(guided.get(0), made.get(0));
@@ -168,7 +170,7 @@ class GuidanceKindTest {
     @Test
     void guidanceActsInItsStepsAlone() {
         List<Tensor> none = run(Guidance.NONE);
-        for (String id : List.of("cfg", "apg", "tcfg", "fdg", "perp-neg")) {
+        for (String id : List.of("cfg", "apg", "tcfg", "mag", "fdg", "perp-neg")) {
             List<Tensor> made = run(id + ":start=0.5", 4);
             assertTrue(none.get(0).contentEquals(made.get(0)), id);
             assertFalse(none.get(1).contentEquals(made.get(1)), id);
@@ -260,6 +262,19 @@ class GuidanceKindTest {
         assertClose(run(new ClassifierFree(4)).get(0), run("tcfg", 4).get(0));
     }
 
+    /** The conditional output is 1.5 times the other, so the weight is 1 + 3 exp(−alpha / 2). */
+    @Test
+    void largeStepsAreGuidedLess() {
+        Tensor unconditional = outputs.get(Evaluator.CONDITIONAL).dividedBy(1.5);
+        outputs.put(Evaluator.UNCONDITIONAL, unconditional);
+        Tensor x0 = run("mag:alpha=2", 4).getFirst();
+        assertClose(
+                unconditional.times(1 + (1 + 3 * Math.exp(-1)) / 2),
+                Prediction.EPSILON.output(x0, x, NOISY));
+        outputs.put(Evaluator.UNCONDITIONAL, unconditional.times(0)); // infinitely large
+        assertClose(run(Guidance.NONE).getFirst(), run("mag", 4).getFirst());
+    }
+
     @Test
     void isAValueThatIsReadAgain() {
         NamedGuidance guidance = NamedGuidance.parse("apg:momentum=-0.75,eta=0.5");
@@ -286,6 +301,7 @@ class GuidanceKindTest {
         assertMessage("cfg:from=3,to=2", "3.0");
         assertMessage("zero-star:zero-steps=1.5", "whole number");
         assertMessage("zero-star:zero-steps=-1", "not in -1");
+        assertMessage("mag:alpha=-1", "alpha of magnitude-aware guidance");
         assertMessage("fdg:low=-1", "low frequencies");
         assertMessage("perp-neg:negative=-1", "negative prompt");
         assertMessage("pag:weight=-1", "perturbed estimate");
