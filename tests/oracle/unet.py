@@ -8,11 +8,12 @@ the small models come from a formula, which `Golden.formula` has too.
 
 import sys
 
-import numpy as np
 import torch
 from diffusers import UNet2DConditionModel
 from safetensors.torch import save_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
+
+from formula import made
 
 torch.set_grad_enabled(False)
 torch.set_num_threads(1)
@@ -22,17 +23,6 @@ golden = {}
 def record(name, **tensors):
     for key, tensor in tensors.items():
         golden[f"{name}.{key}"] = tensor.detach().clone().contiguous()
-
-
-def made(model):
-    """Weights without a pattern, of which none is without influence: about even from -0.43 to 0.43, norms around 1."""
-    for key, tensor in model.state_dict().items():
-        i = np.arange(tensor.numel(), dtype=np.float64) + sum(key.encode())
-        wild = np.sin(i * 12.9898) * 43758.5453
-        values = (wild - np.floor(wild) - 0.5) * 0.866
-        norm = 1.0 if "norm" in key and key.endswith("weight") else 0.0
-        tensor.copy_(torch.from_numpy((values + norm).astype(np.float32)).reshape(tensor.shape))
-    return model.eval()
 
 
 def unet(name, size, text, added=None, w=None, labels=None, **options):

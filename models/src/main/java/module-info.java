@@ -17,6 +17,7 @@ module dev.darkroom.models {
     exports dev.darkroom.models.family;
     exports dev.darkroom.models.family.dit;
     exports dev.darkroom.models.family.pixart;
+    exports dev.darkroom.models.family.pixel;
     exports dev.darkroom.models.family.sd;
     exports dev.darkroom.models.layers;
     exports dev.darkroom.models.lora;

@@ -66,6 +66,11 @@ final class CheckpointOptions {
         }
     }
 
+    /** Whether the model may be one that takes neither prompt nor class. */
+    boolean maySampleWithoutInputs() {
+        return ModelIndex.maySampleWithoutInputs(model);
+    }
+
     /**
      * Returns what names the model; Darkroom's own is unpacked first.
      *

@@ -91,7 +91,7 @@ record GenerationParameters(
             fields.add("TI hashes: " + json(embeddings));
         }
         fields.add("Version: darkroom " + Version.project());
-        return text.append('\n').append(String.join(", ", fields)).toString();
+        return text.append(text.isEmpty() ? "" : "\n").append(String.join(", ", fields)).toString();
     }
 
     /** The learned embeddings that prompts name, each with the start of its hash. */
@@ -127,6 +127,9 @@ record GenerationParameters(
             return inputs.prompt();
         }
         List<String> classes = inputs.classes();
+        if (classes.isEmpty()) {
+            return "";
+        }
         return "class " + classes.get(classes.size() == 1 ? 0 : index);
     }
 

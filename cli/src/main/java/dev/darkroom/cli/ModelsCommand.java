@@ -3,7 +3,6 @@ package dev.darkroom.cli;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 
 import dev.darkroom.common.ByteSize;
-import dev.darkroom.common.UntrustedFile;
 import dev.darkroom.hub.CachedModel;
 import dev.darkroom.hub.HubCache;
 import dev.darkroom.hub.HubException;
@@ -35,8 +34,6 @@ import java.util.concurrent.Callable;
         subcommands = ModelsCommand.Remove.class)
 final class ModelsCommand implements Callable<Integer> {
     private static final int SHORT_COMMIT = 12;
-    private static final long LARGEST_INDEX = 1 << 20;
-    private static final int LONGEST_CLASS = 60;
 
     @Spec private CommandSpec spec;
 
@@ -67,7 +64,7 @@ final class ModelsCommand implements Callable<Integer> {
     }
 
     private static List<String> row(CachedModel model) {
-        String className = className(model);
+        String className = ModelIndex.className(model.folder());
         return List.of(
                 model.repository(),
                 model.revisions().isEmpty() ? "-" : String.join(", ", model.revisions()),
@@ -94,7 +91,7 @@ final class ModelsCommand implements Callable<Integer> {
         properties.put("revisions", model.revisions());
         properties.put("commit", model.commit());
         properties.put("bytes", model.size());
-        String className = className(model);
+        String className = ModelIndex.className(model.folder());
         properties.put("family", family(className));
         properties.put("class", className);
         properties.put("complete", model.isComplete());
@@ -105,21 +102,6 @@ final class ModelsCommand implements Callable<Integer> {
     /** The family that loads it; a dash where there is none. */
     private static String family(String className) {
         return Families.BUILT_IN.find(className).map(Family::name).orElse("-");
-    }
-
-    /** What {@code model_index.json} says that it is; a dash where it says nothing readable. */
-    private static String className(CachedModel model) {
-        try {
-            byte[] index =
-                    UntrustedFile.read(
-                            model.folder().resolve("model_index.json"),
-                            LARGEST_INDEX,
-                            UntrustedFile.JSON_TREE);
-            String name = new JsonMapper().readTree(index).path("_class_name").asText();
-            return name.matches("\\w{1," + LONGEST_CLASS + "}") ? name : "-";
-        } catch (IOException e) {
-            return "-";
-        }
     }
 
     /** {@code darkroom models rm}: makes room. */

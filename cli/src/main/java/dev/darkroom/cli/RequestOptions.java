@@ -130,20 +130,22 @@ final class RequestOptions {
     /**
      * Builds a request of the options.
      *
-     * @param prompt null for classes
+     * @param prompt null for classes, or none
      * @param edit a picture that others are made from; null for none
      * @param sizes that the network is conditioned on
+     * @param mayBeNothing whether the model may take neither prompt nor class
      * @throws IllegalArgumentException if the options do not go together
      */
     SampleRequest request(
             @Nullable String prompt,
             @Nullable Edit edit,
             SizeOptions sizes,
-            FittingOptions fitting) {
+            FittingOptions fitting,
+            boolean mayBeNothing) {
         if (!classes.isEmpty() && prompt != null) {
             throw new IllegalArgumentException("name a prompt or a class, not both");
         }
-        if (classes.isEmpty() && prompt == null) {
+        if (classes.isEmpty() && prompt == null && !mayBeNothing) {
             throw new IllegalArgumentException(
                     "say what to draw: a prompt in quotes, or --class for a checkpoint of classes");
         }

@@ -49,7 +49,9 @@ final class SampleCommand implements Callable<Integer> {
     @Parameters(
             arity = "0..1",
             paramLabel = "PROMPT",
-            description = "What to draw, in words; in quotes if they are several.")
+            description =
+                    "What to draw, in words; in quotes if they are several. Left out for a class,"
+                            + " and for checkpoints that take neither.")
     private @Nullable String prompt;
 
     @Mixin private final CheckpointOptions checkpoint = new CheckpointOptions();
@@ -80,7 +82,13 @@ final class SampleCommand implements Callable<Integer> {
         OutputFiles files;
         try {
             checkpoint.check();
-            request = asked.request(prompt, edited.edit(), sizes, fitting);
+            request =
+                    asked.request(
+                            prompt,
+                            edited.edit(),
+                            sizes,
+                            fitting,
+                            checkpoint.maySampleWithoutInputs());
             options = checkpoint.with(compute.pipeline()).withHub(hub.given());
             files = output.files(request, tensors.trace());
         } catch (IllegalArgumentException e) {

@@ -39,6 +39,7 @@ public record CheckpointFiles(String repository, @Nullable String variant, boole
     public static final Set<String> UNUSED_PARTS = Set.of("safety_checker", "feature_extractor");
 
     private static final String MODEL_INDEX = "model_index.json";
+    private static final String CONFIG = "config.json";
     private static final Set<String> BESIDE_PARTS = Set.of(MODEL_INDEX, "darkroom.json");
 
     /** How diffusers, transformers and adapters name weights. */
@@ -109,6 +110,10 @@ public record CheckpointFiles(String repository, @Nullable String variant, boole
                 BESIDE_PARTS.stream().filter(top::containsKey).map(top::get).forEach(chosen::add);
                 for (String part : parts(index)) {
                     var inside = folders.get(part);
+                    if (inside == null && top.containsKey(CONFIG)) {
+                        part("", top, true); // the oldest checkpoints have all files at the top
+                        continue;
+                    }
                     if (inside == null) {
                         throw new HubException(
                                 Kind.NO_FILE,
@@ -119,7 +124,7 @@ public record CheckpointFiles(String repository, @Nullable String variant, boole
                                         + part
                                         + ", and there is no such folder; choose another revision");
                     }
-                    part(part, inside, inside.containsKey("config.json"));
+                    part(part, inside, inside.containsKey(CONFIG));
                 }
             }
             if (variant != null && !hasVariant) {

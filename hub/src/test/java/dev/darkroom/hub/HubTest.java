@@ -50,6 +50,33 @@ class HubTest extends WithFakeHub {
         assertEquals(List.of(), listener.warnings);
     }
 
+    /** The oldest checkpoints, of one network and a scheduler, have no folders. */
+    @Test
+    void partsWithoutFoldersLieBesideTheIndex() throws Exception {
+        var model =
+                server.model(ID.repository())
+                        .add(
+                                "model_index.json",
+                                "{\"_class_name\":\"DDPMPipeline\","
+                                        + "\"scheduler\":[\"diffusers\",\"DDPMScheduler\"],"
+                                        + "\"unet\":[\"diffusers\",\"UNet2DModel\"]}")
+                        .add("README.md", "# Old")
+                        .add("config.json", "{}")
+                        .add("scheduler_config.json", "{ }")
+                        .add("diffusion_pytorch_model.bin", random(3_000, 1))
+                        .add("diffusion_pytorch_model.safetensors", random(3_000, 2));
+        try (Hub hub = hub()) {
+            assertSame(
+                    model,
+                    hub.get(ID, new Record()),
+                    List.of(
+                            "config.json",
+                            "diffusion_pytorch_model.safetensors",
+                            "model_index.json",
+                            "scheduler_config.json"));
+        }
+    }
+
     @Test
     void whatIsThereIsNotAskedForAgain() throws Exception {
         tiny();

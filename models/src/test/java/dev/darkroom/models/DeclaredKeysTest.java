@@ -45,6 +45,8 @@ class DeclaredKeysTest {
                 "dit-xl2-256",
                 "unet-sd15",
                 "unet-sdxl",
+                "unet2d-ddpm-256",
+                "unet2d-imagenet64",
                 "t5-v1_1-xxl",
                 "clip-bigg",
                 "autoencoder-kl-f8"

@@ -9,6 +9,8 @@ import dev.darkroom.models.family.dit.DitConfig;
 import dev.darkroom.models.family.dit.DitTransformer;
 import dev.darkroom.models.family.pixart.PixArtConfig;
 import dev.darkroom.models.family.pixart.PixArtTransformer;
+import dev.darkroom.models.family.pixel.PixelUnet;
+import dev.darkroom.models.family.pixel.PixelUnetConfig;
 import dev.darkroom.models.t5.T5Config;
 import dev.darkroom.models.t5.T5Encoder;
 import dev.darkroom.models.unet.Unet;
@@ -38,6 +40,7 @@ final class Networks {
                     "PixArtTransformer2DModel", Networks::pixart,
                     "DiTTransformer2DModel", Networks::dit,
                     "UNet2DConditionModel", Networks::unet,
+                    "UNet2DModel", Networks::pixelUnet,
                     "T5EncoderModel", Networks::t5,
                     "CLIPTextModel", json -> clip(ClipConfig.of(json)),
                     "CLIPTextModelWithProjection", json -> clip(ClipConfig.ofProjecting(json)),
@@ -82,6 +85,11 @@ final class Networks {
     private static Network unet(ConfigReader json) {
         UnetConfig config = UnetConfig.of(json);
         return new Network(w -> new Unet(w, config), Set.of());
+    }
+
+    private static Network pixelUnet(ConfigReader json) {
+        PixelUnetConfig config = PixelUnetConfig.of(json);
+        return new Network(w -> new PixelUnet(w, config), Set.of());
     }
 
     private static Network clip(ClipConfig config) {

@@ -37,6 +37,11 @@ public final class Golden implements AutoCloseable {
         return new Golden(TESTS.resolve("oracle/unet.safetensors"), name + ".");
     }
 
+    /** One model's tensors of those that {@code tests/oracle/pixels.py} made. */
+    public static Golden pixels(String name) throws IOException {
+        return new Golden(TESTS.resolve("oracle/pixels.safetensors"), name + ".");
+    }
+
     /** One objective's tensors of those that {@code tests/oracle/distillation.py} made. */
     public static Golden distillation(String name) throws IOException {
         return new Golden(TESTS.resolve("oracle/distillation.safetensors"), name + ".");

@@ -9,6 +9,10 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
 import dev.darkroom.models.diffusion.ClassifierFree;
+import dev.darkroom.models.diffusion.NoiseLevel;
+import dev.darkroom.models.diffusion.SamplingPlan;
+import dev.darkroom.models.diffusion.diffusers.Scheduler;
+import dev.darkroom.models.diffusion.diffusers.SchedulerArguments;
 import dev.darkroom.models.family.Edit;
 import dev.darkroom.models.family.Image;
 import dev.darkroom.models.family.Size;
@@ -23,6 +27,7 @@ import dev.darkroom.models.pipeline.Pipeline;
 import dev.darkroom.models.pipeline.PipelineOptions;
 import dev.darkroom.models.pipeline.SampleMonitor;
 import dev.darkroom.models.pipeline.SampleRequest;
+import dev.darkroom.models.pipeline.Sampling;
 import dev.darkroom.models.vae.AutoencoderKl;
 import dev.darkroom.models.vae.AutoencoderKlConfig;
 import dev.darkroom.models.vae.DiagonalGaussian;
@@ -40,6 +45,7 @@ import dev.darkroom.testing.PackedFiles;
 import dev.darkroom.tokenizers.Tokenizer;
 import dev.darkroom.tokenizers.Tokenizers;
 
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
@@ -51,7 +57,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
@@ -75,19 +80,25 @@ class ConformanceTest {
         void run(Path folder, JsonNode call, Comparison comparison) throws IOException;
     }
 
-    /** By the class that {@code case.json} names. */
-    private static final Map<String, Check> PIPELINES =
-            Map.of(
-                    "PixArtAlphaPipeline", ConformanceTest::pipeline,
-                    "PixArtSigmaPipeline", ConformanceTest::pipeline,
-                    "DiTPipeline", ConformanceTest::dit,
-                    "StableDiffusionPipeline", ConformanceTest::variants,
-                    "StableDiffusionXLPipeline", ConformanceTest::variants,
-                    "LatentConsistencyModelPipeline", ConformanceTest::variants,
-                    "StableDiffusionImg2ImgPipeline", ConformanceTest::edits,
-                    "StableDiffusionXLImg2ImgPipeline", ConformanceTest::edits,
-                    "StableDiffusionInpaintPipeline", ConformanceTest::edits,
-                    "LatentConsistencyModelImg2ImgPipeline", ConformanceTest::edits);
+    /** By the class that {@code case.json} names; null for one that is not known. */
+    private static @Nullable Check check(String pipeline) {
+        return switch (pipeline) {
+            case "PixArtAlphaPipeline", "PixArtSigmaPipeline" -> ConformanceTest::pipeline;
+            case "DiTPipeline" -> ConformanceTest::dit;
+            case "StableDiffusionPipeline",
+                    "StableDiffusionXLPipeline",
+                    "LatentConsistencyModelPipeline",
+                    "DDPMPipeline",
+                    "ConsistencyModelPipeline" ->
+                    ConformanceTest::variants;
+            case "StableDiffusionImg2ImgPipeline",
+                    "StableDiffusionXLImg2ImgPipeline",
+                    "StableDiffusionInpaintPipeline",
+                    "LatentConsistencyModelImg2ImgPipeline" ->
+                    ConformanceTest::edits;
+            default -> null;
+        };
+    }
 
     @TestFactory
     Stream<DynamicTest> equalsDiffusers(@TempDir Path unpacked) throws IOException {
@@ -103,7 +114,7 @@ class ConformanceTest {
             Check check =
                     name.equals("lora")
                             ? ConformanceTest::adapter
-                            : PIPELINES.get(call.path("pipeline").asText());
+                            : check(call.path("pipeline").asText());
             if (check != null) {
                 tests.add(DynamicTest.dynamicTest(name, () -> run(folder, call, check)));
             } else if (!name.startsWith("schedulers") && !name.equals("guiders")) { // others' tests
@@ -142,7 +153,7 @@ class ConformanceTest {
     private static void variants(Path folder, JsonNode call, Comparison comparison)
             throws IOException {
         try (var pipeline = Pipeline.load(folder.resolve("model"), PipelineOptions.defaults())) {
-            sample(pipeline, call, "", comparison);
+            sample(pipeline, folder, call, "", comparison);
             for (String picture : comparison.namesBeginning(RESCALED)) {
                 double rescale = Double.parseDouble(picture.substring(RESCALED.length()));
                 var rescaled = ((ObjectNode) call.deepCopy()).put("guidance_rescale", rescale);
@@ -154,20 +165,40 @@ class ConformanceTest {
             for (var variant : call.path("variants").properties()) {
                 ObjectNode changed = call.deepCopy();
                 changed.setAll((ObjectNode) variant.getValue());
-                sample(pipeline, changed, variant.getKey() + ".", comparison);
+                sample(pipeline, folder, changed, variant.getKey() + ".", comparison);
             }
         }
     }
 
+    /** Samples from the start that is given, unless the case drew it from the same generator. */
     private static void sample(
-            Pipeline pipeline, JsonNode call, String prefix, Comparison comparison)
+            Pipeline pipeline, Path folder, JsonNode call, String prefix, Comparison comparison)
             throws IOException {
+        SampleRequest request = request(call);
+        boolean drawn = call.has("generator_seed") && !call.has("class_labels");
         String own = prefix + "latents_init";
-        Tensor start = comparison.input(comparison.expects(own) ? own : "latents_init");
-        if (prefix.isEmpty() && comparison.expects("input_noise")) {
-            comparison.input("input_noise"); // the start before it is scaled
+        Tensor start =
+                drawn ? null : comparison.input(comparison.expects(own) ? own : "latents_init");
+        if (comparison.expects(prefix + "input_noise")) {
+            comparison.input(prefix + "input_noise"); // the start before it is scaled
         }
-        pipeline.sample(request(call), new Comparing(comparison, name -> prefix + name), start);
+        if (comparison.expects(prefix + "sigmas")) {
+            comparison.compare(prefix + "sigmas", sigmas(folder, request.sampling()));
+        }
+        pipeline.sample(request, new Comparing(comparison, name -> prefix + name), start);
+    }
+
+    /** The noise levels of a consistency model. */
+    private static Tensor sigmas(Path folder, Sampling sampling) throws IOException {
+        Path config = folder.resolve("model/scheduler/scheduler_config.json");
+        List<Integer> given = sampling.timesteps();
+        SamplingPlan plan =
+                Scheduler.read(config)
+                        .plan(
+                                given.isEmpty() ? sampling.steps() : given.size(),
+                                SchedulerArguments.NONE.withTimesteps(given));
+        double[] sigmas = plan.levels().stream().mapToDouble(NoiseLevel::sigma).toArray();
+        return Tensor.copyOf(sigmas, sigmas.length);
     }
 
     /**
@@ -284,20 +315,30 @@ class ConformanceTest {
     }
 
     private static SampleRequest.Builder builder(JsonNode call) {
-        double scale = call.get("guidance_scale").asDouble();
+        double scale = call.path("guidance_scale").asDouble();
         double rescale = call.path("guidance_rescale").asDouble();
         var request =
                 SampleRequest.builder()
                         .seed(NOISE_SEED)
-                        .steps(call.get("steps").asInt())
+                        .steps(call.get("steps").isNull() ? null : call.get("steps").asInt())
                         .guidanceScale(scale)
+                        .oneGenerator(call.has("generator_seed"))
+                        .batch(call.path("batch_size").asInt(1))
+                        .eta(call.path("eta").asDouble())
+                        .clippedNoise(call.path("use_clipped_model_output").asBoolean())
                         .width(call.get("width").asInt())
                         .height(call.get("height").asInt())
                         .binning(call.path("use_resolution_binning").asBoolean());
+        List<Integer> timesteps = new ArrayList<>();
+        call.path("timesteps").forEach(timestep -> timesteps.add(timestep.asInt()));
+        request.timesteps(timesteps);
         if (call.has("class_labels")) {
             List<String> labels = new ArrayList<>();
             call.get("class_labels").forEach(label -> labels.add(label.asText()));
             return request.classes(labels);
+        }
+        if (!call.has("prompt")) {
+            return request.sampler(call.has("scheduler") ? "ddim" : null);
         }
         if (rescale > 0) {
             request.guidance(new ClassifierFree(scale, rescale, 0, Double.POSITIVE_INFINITY));
@@ -311,7 +352,6 @@ class ConformanceTest {
                 .clipSkip(call.path("clip_skip").asInt())
                 .sizes(sizes(call, ""))
                 .negativeSizes(sizes(call, "negative_"))
-                .eta(call.path("eta").asDouble())
                 .end(call.has("denoising_end") ? call.get("denoising_end").asDouble() : null);
     }
 

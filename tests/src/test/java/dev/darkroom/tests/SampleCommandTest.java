@@ -250,7 +250,9 @@ class SampleCommandTest {
         assertRefused("transformer", "a", "--model", model);
         Path index = model.resolve("model_index.json");
         Files.writeString(index, Files.readString(index).replace("PixArtAlpha", "Sketch"));
-        String supported = "supported are DiTPipeline, LatentConsistencyModelPipeline, PixArtAlpha";
+        String supported =
+                "supported are ConsistencyModelPipeline, DDIMPipeline, DDPMPipeline, DiTPipeline,"
+                        + " LatentConsistencyModelPipeline, PixArtAlpha";
         assertRefused(supported, "a", "--model", model);
     }
 

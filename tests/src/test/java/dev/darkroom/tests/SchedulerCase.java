@@ -50,7 +50,7 @@ final class SchedulerCase {
 
     /** The arguments of diffusers' {@code set_timesteps} and {@code step} that Darkroom has. */
     private static final Set<String> ARGUMENTS =
-            Set.of("mu", "eta", "use_clipped_model_output", "sigmas", "strength");
+            Set.of("mu", "eta", "use_clipped_model_output", "sigmas", "timesteps", "strength");
 
     private static final String LOG_LINEAR = "log_linear";
 
@@ -185,6 +185,11 @@ final class SchedulerCase {
         }
         if (call.has("strength")) {
             options = options.withStrength(call.get("strength").doubleValue());
+        }
+        if (call.has("timesteps")) {
+            List<Integer> timesteps = new ArrayList<>();
+            call.get("timesteps").forEach(timestep -> timesteps.add(timestep.intValue()));
+            options = options.withTimesteps(timesteps);
         }
         return options;
     }

@@ -32,7 +32,12 @@ public record Architecture<C, M extends Module>(NetworkPart<C, M> part, ObjectNo
      * @throws IOException if the weights can't be read, or do not fit the config
      */
     public M load(Checkpoint checkpoint) throws IOException {
-        return checkpoint.network(part.name(), part.library().stem(), this::network);
+        return checkpoint.network(
+                part.name(),
+                part.library().stem(),
+                checkpoint.options().dtype(),
+                part.naming(),
+                this::network);
     }
 
     /** Returns the class that a checkpoint of this network names. */

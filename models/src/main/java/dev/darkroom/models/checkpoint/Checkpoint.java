@@ -214,6 +214,17 @@ public final class Checkpoint implements AutoCloseable {
         }
     }
 
+    /**
+     * The folder of a part. In the oldest checkpoints, of one network and a scheduler, the files of
+     * both lie beside {@code model_index.json}, where diffusers looks for a part without a folder.
+     */
+    private Path folderOf(String part) {
+        Path own = folder.resolve(part);
+        boolean isBeside =
+                !Files.exists(own) && Files.isRegularFile(folder.resolve(Architecture.FILE));
+        return isBeside ? folder : own;
+    }
+
     /** Refuses a variant that no part has. */
     private void requireVariant() throws IOException {
         if (options.variant() == null) {
@@ -221,8 +232,8 @@ public final class Checkpoint implements AutoCloseable {
         }
         var there = new TreeSet<String>();
         for (String part : parts.keySet()) {
-            there.addAll(WeightFiles.variants(folder.resolve(part), WeightFiles.DIFFUSERS));
-            there.addAll(WeightFiles.variants(folder.resolve(part), WeightFiles.TRANSFORMERS));
+            there.addAll(WeightFiles.variants(folderOf(part), WeightFiles.DIFFUSERS));
+            there.addAll(WeightFiles.variants(folderOf(part), WeightFiles.TRANSFORMERS));
         }
         if (!there.contains(options.variant())) {
             throw new CheckpointException(
@@ -334,7 +345,7 @@ public final class Checkpoint implements AutoCloseable {
             return part;
         }
         requireFinished(folder.resolve(name));
-        if (!Files.isDirectory(folder.resolve(name))) {
+        if (!Files.isDirectory(folderOf(name))) {
             throw new CheckpointException(
                     folder + ": the folder " + name + " is missing; download the whole checkpoint");
         }
@@ -389,7 +400,7 @@ public final class Checkpoint implements AutoCloseable {
 
     /** A file of a part that must be there; of a single file, what to call it in messages. */
     public Path file(String part, String name) throws CheckpointException {
-        Path path = folder.resolve(part).resolve(name);
+        Path path = folderOf(part).resolve(name);
         if (layout != null && layout.files().containsKey(part + "/" + name)) {
             return path;
         }
@@ -437,7 +448,7 @@ public final class Checkpoint implements AutoCloseable {
                     source -> naming.apply(names.atHubs(source, declared)),
                     network);
         }
-        WeightFiles files = WeightFiles.find(folderOfPart, stem, options.variant());
+        WeightFiles files = WeightFiles.find(folderOf(part), stem, options.variant());
         if (options.variant() != null && !files.isVariant()) {
             warnings.add(
                     folderOfPart
@@ -555,7 +566,7 @@ public final class Checkpoint implements AutoCloseable {
      * @throws IOException if there are none
      */
     public Path weights(String part) throws IOException {
-        Path folderOfPart = folder.resolve(part);
+        Path folderOfPart = folderOf(part);
         try {
             return WeightFiles.find(folderOfPart, WeightFiles.DIFFUSERS, options.variant()).path();
         } catch (SafetensorsException e) {

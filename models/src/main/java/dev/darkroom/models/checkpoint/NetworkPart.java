@@ -3,6 +3,7 @@ package dev.darkroom.models.checkpoint;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
 import dev.darkroom.models.config.ConfigReader;
+import dev.darkroom.runtime.WeightSource;
 import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.runtime.nn.Weights;
 
@@ -11,6 +12,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.function.BiFunction;
 import java.util.function.Function;
+import java.util.function.UnaryOperator;
 
 /**
  * A network as a part of checkpoints. A family says it once, for sampling, training and writing.
@@ -22,15 +24,27 @@ import java.util.function.Function;
  * @param classes that {@code model_index.json} may name; the first is the one that is written
  * @param reader reads the part's {@code config.json}
  * @param constructor declares a network
+ * @param naming brings old names of tensors up to date
  */
 public record NetworkPart<C, M extends Module>(
         String name,
         Library library,
         List<String> classes,
         Function<ConfigReader, C> reader,
-        BiFunction<Weights, C, M> constructor) {
+        BiFunction<Weights, C, M> constructor,
+        UnaryOperator<WeightSource> naming) {
     public NetworkPart {
         classes = List.copyOf(classes);
+    }
+
+    /** A part whose tensors have one name each. */
+    public NetworkPart(
+            String name,
+            Library library,
+            List<String> classes,
+            Function<ConfigReader, C> reader,
+            BiFunction<Weights, C, M> constructor) {
+        this(name, library, classes, reader, constructor, UnaryOperator.identity());
     }
 
     /** Returns the class that is written. */

@@ -24,13 +24,16 @@ public record Condition(Map<String, Tensor> tensors) {
     /** What a network sees beside the noisy latents, such as a mask {@code [N,C,h,w]}. */
     public static final String SHOWN = "shown";
 
+    /** Of a network without conditions. */
+    public static final Condition NONE = new Condition(Map.of());
+
     /**
      * Checks the tensors.
      *
-     * @throws IllegalArgumentException if there are none, or they have not the same number of rows
+     * @throws IllegalArgumentException if they have not the same number of rows
      */
     public Condition {
-        if (tensors.values().stream().mapToLong(tensor -> tensor.size(0)).distinct().count() != 1) {
+        if (tensors.values().stream().mapToLong(tensor -> tensor.size(0)).distinct().count() > 1) {
             throw new IllegalArgumentException(
                     "a condition needs tensors with the same number of rows, not " + tensors);
         }
@@ -71,9 +74,9 @@ public record Condition(Map<String, Tensor> tensors) {
         return tensors.get(name);
     }
 
-    /** The number of rows. */
+    /** The number of rows; 1 if there are no tensors, which every sample then shares. */
     public long rows() {
-        return tensors.values().iterator().next().size(0);
+        return tensors.isEmpty() ? 1 : tensors.values().iterator().next().size(0);
     }
 
     /** Each row several times, one after another. */

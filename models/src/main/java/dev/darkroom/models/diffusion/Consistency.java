@@ -40,4 +40,25 @@ public final class Consistency {
             return new Denoised(x0.times(out(t)).plus(x, skip(t)));
         };
     }
+
+    /**
+     * A network of Karras et al. 2022 as a consistency function, which is the identity at sigmaMin:
+     * c_skip·x + c_out·F(c_in·x) (Song et al. 2023, arXiv:2303.01469, equation 5 and appendix C).
+     *
+     * @param denoiser gives what the network predicts, F, as its x̂0
+     * @param sigmaData the data's standard deviation
+     * @param clipping of the function's values
+     */
+    public static Denoiser boundary(
+            Denoiser denoiser, double sigmaData, double sigmaMin, Clipping clipping) {
+        return (x, at) -> {
+            double above = at.sigma() - sigmaMin;
+            double skip = sigmaData * sigmaData / (above * above + sigmaData * sigmaData);
+            double out = above * sigmaData / Math.hypot(at.sigma(), sigmaData);
+            // The network sees x over √(σ² + σ_data²), the deviation of noisy data.
+            var seen = new NoiseLevel(sigmaData, at.sigma(), at.timestep());
+            Tensor f = denoiser.denoise(x, seen).x0();
+            return new Denoised(clipping.clip(f.times(out).plus(x, skip)));
+        };
+    }
 }

@@ -7,7 +7,8 @@ import org.jspecify.annotations.Nullable;
  *
  * @param prediction what the network predicts
  * @param trainTimesteps how many timesteps it was trained with
- * @param schedule how alpha and sigma follow from the timestep; null for a flow
+ * @param schedule how alpha and sigma follow from the timestep; null for a flow, and for levels
+ *     that are a sampler's own
  */
 public record ForwardProcess(
         Prediction prediction, int trainTimesteps, @Nullable NoiseSchedule schedule) {

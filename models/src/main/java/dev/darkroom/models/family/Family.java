@@ -21,6 +21,14 @@ public interface Family {
     Set<String> pipelines();
 
     /**
+     * Whether some of its models take neither a prompt nor a class. The others refuse a request
+     * without, when they are loaded.
+     */
+    default boolean samplesWithoutInputs() {
+        return false;
+    }
+
+    /**
      * Makes the parts of a checkpoint, which stay the checkpoint's. Their weights may be loaded
      * only when they are used, so this does not compute with them.
      *

@@ -32,8 +32,14 @@ public record RequestedSize(@Nullable Integer width, @Nullable Integer height, b
      * @param own of the model, in pixels
      */
     public Size orElse(int own) {
+        return orElse(new Size(own, own));
+    }
+
+    /** The size, with the height and the width of the model where it leaves them open. */
+    public Size orElse(Size own) {
         return new Size(
-                Objects.requireNonNullElse(height, own), Objects.requireNonNullElse(width, own));
+                Objects.requireNonNullElse(height, own.height()),
+                Objects.requireNonNullElse(width, own.width()));
     }
 
     private static void require(String what, @Nullable Integer pixels) {

@@ -34,6 +34,15 @@ public interface Sizes {
      * @param own height and width where a request leaves them open
      */
     static Sizes inMultiplesOf(int multiple, int own) {
+        return inMultiplesOf(multiple, new Size(own, own));
+    }
+
+    /**
+     * Any size in whole multiples, sampled as it is.
+     *
+     * @param own where a request leaves height or width open
+     */
+    static Sizes inMultiplesOf(int multiple, Size own) {
         return rounding(
                 size -> multiples(size, multiple),
                 requested -> {

@@ -1,5 +1,6 @@
 package dev.darkroom.models.layers;
 
+import dev.darkroom.runtime.Ops;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
 import dev.darkroom.runtime.nn.Init;
@@ -21,6 +22,7 @@ public final class TimestepEmbedding extends Module {
 
     private final int channels;
     private final double frequencyShift;
+    private final boolean sinesFirst;
     private final @Nullable Integer guidanceChannels;
     private final Linear linear1;
     private final @Nullable Linear condProj;
@@ -56,8 +58,25 @@ public final class TimestepEmbedding extends Module {
             long width,
             double frequencyShift,
             @Nullable Integer guidanceChannels) {
+        this(w, channels, width, frequencyShift, false, guidanceChannels);
+    }
+
+    /** Declares an embedding with its sinusoids in the order of DDPM, the sines first. */
+    public static TimestepEmbedding withSinesFirst(
+            Weights w, int channels, long width, double frequencyShift) {
+        return new TimestepEmbedding(w, channels, width, frequencyShift, true, null);
+    }
+
+    private TimestepEmbedding(
+            Weights w,
+            int channels,
+            long width,
+            double frequencyShift,
+            boolean sinesFirst,
+            @Nullable Integer guidanceChannels) {
         super(w);
         this.channels = channels;
+        this.sinesFirst = sinesFirst;
         this.frequencyShift = frequencyShift;
         this.guidanceChannels = guidanceChannels;
         linear1 = Linear.asInPyTorch(w.sub("linear_1"), channels, width, true);
@@ -86,7 +105,7 @@ public final class TimestepEmbedding extends Module {
      */
     public Tensor forward(Tensor values, @Nullable Tensor guidance) {
         try (var scope = TensorScope.open()) {
-            Tensor waves = here(Sinusoids.embed(values, channels, frequencyShift));
+            Tensor waves = here(waves(values));
             if (condProj != null && guidanceChannels != null && guidance != null) {
                 Tensor condition = here(Sinusoids.guidance(guidance, guidanceChannels));
                 waves = waves.plus(condProj.forward(condition)); // [N,channels]
@@ -102,6 +121,11 @@ public final class TimestepEmbedding extends Module {
             }
             return scope.keep(linear2.forward(linear1.forward(waves).silu()));
         }
+    }
+
+    private Tensor waves(Tensor values) {
+        Tensor waves = Sinusoids.embed(values, channels, frequencyShift); // cosines, then sines
+        return sinesFirst ? Ops.cat(1, waves.chunk(2, 1).reversed()) : waves;
     }
 
     private Tensor here(Tensor waves) {

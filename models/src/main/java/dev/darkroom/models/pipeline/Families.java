@@ -4,6 +4,7 @@ import dev.darkroom.models.checkpoint.Checkpoint;
 import dev.darkroom.models.family.Family;
 import dev.darkroom.models.family.dit.Dit;
 import dev.darkroom.models.family.pixart.PixArt;
+import dev.darkroom.models.family.pixel.PixelDiffusion;
 import dev.darkroom.models.family.sd.StableDiffusion;
 import dev.darkroom.models.family.sd.StableDiffusionXl;
 import dev.darkroom.runtime.safetensors.SafetensorsHeader;
@@ -22,7 +23,8 @@ public final class Families {
                             new PixArt(),
                             new Dit(),
                             new StableDiffusion(),
-                            new StableDiffusionXl()));
+                            new StableDiffusionXl(),
+                            new PixelDiffusion()));
 
     private final List<Family> all;
     private final Map<String, Family> byPipeline = new TreeMap<>();

@@ -115,7 +115,7 @@ final class LatentPipeline implements Pipeline {
             @Nullable Tensor given,
             AtomicBoolean interrupted) {
         try (var scope = TensorScope.open();
-                var noise = new SeededNoise(request.sampling().seed(), request.inputs().batch())) {
+                var noise = noise(request)) {
             var trace = new Trace(monitor);
             var notes = new Notes(trace);
             var run = ResolvedRequest.of(request, model, defaults);
@@ -173,6 +173,11 @@ final class LatentPipeline implements Pipeline {
         }
     }
 
+    private static SeededNoise noise(SampleRequest request) {
+        Sampling sampling = request.sampling();
+        return new SeededNoise(sampling.seed(), request.inputs().batch(), sampling.oneGenerator());
+    }
+
     private SamplingPlan plan(Scheduler scheduler, ResolvedRequest run) {
         Sampling sampling = run.request().sampling();
         Edit edit = run.inputs().edit();
@@ -183,7 +188,9 @@ final class LatentPipeline implements Pipeline {
         var arguments =
                 SchedulerArguments.NONE
                         .withTokens(model.network().tokens(run.latents()))
-                        .withEta(sampling.eta());
+                        .withEta(sampling.eta())
+                        .withClippedNoise(sampling.clippedNoise())
+                        .withTimesteps(sampling.timesteps());
         SamplingPlan plan =
                 scheduler.plan(
                         run.steps(), lessNoise ? arguments.withStrength(strength) : arguments);

@@ -50,9 +50,7 @@ record ResolvedRequest(
                 sizes.picture(),
                 sizes.sampled(),
                 model.codec().latents(sizes.sampled()),
-                sampling.steps() != null
-                        ? sampling.steps()
-                        : Objects.requireNonNull(defaults.steps()),
+                steps(sampling, defaults),
                 scale,
                 guidance(sampling, scale, model));
     }
@@ -66,6 +64,15 @@ record ResolvedRequest(
         }
         Size nearest = model.sizes().nearest(edit.picture().size());
         return new RequestedSize(nearest.width(), nearest.height(), size.binning());
+    }
+
+    private static int steps(Sampling sampling, Defaults defaults) {
+        if (!sampling.timesteps().isEmpty()) {
+            return sampling.timesteps().size();
+        }
+        return sampling.steps() != null
+                ? sampling.steps()
+                : Objects.requireNonNull(defaults.steps());
     }
 
     /** A network that takes the guidance as an input is evaluated with the condition alone. */

@@ -52,6 +52,9 @@ public record SampleRequest(Inputs inputs, Sampling sampling, RequestedSize size
         private @Nullable Double start;
         private @Nullable Edit edit;
         private long seed;
+        private boolean oneGenerator;
+        private boolean clippedNoise;
+        private List<Integer> timesteps = List.of();
         private @Nullable Integer width;
         private @Nullable Integer height;
         private int batch = 1;
@@ -161,6 +164,21 @@ public record SampleRequest(Inputs inputs, Sampling sampling, RequestedSize size
             return this;
         }
 
+        public Builder oneGenerator(boolean oneGenerator) {
+            this.oneGenerator = oneGenerator;
+            return this;
+        }
+
+        public Builder clippedNoise(boolean clippedNoise) {
+            this.clippedNoise = clippedNoise;
+            return this;
+        }
+
+        public Builder timesteps(List<Integer> timesteps) {
+            this.timesteps = timesteps;
+            return this;
+        }
+
         public Builder width(@Nullable Integer width) {
             this.width = width;
             return this;
@@ -206,7 +224,18 @@ public record SampleRequest(Inputs inputs, Sampling sampling, RequestedSize size
                             negativeSizes,
                             batch,
                             edit),
-                    new Sampling(steps, guidanceScale, guidance, sampler, eta, end, start, seed),
+                    new Sampling(
+                            steps,
+                            guidanceScale,
+                            guidance,
+                            sampler,
+                            eta,
+                            end,
+                            start,
+                            seed,
+                            oneGenerator,
+                            clippedNoise,
+                            timesteps),
                     new RequestedSize(width, height, binning));
         }
     }

@@ -5,6 +5,8 @@ import dev.darkroom.models.family.Defaults;
 
 import org.jspecify.annotations.Nullable;
 
+import java.util.List;
+
 /**
  * How pictures are sampled. Values left out are the checkpoint's own.
  *
@@ -25,6 +27,12 @@ import org.jspecify.annotations.Nullable;
  *     start from noise
  * @param seed of the first picture, as {@link Seed} has them; picture i of the batch has a
  *     generator of its own with {@code seed + i}, where 0 follows the last seed
+ * @param oneGenerator whether one generator draws for the whole batch instead, as diffusers' does
+ *     where it is given one and no list; then a picture depends on the batch that it is made in
+ * @param clippedNoise for DDIM, whether the noise is taken from the clipped estimate: diffusers'
+ *     {@code use_clipped_model_output}
+ * @param timesteps that a consistency model is evaluated at, falling, instead of {@code steps};
+ *     empty for evenly spaced ones
  */
 public record Sampling(
         @Nullable Integer steps,
@@ -34,14 +42,25 @@ public record Sampling(
         double eta,
         @Nullable Double end,
         @Nullable Double start,
-        long seed) {
+        long seed,
+        boolean oneGenerator,
+        boolean clippedNoise,
+        List<Integer> timesteps) {
     /**
      * Checks what can be checked without a checkpoint.
      *
      * @throws IllegalArgumentException if a number is out of range
      */
     public Sampling {
+        timesteps = List.copyOf(timesteps);
         Defaults.requireSteps(steps);
+        if (steps != null && !timesteps.isEmpty() && steps != timesteps.size()) {
+            throw new IllegalArgumentException(
+                    timesteps.size()
+                            + " timesteps are that many steps, not "
+                            + steps
+                            + "; give one of the two");
+        }
         Defaults.requireGuidanceScale(guidanceScale);
         if (!(eta >= 0 && eta <= 1)) {
             throw new IllegalArgumentException("eta must be 0 to 1, not " + eta);
@@ -64,6 +83,22 @@ public record Sampling(
             @Nullable Guidance guidance,
             @Nullable String sampler,
             long seed) {
-        this(steps, guidanceScale, guidance, sampler, 0, null, null, seed);
+        this(steps, guidanceScale, guidance, sampler, 0, null, null, seed, false, false, List.of());
+    }
+
+    /** This, and where it says nothing, what defaults say. */
+    public Sampling orElse(Defaults defaults) {
+        return new Sampling(
+                steps == null && timesteps.isEmpty() ? defaults.steps() : steps,
+                guidanceScale == null ? defaults.guidanceScale() : guidanceScale,
+                guidance,
+                sampler,
+                eta,
+                end,
+                start,
+                seed,
+                oneGenerator,
+                clippedNoise,
+                timesteps);
     }
 }

@@ -15,7 +15,6 @@ import dev.darkroom.models.pipeline.PipelineOptions;
 import dev.darkroom.models.pipeline.SampleMonitor;
 import dev.darkroom.models.pipeline.SampleRequest;
 import dev.darkroom.models.pipeline.SampleResult;
-import dev.darkroom.models.pipeline.Sampling;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.DryRun;
 import dev.darkroom.runtime.Tensor;
@@ -138,28 +137,15 @@ record Rehearsal(
     /** Fills in what to draw, and what the checkpoint says of itself. */
     private static SampleRequest completed(SampleRequest asked, Model model, Defaults own) {
         Inputs inputs = asked.inputs();
-        if (inputs.prompt() == null && inputs.classes().isEmpty()) {
+        boolean isOpen = inputs.prompt() == null && inputs.classes().isEmpty();
+        if (isOpen && !takes(model, inputs)) {
             Inputs text = asked(inputs, PROMPT, List.of());
             inputs = takes(model, text) ? text : asked(inputs, null, List.of(CLASS));
         }
         if (model.network().shownChannels() > 0 && inputs.edit() == null) {
             inputs = inputs.with(blank(model.sizes().choose(asked.size()).picture()));
         }
-        Sampling sampling = asked.sampling();
-        return new SampleRequest(
-                inputs,
-                new Sampling(
-                        sampling.steps() == null ? own.steps() : sampling.steps(),
-                        sampling.guidanceScale() == null
-                                ? own.guidanceScale()
-                                : sampling.guidanceScale(),
-                        sampling.guidance(),
-                        sampling.sampler(),
-                        sampling.eta(),
-                        sampling.end(),
-                        sampling.start(),
-                        sampling.seed()),
-                asked.size());
+        return new SampleRequest(inputs, asked.sampling().orElse(own), asked.size());
     }
 
     /** A picture all of which is made anew, for a network that is shown one. */

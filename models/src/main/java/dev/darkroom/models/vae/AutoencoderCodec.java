@@ -9,6 +9,7 @@ import dev.darkroom.models.family.Finite;
 import dev.darkroom.models.family.LatentCodec;
 import dev.darkroom.models.family.Report;
 import dev.darkroom.models.family.Size;
+import dev.darkroom.models.layers.OldAttention;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Kernels;
@@ -82,7 +83,7 @@ public final class AutoencoderCodec implements LatentCodec {
                         "vae",
                         WeightFiles.DIFFUSERS,
                         dtype(checkpoint.options(), config),
-                        AutoencoderKl::currentNames,
+                        OldAttention::currentNames,
                         w -> new AutoencoderKl(w, config)),
                 checkpoint.options().tiling());
     }

@@ -1,5 +1,6 @@
 package dev.darkroom.models.vae;
 
+import dev.darkroom.models.layers.OldAttention;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Tensor;
@@ -83,15 +84,11 @@ public final class AutoencoderKl extends Module {
             Warnings warnings)
             throws IOException {
         return Weights.load(
-                currentNames(source), dtype, device, warnings, w -> new AutoencoderKl(w, config));
-    }
-
-    /**
-     * Returns weights under today's names, with attention's projections as matrices: in older
-     * checkpoints they have other names, and in the oldest they are 1×1 convolutions.
-     */
-    public static WeightSource currentNames(WeightSource source) {
-        return new OldAttention(source.renamed(OldAttention::currentName));
+                OldAttention.currentNames(source),
+                dtype,
+                device,
+                warnings,
+                w -> new AutoencoderKl(w, config));
     }
 
     /** Returns the config that the network was made with. */

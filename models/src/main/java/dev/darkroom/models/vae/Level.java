@@ -1,5 +1,6 @@
 package dev.darkroom.models.vae;
 
+import dev.darkroom.models.layers.AttentionBlock;
 import dev.darkroom.models.layers.ResnetBlock;
 import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.runtime.nn.Weights;
@@ -23,7 +24,13 @@ abstract class Level extends Module {
             var resnet = w.sub("resnets", i);
             this.resnets.add(new ResnetBlock(resnet, i == 0 ? in : out, out, config.resnets()));
             if (i < attentions) {
-                this.attentions.add(new AttentionBlock(w.sub("attentions", i), out, config));
+                this.attentions.add(
+                        new AttentionBlock(
+                                w.sub("attentions", i),
+                                out,
+                                1,
+                                config.normGroups(),
+                                AutoencoderKl.EPS));
             }
         }
     }

@@ -16,6 +16,8 @@ import java.util.List;
  *     with dynamic shifting looks at it
  * @param sigmas flow matching's sigmas before they are shifted, instead of its own; empty for its
  *     own
+ * @param timesteps that a consistency model is evaluated at, instead of evenly spaced ones; empty
+ *     for its own
  * @param strength of latent consistency sampling: the share of the student's timesteps that it
  *     takes its steps from, above 0 and at most 1
  */
@@ -25,12 +27,13 @@ public record SchedulerArguments(
         @Nullable Double mu,
         @Nullable Long tokens,
         List<Double> sigmas,
+        List<Integer> timesteps,
         double strength) {
     static final String STRENGTH = "strength";
 
     /** The arguments of a call that has none. */
     public static final SchedulerArguments NONE =
-            new SchedulerArguments(0, false, null, null, List.of(), 1);
+            new SchedulerArguments(0, false, null, null, List.of(), List.of(), 1);
 
     public SchedulerArguments {
         if (!(eta >= 0 && eta <= 1)) {
@@ -40,6 +43,7 @@ public record SchedulerArguments(
             throw new IllegalArgumentException("mu is a finite number, not " + mu);
         }
         sigmas = List.copyOf(sigmas);
+        timesteps = List.copyOf(timesteps);
         if (!(strength > 0 && strength <= 1)) {
             throw new IllegalArgumentException(
                     "strength is above 0 and at most 1, not " + strength);
@@ -48,32 +52,44 @@ public record SchedulerArguments(
 
     /** These arguments with an eta. */
     public SchedulerArguments withEta(double eta) {
-        return new SchedulerArguments(eta, clippedNoise, mu, tokens, sigmas, strength);
+        return new SchedulerArguments(
+                eta, clippedNoise, mu, tokens, sigmas, timesteps, strength);
     }
 
     /** These arguments with or without the noise taken from the clipped x̂0. */
     public SchedulerArguments withClippedNoise(boolean clippedNoise) {
-        return new SchedulerArguments(eta, clippedNoise, mu, tokens, sigmas, strength);
+        return new SchedulerArguments(
+                eta, clippedNoise, mu, tokens, sigmas, timesteps, strength);
     }
 
     /** These arguments with a shift. */
     public SchedulerArguments withMu(double mu) {
-        return new SchedulerArguments(eta, clippedNoise, mu, tokens, sigmas, strength);
+        return new SchedulerArguments(
+                eta, clippedNoise, mu, tokens, sigmas, timesteps, strength);
     }
 
     /** These arguments with the picture's tokens. */
     public SchedulerArguments withTokens(long tokens) {
-        return new SchedulerArguments(eta, clippedNoise, mu, tokens, sigmas, strength);
+        return new SchedulerArguments(
+                eta, clippedNoise, mu, tokens, sigmas, timesteps, strength);
     }
 
     /** These arguments with sigmas. */
     public SchedulerArguments withSigmas(List<Double> sigmas) {
-        return new SchedulerArguments(eta, clippedNoise, mu, tokens, sigmas, strength);
+        return new SchedulerArguments(
+                eta, clippedNoise, mu, tokens, sigmas, timesteps, strength);
+    }
+
+    /** These arguments with timesteps. */
+    public SchedulerArguments withTimesteps(List<Integer> timesteps) {
+        return new SchedulerArguments(
+                eta, clippedNoise, mu, tokens, sigmas, timesteps, strength);
     }
 
     /** These arguments with a strength. */
     public SchedulerArguments withStrength(double strength) {
-        return new SchedulerArguments(eta, clippedNoise, mu, tokens, sigmas, strength);
+        return new SchedulerArguments(
+                eta, clippedNoise, mu, tokens, sigmas, timesteps, strength);
     }
 
     /**
@@ -88,6 +104,7 @@ public record SchedulerArguments(
         refuse("clippedNoise", clippedNoise, allowed);
         refuse("mu", mu != null, allowed);
         refuse("sigmas", !sigmas.isEmpty(), allowed);
+        refuse("timesteps", !timesteps.isEmpty(), allowed);
         refuse(STRENGTH, strength != 1, allowed);
     }
 

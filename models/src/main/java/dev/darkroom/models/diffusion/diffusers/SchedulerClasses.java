@@ -46,6 +46,7 @@ final class SchedulerClasses {
         CLASSES.put("SASolverScheduler", DpmSolverScheduler::readSaSolver);
         CLASSES.put("LCMScheduler", LcmScheduler::read);
         CLASSES.put("PNDMScheduler", PndmScheduler::read);
+        CLASSES.put(ConsistencyScheduler.CLASS, ConsistencyScheduler::read);
         CLASSES.put("FlowMatchEulerDiscreteScheduler", FlowEulerScheduler::read);
         name("ddpm", "DDPMScheduler", Solver.ddpm(ReverseVariance.FIXED_SMALL));
         name("ddim", "DDIMScheduler", Solver.ddim(0));
@@ -159,6 +160,11 @@ final class SchedulerClasses {
 
     /** Another sampler for the model of a config. */
     static Scheduler replaced(SchedulerConfig config, Named named) {
+        if (config.className().equals(ConsistencyScheduler.CLASS)) {
+            throw new IllegalArgumentException(
+                    "a consistency model goes to the picture at once, which no other sampler does;"
+                            + " leave out the sampler");
+        }
         boolean flow =
                 config.className().startsWith("FlowMatch")
                         || config.text("prediction_type", "").equals("flow_prediction");

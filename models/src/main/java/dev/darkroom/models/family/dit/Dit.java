@@ -2,12 +2,11 @@ package dev.darkroom.models.family.dit;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
-import dev.darkroom.common.OneLine;
 import dev.darkroom.models.checkpoint.Checkpoint;
-import dev.darkroom.models.checkpoint.CheckpointException;
 import dev.darkroom.models.checkpoint.Library;
 import dev.darkroom.models.checkpoint.NetworkPart;
 import dev.darkroom.models.config.ConfigWriter;
+import dev.darkroom.models.family.ClassLabels;
 import dev.darkroom.models.family.DataSizes;
 import dev.darkroom.models.family.Defaults;
 import dev.darkroom.models.family.Family;
@@ -19,16 +18,13 @@ import dev.darkroom.models.family.Trainable;
 import dev.darkroom.models.family.TrainingInput;
 import dev.darkroom.models.layers.TransformerOptions;
 import dev.darkroom.models.vae.AutoencoderCodec;
-import dev.darkroom.tokenizers.Prompts;
 
 import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.TreeMap;
 
 /** DiT (Peebles and Xie 2023, arXiv:2212.09748): pictures of a class. */
 public final class Dit implements Family {
@@ -65,7 +61,9 @@ public final class Dit implements Family {
         return new Model(
                 transformer,
                 new DitConditioner(
-                        config, labels(checkpoint, config), checkpoint.options().device()),
+                        ClassLabels.read(checkpoint, "transformer", config.numEmbedsAdaNorm()),
+                        config.nullClass(),
+                        checkpoint.options().device()),
                 codec,
                 samplers,
                 square(config.sampleSize() * codec.pixelsPerLatent()),
@@ -89,27 +87,6 @@ public final class Dit implements Family {
         ConfigWriter.fill(json, "out_channels", data.latentChannels());
         ConfigWriter.fill(json, "sample_size", data.latentSize());
         ConfigWriter.fill(json, CLASSES, data.conditionSize());
-    }
-
-    /** Class numbers by label; {@code id2label} gives a number several labels, split by commas. */
-    private static Map<String, Integer> labels(Checkpoint checkpoint, DitConfig config)
-            throws CheckpointException {
-        Map<String, Integer> numbers = new TreeMap<>();
-        for (var each : checkpoint.labels().entrySet()) {
-            int id = DitConditioner.number(each.getKey(), config);
-            if (id < 0) {
-                throw new CheckpointException(
-                        checkpoint.folder()
-                                + ": id2label in model_index.json names the class "
-                                + OneLine.of(each.getKey())
-                                + ", but the transformer has "
-                                + config.numEmbedsAdaNorm());
-            }
-            for (String name : each.getValue().split(",", -1)) {
-                numbers.put(Prompts.prepare(name), id);
-            }
-        }
-        return numbers;
     }
 
     /** One size only. */

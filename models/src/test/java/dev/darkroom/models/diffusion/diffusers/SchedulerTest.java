@@ -189,7 +189,7 @@ class SchedulerTest {
             value = {
                 "'' | it has no _class_name",
                 "'_class_name': 'KDPM2DiscreteScheduler' | KDPM2DiscreteScheduler is not supported;"
-                        + " supported are D",
+                        + " supported are CMStochasticIterativeScheduler, D",
                 "'_class_name': 'PNDMScheduler' | PNDMScheduler with skip_prk_steps = false",
                 "'_class_name': 'DDIMScheduler', 'sigma': 1 | option not supported: sigma (1)",
                 "'_class_name': 'DDIMScheduler', 'beta_schedule': 'cosine' | beta_schedule ="

@@ -14,12 +14,12 @@ import dev.darkroom.models.checkpoint.KeyMap;
 import dev.darkroom.models.checkpoint.SingleFile;
 import dev.darkroom.models.clip.ClipConfig;
 import dev.darkroom.models.config.ConfigReader;
+import dev.darkroom.models.layers.OldAttention;
 import dev.darkroom.models.pipeline.Pipeline;
 import dev.darkroom.models.pipeline.PipelineException;
 import dev.darkroom.models.pipeline.PipelineOptions;
 import dev.darkroom.models.pipeline.SampleRequest;
 import dev.darkroom.models.unet.UnetConfig;
-import dev.darkroom.models.vae.AutoencoderKl;
 import dev.darkroom.models.vae.AutoencoderKlConfig;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Memory;
@@ -104,7 +104,7 @@ class SingleFileTest {
                             part.getValue()
                                     .inFile(
                                             part.getKey().equals("vae")
-                                                    ? AutoencoderKl.currentNames(hub)
+                                                    ? OldAttention.currentNames(hub)
                                                     : hub);
                     for (String key : stored.keys()) {
                         if (kept.test(key)) {

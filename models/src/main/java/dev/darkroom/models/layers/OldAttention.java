@@ -1,4 +1,4 @@
-package dev.darkroom.models.vae;
+package dev.darkroom.models.layers;
 
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Shape;
@@ -14,13 +14,21 @@ import java.util.Set;
  * Weights whose attention may be stored as 1×1 convolutions {@code [O,I,1,1]}; seen as matrices
  * {@code [O,I]} of the same numbers.
  */
-record OldAttention(WeightSource source) implements WeightSource {
+public record OldAttention(WeightSource source) implements WeightSource {
     /** Maps the names of attention's layers in old checkpoints to today's. */
     private static final Map<String, String> LAYERS =
             Map.of("query", "to_q", "key", "to_k", "value", "to_v", "proj_attn", "to_out.0");
 
+    /**
+     * Returns weights under today's names, with attention's projections as matrices: in older
+     * checkpoints they have other names, and in the oldest they are 1×1 convolutions.
+     */
+    public static WeightSource currentNames(WeightSource source) {
+        return new OldAttention(source.renamed(OldAttention::currentName));
+    }
+
     /** Returns the name that a parameter has today: {@code ….attentions.N.LAYER.PARAMETER}. */
-    static String currentName(String key) {
+    private static String currentName(String key) {
         int parameter = key.lastIndexOf('.');
         int layer = key.lastIndexOf('.', parameter - 1) + 1;
         if (!isOfAttention(key) || layer > parameter) {
