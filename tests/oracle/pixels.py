@@ -1,4 +1,4 @@
-"""Writes the golden tensors that the tests of pixel U-Nets and their pipelines compare with.
+"""Writes the golden tensors that the tests of pixel U-Nets, their pipelines and tiny autoencoders compare with.
 
     python pixels.py OUT
 
@@ -9,8 +9,8 @@ from a formula, which `Golden.formula` has too.
 import sys
 
 import torch
-from diffusers import (CMStochasticIterativeScheduler, ConsistencyModelPipeline, DDPMPipeline, DDPMScheduler,
-                       UNet2DModel)
+from diffusers import (AutoencoderTiny, CMStochasticIterativeScheduler, ConsistencyModelPipeline, DDPMPipeline,
+                       DDPMScheduler, UNet2DModel)
 from safetensors.torch import save_file
 
 from formula import made
@@ -68,5 +68,12 @@ consistency = ConsistencyModelPipeline(adm, CMStochasticIterativeScheduler())
 classes = dict(batch_size=2, class_labels=[3, 1])
 record("adm", image=images(consistency, num_inference_steps=2, **classes),
        given=images(consistency, num_inference_steps=None, timesteps=[22, 0], **classes))
+
+torch.manual_seed(5)
+tiny = made(AutoencoderTiny(encoder_block_out_channels=(4, 4, 4), num_encoder_blocks=(1, 2, 1),
+                            decoder_block_out_channels=(6, 6, 6), num_decoder_blocks=(2, 1, 1)))
+picture, latents = torch.rand(2, 3, 12, 8) * 2 - 1, torch.randn(2, 4, 3, 2) * 2
+record("tiny", picture=picture, encoded=tiny.encode(picture).latents, latents=latents,
+       decoded=tiny.decode(latents).sample)
 
 save_file(golden, sys.argv[1])

@@ -22,6 +22,15 @@ final class ComputeOptions {
     private DType dtype = DType.FLOAT32;
 
     @Option(
+            names = "--vae",
+            paramLabel = "tiny|FOLDER|ORG/NAME",
+            description =
+                    "Another autoencoder than the checkpoint's: tiny, the one in its folder"
+                            + " vae_tiny; a folder with config.json and weights; or the name of"
+                            + " one on a hub.")
+    private @Nullable String vae;
+
+    @Option(
             names = "--vae-dtype",
             paramLabel = "TYPE",
             converter = Names.DTypes.class,
@@ -100,6 +109,7 @@ final class ComputeOptions {
     PipelineOptions pipeline() {
         return PipelineOptions.defaults()
                 .withDtype(dtype)
+                .withVae(vae)
                 .withVaeDtype(vaeDtype)
                 .withDevice(device)
                 .withThreads(threads)

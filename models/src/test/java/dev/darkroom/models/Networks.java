@@ -17,6 +17,8 @@ import dev.darkroom.models.unet.Unet;
 import dev.darkroom.models.unet.UnetConfig;
 import dev.darkroom.models.vae.AutoencoderKl;
 import dev.darkroom.models.vae.AutoencoderKlConfig;
+import dev.darkroom.models.vae.AutoencoderTiny;
+import dev.darkroom.models.vae.AutoencoderTinyConfig;
 import dev.darkroom.runtime.Warnings;
 import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.runtime.nn.Weights;
@@ -44,7 +46,8 @@ final class Networks {
                     "T5EncoderModel", Networks::t5,
                     "CLIPTextModel", json -> clip(ClipConfig.of(json)),
                     "CLIPTextModelWithProjection", json -> clip(ClipConfig.ofProjecting(json)),
-                    "AutoencoderKL", Networks::vae);
+                    "AutoencoderKL", Networks::vae,
+                    "AutoencoderTiny", Networks::tiny);
 
     private Networks() {}
 
@@ -99,6 +102,11 @@ final class Networks {
     private static Network t5(ConfigReader json) {
         T5Config config = T5Config.of(json);
         return new Network(w -> new T5Encoder(w, config), Set.of("encoder.embed_tokens.weight"));
+    }
+
+    private static Network tiny(ConfigReader json) {
+        AutoencoderTinyConfig config = AutoencoderTinyConfig.of(json);
+        return new Network(w -> new AutoencoderTiny(w, config), Set.of());
     }
 
     private static Network vae(ConfigReader json) {

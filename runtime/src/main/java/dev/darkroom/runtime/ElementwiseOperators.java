@@ -281,7 +281,8 @@ abstract sealed class ElementwiseOperators extends ReductionOperators permits Te
 
     /** Computes max(x, 0). */
     public Tensor relu() {
-        return unary(RELU);
+        Tensor x = (Tensor) this;
+        return DryRun.isOn(x) ? DryRun.like(x) : unary(RELU);
     }
 
     /** Computes x · Φ(x), with Φ exact. */

@@ -293,5 +293,8 @@ class PixelDiffusionTest {
         var plan = Plan.of(ddpm(), PipelineOptions.defaults(), SampleRequest.builder().build());
         assertEquals("unet", plan.parts().getFirst().name());
         assertEquals(1000, plan.run().steps());
+        Files.delete(folder.resolve("unet/diffusion_pytorch_model.safetensors"));
+        plan = Plan.of(consistency(), PipelineOptions.defaults(), SampleRequest.builder().build());
+        assertEquals(1, plan.run().steps());
     }
 }

@@ -69,6 +69,7 @@ public final class Checkpoint implements AutoCloseable {
     private final @Nullable HubLayout layout;
     private final Warnings warnings;
     private final Set<String> used = new HashSet<>();
+    private final Set<String> leftOut = new HashSet<>();
     private final Set<Path> weightFiles = new LinkedHashSet<>();
     private final Map<Deferred<?>, Path> networks = new LinkedHashMap<>();
 
@@ -309,6 +310,7 @@ public final class Checkpoint implements AutoCloseable {
     /** Says that parts are known, though nothing here has a use for them. */
     public void leaveOut(String... names) {
         used.addAll(List.of(names));
+        leftOut.addAll(List.of(names));
     }
 
     /**
@@ -460,6 +462,23 @@ public final class Checkpoint implements AutoCloseable {
     }
 
     /**
+     * Makes the network of a part of weights that lie elsewhere.
+     *
+     * @param elsewhere the folder of the weights
+     */
+    public <M extends Module> M network(
+            Path elsewhere,
+            String part,
+            String stem,
+            DType dtype,
+            UnaryOperator<WeightSource> naming,
+            Function<Weights, M> network)
+            throws IOException {
+        Path weights = WeightFiles.find(elsewhere, stem, options.variant()).path();
+        return network(weights, folder.resolve(part), dtype, naming, network);
+    }
+
+    /**
      * Makes a network of some weights.
      *
      * @param what is loaded, for messages and listeners
@@ -597,9 +616,13 @@ public final class Checkpoint implements AutoCloseable {
         return Collections.unmodifiableMap(parts);
     }
 
-    /** The names of tensors that networks use of a single file. */
-    Set<String> originals() {
-        return originals;
+    /** Whether a network uses a tensor of a single file, or it is of a part that was left out. */
+    boolean knows(String original) {
+        return originals.contains(original)
+                || layout != null
+                        && leftOut.stream()
+                                .map(layout.weights()::get)
+                                .anyMatch(names -> names != null && names.isOf(original));
     }
 
     /** Frees the networks that take turns, until they are used again. */
@@ -641,7 +664,8 @@ public final class Checkpoint implements AutoCloseable {
     public Map<String, String> hashWeights(Hash hash) throws IOException {
         Map<String, String> hashes = new LinkedHashMap<>();
         for (Path file : weightFiles) {
-            Path name = layout == null ? folder.relativize(file) : file.getFileName();
+            boolean isBelow = layout == null && file.startsWith(folder);
+            Path name = isBelow ? folder.relativize(file) : file.getFileName();
             try {
                 hashes.put(name.toString().replace('\\', '/'), hash.of(file));
             } catch (IOException e) {

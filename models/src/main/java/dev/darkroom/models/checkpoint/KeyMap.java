@@ -73,6 +73,11 @@ public final class KeyMap {
         this.prefix = Objects.requireNonNull(prefix, "prefix");
     }
 
+    /** Whether a tensor of the file has the prefix. */
+    boolean isOf(String original) {
+        return original.startsWith(prefix);
+    }
+
     /**
      * Adds a rule for a module or a tensor.
      *

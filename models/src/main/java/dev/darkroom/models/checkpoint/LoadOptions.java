@@ -5,6 +5,8 @@ import dev.darkroom.runtime.Device;
 
 import org.jspecify.annotations.Nullable;
 
+import java.nio.file.Path;
+
 /**
  * How a checkpoint's parts are loaded.
  *
@@ -17,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param tiling when latents are decoded in tiles
  * @param offload when the parts take turns in memory
  * @param weights what the weights of linear layers are kept as
+ * @param vae folder of an autoencoder that takes the place of the checkpoint's; null for its own
  */
 public record LoadOptions(
         DType dtype,
@@ -27,7 +30,8 @@ public record LoadOptions(
         boolean strict,
         Tiling tiling,
         Offload offload,
-        WeightFormat weights) {
+        WeightFormat weights,
+        @Nullable Path vae) {
     /** Options that load each part when it is asked for, in the type that is computed in. */
     public LoadOptions(
             DType dtype,
@@ -46,7 +50,8 @@ public record LoadOptions(
                 strict,
                 tiling,
                 Offload.OFF,
-                WeightFormat.COMPUTED);
+                WeightFormat.COMPUTED,
+                null);
     }
 
     /**

@@ -108,7 +108,7 @@ public final class SingleFile implements AutoCloseable {
                         .toList();
         List<String> others =
                 header.names().stream()
-                        .filter(name -> !networks.originals().contains(name))
+                        .filter(name -> !networks.knows(name))
                         .filter(name -> known.stream().noneMatch(k -> k.matcher(name).matches()))
                         .toList();
         if (others.isEmpty()) {

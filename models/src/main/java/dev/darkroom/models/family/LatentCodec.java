@@ -26,6 +26,17 @@ public interface LatentCodec extends AutoCloseable {
     Tensor decode(Tensor latents, Report report);
 
     /**
+     * Decodes an estimate of the latents of one picture for a preview, which may be less exact and
+     * faster than {@link #decode}.
+     *
+     * @param latents as the network has them {@code [1,…]}
+     * @return float32 {@code [1,3,H,W]}, about from −1 to 1
+     */
+    default Tensor preview(Tensor latents, Report report) {
+        return decode(latents, report);
+    }
+
+    /**
      * Encodes a picture as latents.
      *
      * @param picture float32 {@code [1,3,H,W]} from −1 to 1

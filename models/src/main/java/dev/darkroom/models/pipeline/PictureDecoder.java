@@ -9,8 +9,6 @@ import dev.darkroom.runtime.Ops;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
 
-import org.jspecify.annotations.Nullable;
-
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -57,7 +55,7 @@ record PictureDecoder(LatentCodec codec) {
         try (var all = TensorScope.open()) {
             for (Tensor one : rows(denoised)) {
                 try (var scope = TensorScope.open()) {
-                    pictures.add(Picture.of(image(one, null, notes).select(0, 0)));
+                    pictures.add(Picture.of(scaled(codec.preview(one, notes)).select(0, 0)));
                 }
             }
         } catch (ModelException | InsufficientMemoryException e) {
@@ -74,19 +72,23 @@ record PictureDecoder(LatentCodec codec) {
 
     /**
      * @param latents {@code [1,…]}
-     * @param size null for the size as decoded
      * @return float32 on the CPU from 0 to 1, {@code [1,3,H,W]}
      */
-    private Tensor image(Tensor latents, @Nullable Size size, Notes notes) {
+    private Tensor image(Tensor latents, Size size, Notes notes) {
         Tensor image = codec.decode(latents, notes);
         var decoded = new Size((int) image.size(2), (int) image.size(3));
-        if (size != null && !size.equals(decoded)) {
+        if (!size.equals(decoded)) {
             Size cover = size.coveredBy(decoded);
             image =
                     Ops.resizeBilinear(image, cover.height(), cover.width())
                             .narrow(2, (cover.height() - size.height()) / 2, size.height())
                             .narrow(3, (cover.width() - size.width()) / 2, size.width());
         }
+        return scaled(image);
+    }
+
+    /** From −1 to 1 to the CPU and from 0 to 1. */
+    private static Tensor scaled(Tensor image) {
         Tensor scaled = image.dividedBy(2).plus(0.5).clamp(0, 1);
         return scaled.device().type() == Device.Type.META ? scaled : scaled.to(Device.CPU);
     }

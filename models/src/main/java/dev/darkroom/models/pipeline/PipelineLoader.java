@@ -14,6 +14,7 @@ import dev.darkroom.models.family.Model;
 import dev.darkroom.models.family.RequestedSize;
 import dev.darkroom.models.family.Size;
 import dev.darkroom.models.text.TextualInversion;
+import dev.darkroom.models.vae.VaeLocation;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.InsufficientMemoryException;
 import dev.darkroom.runtime.libtorch.LibtorchException;
@@ -104,7 +105,7 @@ final class PipelineLoader {
     private static Pipeline checkpoint(
             Path folder, @Nullable Snapshot origin, PipelineOptions options, Families families)
             throws IOException, InterruptedException {
-        Checkpoint checkpoint = Checkpoint.open(folder, options.loading());
+        Checkpoint checkpoint = Checkpoint.open(folder, options.loading(vae(folder, options)));
         return owned(
                 new CheckpointSource(checkpoint, origin),
                 options,
@@ -120,9 +121,18 @@ final class PipelineLoader {
                 });
     }
 
+    /** The folder of the autoencoder that the options name; null for the checkpoint's own. */
+    private static @Nullable Path vae(@Nullable Path checkpoint, PipelineOptions options)
+            throws IOException, InterruptedException {
+        String vae = options.vae();
+        return vae == null
+                ? null
+                : VaeLocation.folder(vae, checkpoint, options.hub(), options.listener());
+    }
+
     private static Pipeline file(Path path, PipelineOptions options, Families families)
             throws IOException, InterruptedException {
-        SingleFile file = SingleFile.open(path, options.loading());
+        SingleFile file = SingleFile.open(path, options.loading(vae(null, options)));
         var family = families.find(file.header()).orElseThrow(file::unknown);
         return owned(
                 new SingleFileSource(file, family.name()),

@@ -11,6 +11,7 @@ import dev.darkroom.runtime.Device;
 
 import org.jspecify.annotations.Nullable;
 
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.Consumer;
@@ -44,6 +45,8 @@ import java.util.stream.Stream;
  * @param weights what the weights of linear layers are kept as
  * @param embeddings learned embeddings that prompts may name, for families whose text encoder is
  *     CLIP
+ * @param vae the autoencoder that takes the place of the checkpoint's: {@code tiny} for the one in
+ *     its folder {@code vae_tiny}, a folder, or the name of a model on a hub; null for its own
  * @param hub where models are found by their names, and kept; null for what the environment says
  * @param listener is told how downloading and loading go on, and can end them
  */
@@ -60,6 +63,7 @@ public record PipelineOptions(
         Offload offload,
         WeightFormat weights,
         List<Embedding> embeddings,
+        @Nullable String vae,
         @Nullable HubOptions hub,
         LoadListener listener) {
     /** Checks the values. */
@@ -106,6 +110,7 @@ public record PipelineOptions(
                 Offload.AUTO,
                 WeightFormat.AUTO,
                 List.of(),
+                null,
                 null,
                 LoadListener.NONE);
     }
@@ -175,6 +180,15 @@ public record PipelineOptions(
     }
 
     /**
+     * These options with another autoencoder than the checkpoint's: {@code tiny} for the tiny one
+     * in its folder {@code vae_tiny}, a folder with a {@code config.json} and weights, or the name
+     * of a model on a hub, {@code ORG/NAME}; null for its own.
+     */
+    public PipelineOptions withVae(@Nullable String vae) {
+        return with(copy -> copy.vae = vae);
+    }
+
+    /**
      * These options with another hub or cache, token and so on, such as {@code
      * HubOptions.fromEnvironment().withOffline(true)}; null for what the environment says.
      */
@@ -187,10 +201,15 @@ public record PipelineOptions(
         return with(copy -> copy.listener = listener);
     }
 
-    /** What loading a checkpoint looks at. */
-    LoadOptions loading() {
+    /**
+     * What loading a checkpoint looks at.
+     *
+     * @param vaeFolder of the autoencoder that takes the place of the checkpoint's
+     */
+    LoadOptions loading(@Nullable Path vaeFolder) {
         return new LoadOptions(
-                dtype, vaeDtype, device, mapped, variant, strict, tiling, offload, weights);
+                dtype, vaeDtype, device, mapped, variant, strict, tiling, offload, weights,
+                vaeFolder);
     }
 
     private PipelineOptions with(Consumer<Copy> change) {
@@ -213,6 +232,7 @@ public record PipelineOptions(
         private Offload offload;
         private WeightFormat weights;
         private List<Embedding> embeddings;
+        private @Nullable String vae;
         private @Nullable HubOptions hub;
         private LoadListener listener;
 
@@ -229,6 +249,7 @@ public record PipelineOptions(
             offload = from.offload;
             weights = from.weights;
             embeddings = from.embeddings;
+            vae = from.vae;
             hub = from.hub;
             listener = from.listener;
         }
@@ -247,6 +268,7 @@ public record PipelineOptions(
                     offload,
                     weights,
                     embeddings,
+                    vae,
                     hub,
                     listener);
         }

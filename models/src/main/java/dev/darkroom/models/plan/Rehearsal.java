@@ -15,6 +15,7 @@ import dev.darkroom.models.pipeline.PipelineOptions;
 import dev.darkroom.models.pipeline.SampleMonitor;
 import dev.darkroom.models.pipeline.SampleRequest;
 import dev.darkroom.models.pipeline.SampleResult;
+import dev.darkroom.models.vae.VaeLocation;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.DryRun;
 import dev.darkroom.runtime.Tensor;
@@ -94,7 +95,8 @@ record Rehearsal(
                         options.strict(),
                         variant.tiling(),
                         Offload.OFF,
-                        variant.weights());
+                        variant.weights(),
+                        vae(folder, options));
         ONE.lock(); // another plan may be under way
         try (var dry = DryRun.begin();
                 var checkpoint = Checkpoint.open(folder, loading)) {
@@ -123,6 +125,18 @@ record Rehearsal(
                     watch.stages);
         } finally {
             ONE.unlock();
+        }
+    }
+
+    private static @Nullable Path vae(Path folder, PipelineOptions options) throws IOException {
+        String vae = options.vae();
+        try {
+            return vae == null
+                    ? null
+                    : VaeLocation.folder(vae, folder, options.hub(), options.listener());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IOException("planning was interrupted", e);
         }
     }
 

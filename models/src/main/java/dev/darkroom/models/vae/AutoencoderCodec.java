@@ -1,15 +1,9 @@
 package dev.darkroom.models.vae;
 
-import dev.darkroom.models.checkpoint.Checkpoint;
-import dev.darkroom.models.checkpoint.CheckpointException;
-import dev.darkroom.models.checkpoint.LoadOptions;
 import dev.darkroom.models.checkpoint.Tiling;
-import dev.darkroom.models.config.ConfigReader;
 import dev.darkroom.models.family.Finite;
-import dev.darkroom.models.family.LatentCodec;
 import dev.darkroom.models.family.Report;
 import dev.darkroom.models.family.Size;
-import dev.darkroom.models.layers.OldAttention;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Kernels;
@@ -19,7 +13,8 @@ import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
 import dev.darkroom.runtime.WeightSource;
 import dev.darkroom.runtime.nn.Weights;
-import dev.darkroom.runtime.safetensors.WeightFiles;
+
+import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -30,71 +25,40 @@ import java.util.function.Function;
  * pictures are decoded and encoded in {@link Tiles}; where 16 bits overflow, that is done again in
  * float32. Not for several threads at once.
  */
-public final class AutoencoderCodec implements LatentCodec {
+public final class AutoencoderCodec implements VaeCodec {
     /** Rows and columns of a tile of the picture: what Stable Diffusion was trained on. */
     private static final int TILE = 512;
 
     private final AutoencoderKl vae;
     private final Tiling tiling;
     private final int tilePixels;
+    private final @Nullable TinyPreview preview;
 
     /**
      * @param vae stays the caller's
      * @param tiling when latents are decoded in tiles
      */
     public AutoencoderCodec(AutoencoderKl vae, Tiling tiling) {
-        this(vae, tiling, TILE);
-    }
-
-    AutoencoderCodec(AutoencoderKl vae, Tiling tiling, int tilePixels) {
-        this.vae = vae;
-        this.tiling = tiling;
-        this.tilePixels = tilePixels;
+        this(vae, tiling, null);
     }
 
     /**
-     * Loads the part {@code vae}.
-     *
-     * @param inChannels of the latents that the network takes
-     * @param outChannels that it predicts
-     * @throws IOException if it can't be read, or has other latents than the network
+     * @param preview makes previews, and is closed with the codec; null where the autoencoder does
      */
-    public static AutoencoderCodec load(Checkpoint checkpoint, int inChannels, int outChannels)
-            throws IOException {
-        var config =
-                ConfigReader.read(
-                        checkpoint.file("vae", "config.json"),
-                        checkpoint.config("vae", "config.json"),
-                        checkpoint.warnings(),
-                        AutoencoderKlConfig::of);
-        boolean predicts = outChannels == inChannels || outChannels == 2 * inChannels;
-        if (config.latentChannels() != inChannels || !predicts) {
-            throw new CheckpointException(
-                    checkpoint.folder()
-                            + ": the autoencoder's latents have "
-                            + config.latentChannels()
-                            + " channels, the network takes "
-                            + inChannels
-                            + " and gives "
-                            + outChannels);
-        }
-        return new AutoencoderCodec(
-                checkpoint.network(
-                        "vae",
-                        WeightFiles.DIFFUSERS,
-                        dtype(checkpoint.options(), config),
-                        OldAttention::currentNames,
-                        w -> new AutoencoderKl(w, config)),
-                checkpoint.options().tiling());
+    AutoencoderCodec(AutoencoderKl vae, Tiling tiling, @Nullable TinyPreview preview) {
+        this(vae, tiling, TILE, preview);
     }
 
-    /** As in diffusers, {@code force_upcast} is about float16 alone; bfloat16 does not overflow. */
-    private static DType dtype(LoadOptions options, AutoencoderKlConfig config) {
-        if (options.vaeDtype() != null) {
-            return options.vaeDtype();
-        }
-        boolean overflows = options.dtype() == DType.FLOAT16 && config.forceUpcast();
-        return overflows ? DType.FLOAT32 : options.dtype();
+    AutoencoderCodec(AutoencoderKl vae, Tiling tiling, int tilePixels) {
+        this(vae, tiling, tilePixels, null);
+    }
+
+    private AutoencoderCodec(
+            AutoencoderKl vae, Tiling tiling, int tilePixels, @Nullable TinyPreview preview) {
+        this.preview = preview;
+        this.vae = vae;
+        this.tiling = tiling;
+        this.tilePixels = tilePixels;
     }
 
     @Override
@@ -107,7 +71,7 @@ public final class AutoencoderCodec implements LatentCodec {
         return vae.dtype();
     }
 
-    /** Pixels of the picture for one of the latents, in each direction. */
+    @Override
     public int pixelsPerLatent() {
         return vae.config().downsampling();
     }
@@ -183,6 +147,18 @@ public final class AutoencoderCodec implements LatentCodec {
                 "the decoded picture",
                 "the latents may be far out of range: use less guidance or other steps");
         return image;
+    }
+
+    @Override
+    public Tensor preview(Tensor latents, Report report) {
+        return preview == null ? decode(latents, report) : preview.decode(latents);
+    }
+
+    @Override
+    public void close() {
+        if (preview != null) {
+            preview.close();
+        }
     }
 
     @Override

@@ -17,7 +17,7 @@ import dev.darkroom.models.family.Sizes;
 import dev.darkroom.models.family.Trainable;
 import dev.darkroom.models.family.TrainingInput;
 import dev.darkroom.models.layers.TransformerOptions;
-import dev.darkroom.models.vae.AutoencoderCodec;
+import dev.darkroom.models.vae.VaeCodec;
 
 import org.jspecify.annotations.Nullable;
 
@@ -52,12 +52,12 @@ public final class Dit implements Family {
     @Override
     public Model load(Checkpoint checkpoint) throws IOException {
         TRANSFORMER.require(checkpoint);
-        checkpoint.requirePart("vae", "AutoencoderKL");
+        VaeCodec.require(checkpoint);
         var samplers = SamplerChoice.read(checkpoint);
         var network = TRANSFORMER.read(checkpoint);
         DitConfig config = network.config();
         DitTransformer transformer = network.load(checkpoint);
-        var codec = AutoencoderCodec.load(checkpoint, config.inChannels(), config.outChannels());
+        var codec = VaeCodec.load(checkpoint, config.inChannels(), config.outChannels());
         return new Model(
                 transformer,
                 new DitConditioner(

@@ -20,7 +20,7 @@ import dev.darkroom.models.family.TrainingInput;
 import dev.darkroom.models.layers.TransformerOptions;
 import dev.darkroom.models.t5.T5Config;
 import dev.darkroom.models.t5.T5Encoder;
-import dev.darkroom.models.vae.AutoencoderCodec;
+import dev.darkroom.models.vae.VaeCodec;
 import dev.darkroom.tokenizers.Prompts;
 import dev.darkroom.tokenizers.Tokenizer;
 
@@ -74,7 +74,7 @@ public final class PixArt implements Family {
     public Model load(Checkpoint checkpoint) throws IOException {
         TEXT.require(checkpoint);
         TRANSFORMER.require(checkpoint);
-        checkpoint.requirePart("vae", "AutoencoderKL");
+        VaeCodec.require(checkpoint);
         var samplers = SamplerChoice.read(checkpoint);
         Tokenizer tokenizer = TEXT.tokenizer(checkpoint);
         var text = TEXT_ENCODER.read(checkpoint);
@@ -83,7 +83,7 @@ public final class PixArt implements Family {
         requireFit(checkpoint, tokenizer, text.config(), config);
         T5Encoder textEncoder = text.load(checkpoint);
         PixArtTransformer transformer = network.load(checkpoint);
-        var codec = AutoencoderCodec.load(checkpoint, config.inChannels(), config.outChannels());
+        var codec = VaeCodec.load(checkpoint, config.inChannels(), config.outChannels());
         var prompts = new PromptEncoder(tokenizer, textEncoder, checkpoint.options().device());
         return new Model(
                 transformer,

@@ -11,7 +11,7 @@ import dev.darkroom.models.family.SamplerChoice;
 import dev.darkroom.models.family.Sizes;
 import dev.darkroom.models.unet.Unet;
 import dev.darkroom.models.unet.UnetConfig;
-import dev.darkroom.models.vae.AutoencoderCodec;
+import dev.darkroom.models.vae.VaeCodec;
 
 import java.io.IOException;
 import java.util.Objects;
@@ -38,7 +38,7 @@ record SdParts(
     static SdParts read(Checkpoint checkpoint, int sampleSize) throws IOException {
         checkpoint.leaveOut("image_encoder");
         UNET.require(checkpoint);
-        checkpoint.requirePart("vae", "AutoencoderKL");
+        VaeCodec.require(checkpoint);
         var samplers = SamplerChoice.read(checkpoint);
         var network = UNET.read(checkpoint);
         UnetConfig config = network.config();
@@ -83,8 +83,7 @@ record SdParts(
 
     Model load(Conditioner conditioner, Defaults defaults) throws IOException {
         Unet unet = network.load(checkpoint);
-        var codec =
-                AutoencoderCodec.load(checkpoint, config().outChannels(), config().outChannels());
+        var codec = VaeCodec.load(checkpoint, config().outChannels(), config().outChannels());
         int pixels = codec.pixelsPerLatent();
         int size = Objects.requireNonNullElse(config().sampleSize(), sampleSize);
         return new Model(

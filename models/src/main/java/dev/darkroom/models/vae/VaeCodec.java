@@ -1,0 +1,63 @@
+package dev.darkroom.models.vae;
+
+import dev.darkroom.models.checkpoint.Checkpoint;
+import dev.darkroom.models.checkpoint.CheckpointException;
+import dev.darkroom.models.family.LatentCodec;
+
+import java.io.IOException;
+
+/**
+ * Latents of a checkpoint's autoencoder, the part {@value #PART}, or of another one that the
+ * options name in its place: an {@link AutoencoderKl} or an {@link AutoencoderTiny}.
+ */
+public interface VaeCodec extends LatentCodec {
+    /** The name of the part. */
+    String PART = "vae";
+
+    /** The folder beside the part that may hold a tiny autoencoder of the same latents. */
+    String TINY = "vae_tiny";
+
+    /** Pixels of the picture for one of the latents, in each direction. */
+    int pixelsPerLatent();
+
+    /**
+     * Requires the part, unless the options name another autoencoder.
+     *
+     * @throws CheckpointException if it is not there, or is of another class
+     */
+    static void require(Checkpoint checkpoint) throws CheckpointException {
+        checkpoint.leaveOut(TINY);
+        if (checkpoint.options().vae() == null) {
+            checkpoint.requirePart(PART, VaeLoader.KL, VaeLoader.TINY);
+        } else {
+            checkpoint.leaveOut(PART);
+        }
+    }
+
+    /**
+     * Loads the autoencoder. Where it is not tiny and the checkpoint has a tiny one beside it, that
+     * one makes the previews.
+     *
+     * @param inChannels of the latents that the network takes
+     * @param outChannels that it predicts
+     * @throws IOException if it can't be read, or has other latents than the network
+     */
+    static VaeCodec load(Checkpoint checkpoint, int inChannels, int outChannels)
+            throws IOException {
+        boolean predicts = outChannels == inChannels || outChannels == 2 * inChannels;
+        return new VaeLoader(checkpoint)
+                .load(
+                        channels -> {
+                            if (channels != inChannels || !predicts) {
+                                throw new CheckpointException(
+                                        checkpoint.folder()
+                                                + ": the autoencoder's latents have "
+                                                + channels
+                                                + " channels, the network takes "
+                                                + inChannels
+                                                + " and gives "
+                                                + outChannels);
+                            }
+                        });
+    }
+}

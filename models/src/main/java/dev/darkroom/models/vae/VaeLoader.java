@@ -1,0 +1,133 @@
+package dev.darkroom.models.vae;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+
+import dev.darkroom.models.checkpoint.Checkpoint;
+import dev.darkroom.models.checkpoint.CheckpointException;
+import dev.darkroom.models.checkpoint.LoadOptions;
+import dev.darkroom.models.config.ConfigReader;
+import dev.darkroom.models.layers.OldAttention;
+import dev.darkroom.runtime.DType;
+import dev.darkroom.runtime.WeightSource;
+import dev.darkroom.runtime.nn.Module;
+import dev.darkroom.runtime.nn.Weights;
+import dev.darkroom.runtime.safetensors.WeightFiles;
+
+import org.jspecify.annotations.Nullable;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.function.Function;
+import java.util.function.UnaryOperator;
+
+/** Loads the autoencoder of a checkpoint, or another one in its place. */
+final class VaeLoader {
+    static final String KL = "AutoencoderKL";
+    static final String TINY = "AutoencoderTiny";
+
+    private static final String CONFIG = "config.json";
+
+    private final Checkpoint checkpoint;
+
+    /** The folder of another autoencoder; null for the checkpoint's own. */
+    private final @Nullable Path other;
+
+    /** Refuses an autoencoder with other latents than the network's. */
+    interface Fit {
+        void require(int channels) throws CheckpointException;
+    }
+
+    VaeLoader(Checkpoint checkpoint) {
+        this.checkpoint = checkpoint;
+        Path given = checkpoint.options().vae();
+        Path part = given == null ? null : given.resolve(VaeCodec.PART);
+        boolean isOfCheckpoint = part != null && Files.isRegularFile(part.resolve(CONFIG));
+        other = isOfCheckpoint ? part : given;
+    }
+
+    VaeCodec load(Fit fit) throws IOException {
+        String className = className();
+        LoadOptions options = checkpoint.options();
+        if (className.equals(TINY)) {
+            AutoencoderTinyConfig config = config(AutoencoderTinyConfig::of);
+            fit.require(config.latentChannels());
+            return new TinyCodec(
+                    network(
+                            dtype(options, config.forceUpcast()),
+                            UnaryOperator.identity(),
+                            w -> new AutoencoderTiny(w, config)));
+        }
+        AutoencoderKlConfig config = config(AutoencoderKlConfig::of);
+        fit.require(config.latentChannels());
+        return new AutoencoderCodec(
+                network(
+                        dtype(options, config.forceUpcast()),
+                        OldAttention::currentNames,
+                        w -> new AutoencoderKl(w, config)),
+                options.tiling(),
+                TinyPreview.of(checkpoint, config.latentChannels()));
+    }
+
+    private String className() throws IOException {
+        if (other == null) {
+            return checkpoint.requirePart(VaeCodec.PART, KL, TINY);
+        }
+        String name = json().path("_class_name").asText();
+        if (!name.equals(KL) && !name.equals(TINY)) {
+            throw new CheckpointException(
+                    other.resolve(CONFIG)
+                            + " describes "
+                            + (name.isEmpty() ? "no class" : "a " + name)
+                            + "; an autoencoder is an "
+                            + KL
+                            + " or an "
+                            + TINY);
+        }
+        return name;
+    }
+
+    private ObjectNode json() throws IOException {
+        return other == null
+                ? checkpoint.config(VaeCodec.PART, CONFIG)
+                : ConfigReader.object(file());
+    }
+
+    private Path file() throws CheckpointException {
+        if (other == null) {
+            return checkpoint.file(VaeCodec.PART, CONFIG);
+        }
+        Path file = other.resolve(CONFIG);
+        if (!Files.isRegularFile(file)) {
+            throw new CheckpointException(
+                    "the autoencoder "
+                            + other
+                            + " has no "
+                            + CONFIG
+                            + "; name a folder that holds it and the weights");
+        }
+        return file;
+    }
+
+    private <C> C config(Function<ConfigReader, C> reader) throws IOException {
+        return ConfigReader.read(file(), json(), checkpoint.warnings(), reader);
+    }
+
+    private <M extends Module> M network(
+            DType dtype, UnaryOperator<WeightSource> naming, Function<Weights, M> network)
+            throws IOException {
+        return other == null
+                ? checkpoint.network(VaeCodec.PART, WeightFiles.DIFFUSERS, dtype, naming, network)
+                : checkpoint.network(
+                        other, VaeCodec.PART, WeightFiles.DIFFUSERS, dtype, naming, network);
+    }
+
+    /** As in diffusers, {@code force_upcast} is about float16 alone; bfloat16 does not overflow. */
+    private static DType dtype(LoadOptions options, boolean forceUpcast) {
+        if (options.vaeDtype() != null) {
+            return options.vaeDtype();
+        }
+        boolean overflows = options.dtype() == DType.FLOAT16 && forceUpcast;
+        return overflows ? DType.FLOAT32 : options.dtype();
+    }
+}
