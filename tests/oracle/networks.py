@@ -1,9 +1,9 @@
 """Writes the golden tensors that the network tests compare with.
 
-    python networks.py CASES OUT
+    python networks.py CASES OUT [MODEL...]
 
-CASES holds the folders pixart_alpha, pixart_sigma, pixart_lcm and dit; OUT is a safetensors file. Run
-with diffusers 0.35.2, transformers 4.57.1 and torch 2.13.0 on the CPU.
+CASES holds the folders pixart_alpha, pixart_sigma, pixart_lcm and dit; OUT is a safetensors file, in which only the
+MODELs are made anew if some are named. Run with diffusers 0.35.2, transformers 4.57.1 and torch 2.13.0 on the CPU.
 
 For each model: its inputs and the output; for the cases' T5s the ids of prompt and negative prompt, whose
 embeddings the cases have. The small models made here (T5 v1.0, T5 in half precision, PixArt without a caption
@@ -15,12 +15,12 @@ import sys
 
 import torch
 from diffusers import DiTTransformer2DModel, PixArtTransformer2DModel
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from transformers import T5Config, T5EncoderModel, T5Tokenizer
 
 torch.set_grad_enabled(False)
 torch.set_num_threads(1)
-cases, out_file = sys.argv[1:]
+cases, out_file, *models = sys.argv[1:]
 golden = {}
 
 
@@ -121,4 +121,6 @@ for block in half.encoder.block:  # what from_pretrained(torch_dtype=float16) le
     block.layer[-1].DenseReluDense.wo.float()
 t5("t5_half", half, ids[:, :11], mask[:, 5:16])
 
+if models:
+    golden = {**load_file(out_file), **{k: v for k, v in golden.items() if k.split(".")[0] in models}}
 save_file(golden, out_file)
