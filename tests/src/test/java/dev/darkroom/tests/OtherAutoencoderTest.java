@@ -169,6 +169,11 @@ class OtherAutoencoderTest {
                 TINY.replace("{\"_class", "{\"latent_channels\": 16, \"_class"));
         assertRefused("tiny", "the autoencoder's latents have 16 channels");
         assertRefused(null, "it is of another model");
+        String larger = TINY.replace("[4, 4]", "[4, 4, 4]").replace("[1, 1]", "[1, 1, 1]");
+        writeTiny(model.resolve("vae_tiny"), larger);
+        String size = "stands for 4×4 pixels, in the checkpoint's autoencoder for 2×2";
+        assertRefused("tiny", size);
+        assertRefused(null, size);
         Files.delete(model.resolve("vae_tiny/diffusion_pytorch_model.safetensors"));
         Files.writeString(model.resolve("vae_tiny/config.json"), TINY);
         assertRefused("tiny", "vae_tiny");

@@ -400,10 +400,19 @@ public final class Checkpoint implements AutoCloseable {
                 : layout.tokenizer(part, className);
     }
 
+    /** Whether a part has a file, in a folder or as a single file stands for it. */
+    public boolean has(String part, String name) {
+        return isOfLayout(part, name) || Files.isRegularFile(folderOf(part).resolve(name));
+    }
+
+    private boolean isOfLayout(String part, String name) {
+        return layout != null && layout.files().containsKey(part + "/" + name);
+    }
+
     /** A file of a part that must be there; of a single file, what to call it in messages. */
     public Path file(String part, String name) throws CheckpointException {
         Path path = folderOf(part).resolve(name);
-        if (layout != null && layout.files().containsKey(part + "/" + name)) {
+        if (isOfLayout(part, name)) {
             return path;
         }
         requireFinished(path);

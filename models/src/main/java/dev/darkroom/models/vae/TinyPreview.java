@@ -38,25 +38,27 @@ final class TinyPreview implements AutoCloseable {
     /**
      * Reads the config of the one that a checkpoint has; null if it has none.
      *
-     * @param channels of the latents
+     * @param vae that makes the pictures
      * @throws IOException if it is malformed, or has other latents
      */
-    static @Nullable TinyPreview of(Checkpoint checkpoint, int channels) throws IOException {
+    static @Nullable TinyPreview of(Checkpoint checkpoint, AutoencoderKlConfig vae)
+            throws IOException {
         Path folder = checkpoint.folder().resolve(VaeCodec.TINY);
         if (!Files.isDirectory(folder)) {
             return null;
         }
         Path file = folder.resolve("config.json");
         var config = AutoencoderTinyConfig.read(file, checkpoint.warnings());
-        if (config.latentChannels() != channels) {
+        if (config.latentChannels() != vae.latentChannels()) {
             throw new CheckpointException(
                     file
                             + ": latents have "
                             + config.latentChannels()
                             + " channels, those of the checkpoint "
-                            + channels
+                            + vae.latentChannels()
                             + "; it is of another model");
         }
+        VaeLoader.requireSize(file, config.downsampling(), vae.downsampling());
         return new TinyPreview(folder, config, checkpoint.options().device());
     }
 

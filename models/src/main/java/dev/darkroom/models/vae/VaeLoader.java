@@ -8,6 +8,7 @@ import dev.darkroom.models.checkpoint.LoadOptions;
 import dev.darkroom.models.config.ConfigReader;
 import dev.darkroom.models.layers.OldAttention;
 import dev.darkroom.runtime.DType;
+import dev.darkroom.runtime.Warnings;
 import dev.darkroom.runtime.WeightSource;
 import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.runtime.nn.Weights;
@@ -52,6 +53,7 @@ final class VaeLoader {
         if (className.equals(TINY)) {
             AutoencoderTinyConfig config = config(AutoencoderTinyConfig::of);
             fit.require(config.latentChannels());
+            requireSize(config.downsampling());
             return new TinyCodec(
                     network(
                             dtype(options, config.forceUpcast()),
@@ -60,13 +62,52 @@ final class VaeLoader {
         }
         AutoencoderKlConfig config = config(AutoencoderKlConfig::of);
         fit.require(config.latentChannels());
+        requireSize(config.downsampling());
         return new AutoencoderCodec(
                 network(
                         dtype(options, config.forceUpcast()),
                         OldAttention::currentNames,
                         w -> new AutoencoderKl(w, config)),
                 options.tiling(),
-                TinyPreview.of(checkpoint, config.latentChannels()));
+                TinyPreview.of(checkpoint, config));
+    }
+
+    /** Refuses another autoencoder whose pictures are larger or smaller than the checkpoint's. */
+    private void requireSize(int pixels) throws IOException {
+        if (other == null || !checkpoint.has(VaeCodec.PART, CONFIG)) {
+            return;
+        }
+        ObjectNode json = checkpoint.config(VaeCodec.PART, CONFIG);
+        Path own = checkpoint.file(VaeCodec.PART, CONFIG);
+        var unheard = Warnings.collected();
+        int expected =
+                json.path("_class_name").asText().equals(TINY)
+                        ? ConfigReader.read(own, json, unheard, AutoencoderTinyConfig::of)
+                                .downsampling()
+                        : ConfigReader.read(own, json, unheard, AutoencoderKlConfig::of)
+                                .downsampling();
+        requireSize(file(), pixels, expected);
+    }
+
+    /**
+     * Refuses an autoencoder whose pictures have another size than those of the checkpoint's.
+     *
+     * @param config of the autoencoder, for the message
+     */
+    static void requireSize(Path config, int pixels, int expected) throws CheckpointException {
+        if (pixels != expected) {
+            throw new CheckpointException(
+                    config
+                            + ": one of the latents stands for "
+                            + pixels
+                            + "×"
+                            + pixels
+                            + " pixels, in the checkpoint's autoencoder for "
+                            + expected
+                            + "×"
+                            + expected
+                            + "; it is of another model");
+        }
     }
 
     private String className() throws IOException {
