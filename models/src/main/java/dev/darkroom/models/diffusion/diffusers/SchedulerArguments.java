@@ -52,44 +52,37 @@ public record SchedulerArguments(
 
     /** These arguments with an eta. */
     public SchedulerArguments withEta(double eta) {
-        return new SchedulerArguments(
-                eta, clippedNoise, mu, tokens, sigmas, timesteps, strength);
+        return new SchedulerArguments(eta, clippedNoise, mu, tokens, sigmas, timesteps, strength);
     }
 
     /** These arguments with or without the noise taken from the clipped x̂0. */
     public SchedulerArguments withClippedNoise(boolean clippedNoise) {
-        return new SchedulerArguments(
-                eta, clippedNoise, mu, tokens, sigmas, timesteps, strength);
+        return new SchedulerArguments(eta, clippedNoise, mu, tokens, sigmas, timesteps, strength);
     }
 
     /** These arguments with a shift. */
     public SchedulerArguments withMu(double mu) {
-        return new SchedulerArguments(
-                eta, clippedNoise, mu, tokens, sigmas, timesteps, strength);
+        return new SchedulerArguments(eta, clippedNoise, mu, tokens, sigmas, timesteps, strength);
     }
 
     /** These arguments with the picture's tokens. */
     public SchedulerArguments withTokens(long tokens) {
-        return new SchedulerArguments(
-                eta, clippedNoise, mu, tokens, sigmas, timesteps, strength);
+        return new SchedulerArguments(eta, clippedNoise, mu, tokens, sigmas, timesteps, strength);
     }
 
     /** These arguments with sigmas. */
     public SchedulerArguments withSigmas(List<Double> sigmas) {
-        return new SchedulerArguments(
-                eta, clippedNoise, mu, tokens, sigmas, timesteps, strength);
+        return new SchedulerArguments(eta, clippedNoise, mu, tokens, sigmas, timesteps, strength);
     }
 
     /** These arguments with timesteps. */
     public SchedulerArguments withTimesteps(List<Integer> timesteps) {
-        return new SchedulerArguments(
-                eta, clippedNoise, mu, tokens, sigmas, timesteps, strength);
+        return new SchedulerArguments(eta, clippedNoise, mu, tokens, sigmas, timesteps, strength);
     }
 
     /** These arguments with a strength. */
     public SchedulerArguments withStrength(double strength) {
-        return new SchedulerArguments(
-                eta, clippedNoise, mu, tokens, sigmas, timesteps, strength);
+        return new SchedulerArguments(eta, clippedNoise, mu, tokens, sigmas, timesteps, strength);
     }
 
     /**

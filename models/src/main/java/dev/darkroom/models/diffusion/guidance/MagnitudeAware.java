@@ -10,9 +10,9 @@ import dev.darkroom.runtime.Tensor;
 import java.util.List;
 
 /**
- * Magnitude-aware guidance (MAMBO-G: Zhu et al. 2025, arXiv:2508.03442): the weight above 1 falls by {@code
- * exp(−alpha · r)}, r being how large the difference of both outputs is beside the unconditional
- * one, so that the first steps, where it is large, are guided less.
+ * Magnitude-aware guidance (MAMBO-G: Zhu et al. 2025, arXiv:2508.03442): the weight above 1 falls
+ * by {@code exp(−alpha · r)}, r being how large the difference of both outputs is beside the
+ * unconditional one, so that the first steps, where it is large, are guided less.
  *
  * @param scale at most 1 turns guidance off
  * @param alpha from 0 on, which is classifier-free guidance
