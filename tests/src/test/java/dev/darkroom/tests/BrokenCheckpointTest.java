@@ -77,7 +77,8 @@ class BrokenCheckpointTest {
         replace("model_index.json", "PixArtAlphaPipeline", "MysteryPipeline");
         assertRefused(
                 "MysteryPipeline",
-                "DiTPipeline, LatentConsistencyModelPipeline, PixArtAlphaPipeline");
+                "DiTPipeline, LatentConsistencyModelImg2ImgPipeline,"
+                        + " LatentConsistencyModelPipeline, PixArtAlphaPipeline");
     }
 
     @Test

@@ -252,6 +252,7 @@ class SampleCommandTest {
         Files.writeString(index, Files.readString(index).replace("PixArtAlpha", "Sketch"));
         String supported =
                 "supported are ConsistencyModelPipeline, DDIMPipeline, DDPMPipeline, DiTPipeline,"
+                        + " LatentConsistencyModelImg2ImgPipeline,"
                         + " LatentConsistencyModelPipeline, PixArtAlpha";
         assertRefused(supported, "a", "--model", model);
     }
