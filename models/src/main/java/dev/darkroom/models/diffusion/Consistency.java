@@ -61,4 +61,20 @@ public final class Consistency {
             return new Denoised(clipping.clip(f.times(out).plus(x, skip)));
         };
     }
+
+    /**
+     * A network of TrigFlow as a consistency function: cos(t)·x − sin(t)·F(x, t), at levels (cos t,
+     * sin t) whose timestep is t (Lu and Song 2024, arXiv:2410.11081, equation 4).
+     *
+     * @param denoiser gives what the network predicts, F, as its x̂0
+     */
+    public static Denoiser trigonometric(Denoiser denoiser) {
+        return (x, at) -> {
+            double t = at.timestep();
+            // cos is below 0 where t is π/2, rounded up.
+            var seen = new NoiseLevel(Math.max(Math.cos(t), 0), Math.sin(t), t);
+            Tensor f = denoiser.denoise(x, seen).x0();
+            return new Denoised(x.times(Math.cos(t)).plus(f, -Math.sin(t)));
+        };
+    }
 }

@@ -138,7 +138,7 @@ record ConsistencyScheduler(
     }
 
     /** As in diffusers, noise is drawn in the last of several steps too, where it has no weight. */
-    private static Denoiser drawing(
+    static Denoiser drawing(
             Denoiser consistency, List<NoiseLevel> levels, NoiseSource noise) {
         NoiseLevel last = levels.get(levels.size() - 2);
         return (x, at) -> {

@@ -47,6 +47,7 @@ final class SchedulerClasses {
         CLASSES.put("LCMScheduler", LcmScheduler::read);
         CLASSES.put("PNDMScheduler", PndmScheduler::read);
         CLASSES.put(ConsistencyScheduler.CLASS, ConsistencyScheduler::read);
+        CLASSES.put("SCMScheduler", ScmScheduler::read);
         CLASSES.put("FlowMatchEulerDiscreteScheduler", FlowEulerScheduler::read);
         name("ddpm", "DDPMScheduler", Solver.ddpm(ReverseVariance.FIXED_SMALL));
         name("ddim", "DDIMScheduler", Solver.ddim(0));

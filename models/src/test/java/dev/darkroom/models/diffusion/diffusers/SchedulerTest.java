@@ -256,6 +256,27 @@ class SchedulerTest {
         assertThrows(IllegalArgumentException.class, () -> euler.plan(3, half));
     }
 
+    /** Two steps on a network that always says 0.4, with noise of 2, by hand. */
+    @Test
+    void continuousConsistencyModelsMoveOnAngles() throws IOException {
+        SamplingPlan plan = read("{\"_class_name\": \"SCMScheduler\"}").plan(2);
+        assertEquals(0.5, plan.initialScale());
+        assertEquals(list((float) 1.5708, (float) 1.3), timesteps(plan));
+        try (var scope = TensorScope.open()) {
+            Tensor start = Tensor.ones(DType.FLOAT64, 1, 1);
+            NoiseSource noise = (shape, dtype, device) -> start.times(2);
+            double first = Math.cos(1.5708) - Math.sin(1.5708) * 0.4;
+            double noisy = Math.cos(1.3) * first + Math.sin(1.3) * 0.5 * 2;
+            Tensor x0 =
+                    plan.sample(
+                            (x, at) -> new Denoised(start.times(0.4)),
+                            start,
+                            noise,
+                            StepListener.NONE);
+            assertEquals(Math.cos(1.3) * noisy - Math.sin(1.3) * 0.4, x0.item(), 1e-6);
+        }
+    }
+
     /** diffusers 0.35.2: NaN in the last step, −∞ times nothing. */
     @Test
     void uniPcWithTheStepItselfAsItsScaleEndsWithoutNoise() throws IOException {
