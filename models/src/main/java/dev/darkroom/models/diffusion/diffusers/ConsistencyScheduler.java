@@ -138,8 +138,7 @@ record ConsistencyScheduler(
     }
 
     /** As in diffusers, noise is drawn in the last of several steps too, where it has no weight. */
-    static Denoiser drawing(
-            Denoiser consistency, List<NoiseLevel> levels, NoiseSource noise) {
+    static Denoiser drawing(Denoiser consistency, List<NoiseLevel> levels, NoiseSource noise) {
         NoiseLevel last = levels.get(levels.size() - 2);
         return (x, at) -> {
             Denoised denoised = consistency.denoise(x, at);
