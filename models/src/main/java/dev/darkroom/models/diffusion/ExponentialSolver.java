@@ -221,7 +221,11 @@ public final class ExponentialSolver {
         requireLevels(levels, ofNoise);
         double tau = algorithm.isStochastic() ? 1 : 0;
         int steps = levels.size() - 1;
-        int[] orders = orders(steps, order, lowerOrderFinal || levels.getLast().sigma() == 0);
+        boolean endsClean = levels.getLast().sigma() == 0;
+        int[] orders = orders(steps, order, lowerOrderFinal || endsClean);
+        if (endsClean) {
+            orders[steps - 1] = 1; // lambda is infinite there
+        }
         try (var group = new History(order);
                 var start = new History(1)) {
             return Walk.along(

@@ -45,8 +45,7 @@ public final class Solvers {
                 x,
                 levels,
                 on,
-                (xi, denoised, at, next) ->
-                        xi.plus(slope(xi, denoised, at).times(next.sigma() - at.sigma())));
+                (xi, denoised, at, next) -> along(denoised, slope(xi, denoised, at), next.sigma()));
     }
 
     /**
@@ -131,8 +130,7 @@ public final class Solvers {
                 on,
                 (xi, denoised, at, next) -> {
                     double up = Math.sqrt(posteriorVariance(at, next));
-                    double down = Math.sqrt(next.sigma() * next.sigma() - up * up);
-                    return xi.plus(slope(xi, denoised, at).times(down - at.sigma()))
+                    return along(denoised, slope(xi, denoised, at), kept(at, next, 1))
                             .plus(noise.drawLike(xi), up);
                 });
     }
@@ -188,7 +186,7 @@ public final class Solvers {
                 on,
                 (xi, denoised, at, next) -> {
                     double fresh = eta * Math.sqrt(posteriorVariance(at, next));
-                    double kept = Math.sqrt(next.sigma() * next.sigma() - fresh * fresh);
+                    double kept = kept(at, next, eta);
                     Tensor epsilon =
                             clippedNoise ? denoised.remainder(xi, at) : denoised.noise(xi, at);
                     Tensor moved = denoised.x0().times(next.alpha()).plus(epsilon, kept);
@@ -292,6 +290,21 @@ public final class Solvers {
     /** dx/dσ of the probability-flow ODE. */
     private static Tensor slope(Tensor x, Denoised denoised, NoiseLevel at) {
         return x.minus(denoised.x0()).dividedBy(at.sigma());
+    }
+
+    /**
+     * x on the straight line through x̂0 with a slope dx/dσ. From x it would be the same but for
+     * rounding, of which x has much where its sigma is thousands.
+     */
+    private static Tensor along(Denoised denoised, Tensor slope, double sigma) {
+        return denoised.x0().plus(slope, sigma);
+    }
+
+    /** How much of ε is left beside a share eta of DDPM's noise: √(sigma² − fresh²) at the end. */
+    private static double kept(NoiseLevel at, NoiseLevel next, double eta) {
+        double ofData = next.alpha() * at.sigma();
+        double left = ofData == 0 ? 1 : Math.min(1, at.alpha() * next.sigma() / ofData);
+        return next.sigma() * Math.sqrt((1 - eta) * (1 + eta) + eta * eta * left * left);
     }
 
     /** The variance of x at {@code next}, given x at {@code at} and x0. */
