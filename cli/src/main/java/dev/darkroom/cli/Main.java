@@ -40,6 +40,7 @@ public final class Main implements Runnable {
 
     static {
         COMMANDS.put("sample", SampleCommand::new);
+        COMMANDS.put("invert", InvertCommand::new);
         COMMANDS.put("train", TrainCommand::new);
         COMMANDS.put("download", DownloadCommand::new);
         COMMANDS.put("models", ModelsCommand::new);

@@ -42,6 +42,18 @@ final class SampleCommand implements Callable<Integer> {
     /** Opens a checkpoint. */
     interface Loader {
         Pipeline load(String model, PipelineOptions options);
+
+        /** Opens a checkpoint, and shows how a download goes on. */
+        default Pipeline load(
+                String model,
+                PipelineOptions options,
+                boolean quiet,
+                AtomicBoolean cancelled,
+                PrintWriter err) {
+            try (var progress = new DownloadProgress(err, quiet, cancelled::get)) {
+                return load(model, options.withListener(progress));
+            }
+        }
     }
 
     @Spec private CommandSpec spec;
@@ -116,7 +128,7 @@ final class SampleCommand implements Callable<Integer> {
         boolean bar = !reporting.isQuiet() && Terminal.isStderr();
         long begin = System.nanoTime();
         try (var start = tensors.start(request.sampling().start() != null);
-                var pipeline = load(model, options, cancelled);
+                var pipeline = loader.load(model, options, reporting.isQuiet(), cancelled, err);
                 var progress = bar ? new Progress("sampling", err) : null;
                 var watcher =
                         new Watcher(
@@ -152,21 +164,19 @@ final class SampleCommand implements Callable<Integer> {
             }
             return ExitCode.OK;
         } catch (CancelledException e) {
-            if (reporting.isVerbose()) {
-                e.printStackTrace(err);
-            }
-            err.println(
-                    e.getCause() == null
-                            ? "darkroom: cancelled, nothing was written."
-                            : "darkroom: " + e.getMessage());
-            return ExitCode.SOFTWARE;
+            return cancelled(e, reporting.isVerbose(), err);
         }
     }
 
-    private Pipeline load(String model, PipelineOptions options, AtomicBoolean cancelled) {
-        PrintWriter err = spec.commandLine().getErr();
-        try (var progress = new DownloadProgress(err, reporting.isQuiet(), cancelled::get)) {
-            return loader.load(model, options.withListener(progress));
+    /** Says that a run was cancelled. */
+    static int cancelled(CancelledException e, boolean verbose, PrintWriter err) {
+        if (verbose) {
+            e.printStackTrace(err);
         }
+        err.println(
+                e.getCause() == null
+                        ? "darkroom: cancelled, nothing was written."
+                        : "darkroom: " + e.getMessage());
+        return ExitCode.SOFTWARE;
     }
 }

@@ -16,7 +16,7 @@ import java.util.regex.Pattern;
 
 /** Tensors that are read and written beside pictures. */
 final class TensorOptions {
-    private static final String START = "latents_init";
+    static final String START = "latents_init";
 
     /** Latents after a step, in a trace. */
     private static final Pattern STEP = Pattern.compile("latents_\\d+");

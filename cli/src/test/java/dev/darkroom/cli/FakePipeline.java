@@ -2,6 +2,7 @@ package dev.darkroom.cli;
 
 import dev.darkroom.models.checkpoint.LoadListener;
 import dev.darkroom.models.pipeline.CancelledException;
+import dev.darkroom.models.pipeline.InversionResult;
 import dev.darkroom.models.pipeline.Picture;
 import dev.darkroom.models.pipeline.Pipeline;
 import dev.darkroom.models.pipeline.PipelineOptions;
@@ -54,6 +55,17 @@ final class FakePipeline implements Pipeline {
         return Run.of(Main.configured(new CommandLine(command)), arguments);
     }
 
+    /** {@code darkroom invert} with this behind it. */
+    Run invert(Object... arguments) {
+        var command =
+                new InvertCommand(
+                        (model, options) -> {
+                            this.folder = Path.of(model);
+                            return this;
+                        });
+        return Run.of(Main.configured(new CommandLine(command)), arguments);
+    }
+
     @Override
     public SampleResult sample(
             SampleRequest request, SampleMonitor monitor, @Nullable Tensor latents) {
@@ -100,6 +112,23 @@ final class FakePipeline implements Pipeline {
                         SIZE),
                 warnings,
                 Map.of("sample", 1.5, "total", 2.0));
+    }
+
+    @Override
+    public InversionResult invert(SampleRequest request, int iterations, SampleMonitor monitor) {
+        this.request = request;
+        if (cancelled || monitor.isCancelled()) {
+            throw new CancelledException("cancelled");
+        }
+        Tensor latents = Tensor.full(Shape.of(1, 1, 1, 1), iterations, DType.FLOAT32, Device.CPU);
+        return new InversionResult(
+                TensorScope.detach(latents),
+                new SampleResult(
+                        List.of(),
+                        request,
+                        Map.of("steps", STEPS, "sampler", "euler", "guidanceScale", 1.0),
+                        warnings,
+                        Map.of("invert", 1.5)));
     }
 
     @Override

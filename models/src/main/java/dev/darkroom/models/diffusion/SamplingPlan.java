@@ -8,7 +8,8 @@ import java.util.List;
  * Three choices that compose: the levels of a process, the solver that moves along them, and how
  * x̂0 is clipped on the way.
  *
- * @param levels from the noisiest to that of the result; two at least
+ * @param levels from the noisiest to that of the result, or the other way {@linkplain #inverted
+ *     back}; two at least
  * @param initialScale what standard normal noise is multiplied by to be latents at the first level:
  *     diffusers' {@code init_noise_sigma}
  */
@@ -81,6 +82,16 @@ public record SamplingPlan(
                             + " and above");
         }
         return without(skipped);
+    }
+
+    /**
+     * The way back: from data along these levels to the latents at the first, from which {@link
+     * Solvers#euler} or {@link Solvers#ddim} makes them again ({@link Inversion#solve}).
+     *
+     * @param iterations evaluations in each step
+     */
+    public SamplingPlan inverted(int iterations) {
+        return new SamplingPlan(levels.reversed(), 1, Solver.inversion(iterations), clipping);
     }
 
     /** How many steps begin at a timestep or above, before the first that does not. */

@@ -86,6 +86,31 @@ public interface Solver {
     }
 
     /**
+     * {@link Inversion#solve}, along levels from the cleanest to the noisiest.
+     *
+     * @param iterations evaluations in each step
+     */
+    static Solver inversion(int iterations) {
+        Inversion.requireIterations(iterations);
+        return new Solver() {
+            @Override
+            public Tensor solve(
+                    Denoiser denoiser,
+                    Tensor x,
+                    List<NoiseLevel> levels,
+                    NoiseSource noise,
+                    StepListener on) {
+                return Inversion.solve(denoiser, x, levels, iterations, on);
+            }
+
+            @Override
+            public List<NoiseLevel> evaluations(List<NoiseLevel> levels) {
+                return Inversion.evaluations(levels, iterations);
+            }
+        };
+    }
+
+    /**
      * {@link Solvers#ddim}.
      *
      * @param eta 0 for none of DDPM's noise, 1 for all of it

@@ -55,6 +55,51 @@ record Editor(
         }
     }
 
+    /**
+     * The picture that is inverted.
+     *
+     * @throws IllegalArgumentException if the request or the model has none that can be
+     */
+    static Edit inverted(SampleRequest request, Model model) {
+        Edit edit = request.inputs().edit();
+        if (edit == null || edit.mask() != null || edit.strength() != 1) {
+            throw new IllegalArgumentException(
+                    "inversion needs a picture, without a mask and of strength 1");
+        }
+        Sampling sampling = request.sampling();
+        if (sampling.eta() > 0 || sampling.start() != null || sampling.end() != null) {
+            throw new IllegalArgumentException(
+                    "inversion follows the whole deterministic way back; leave eta, start and end"
+                            + " out");
+        }
+        if (model.network().shownChannels() > 0) {
+            throw new IllegalArgumentException(
+                    "this checkpoint paints parts of a picture anew, and can't be inverted");
+        }
+        if (model.samplers().isOfConsistency()) {
+            throw new IllegalArgumentException(
+                    "a student of latent consistency has no way from noise to data that could be"
+                            + " followed back; invert with its teacher");
+        }
+        return edit;
+    }
+
+    /**
+     * A request with what inversion takes where it leaves it open: Euler's method, which clips
+     * nothing, and no guidance, under which the way back is less sure.
+     */
+    static SampleRequest deterministic(SampleRequest request) {
+        Sampling given = request.sampling();
+        var sampling =
+                new Sampling(
+                        given.steps(),
+                        given.guidanceScale() == null ? Double.valueOf(1) : given.guidanceScale(),
+                        given.guidance(),
+                        given.sampler() == null ? "euler" : given.sampler(),
+                        given.seed());
+        return new SampleRequest(request.inputs(), sampling, request.size());
+    }
+
     /** A start from what a request brings with it. */
     Start start(ResolvedRequest run, Edit edit) {
         boolean shows = model.network().shownChannels() > 0;
@@ -102,6 +147,12 @@ record Editor(
         return own && run.picture().equals(run.sampled())
                 ? image.scaledTo(run.sampled())
                 : image.covering(run.sampled());
+    }
+
+    /** The latents of the picture that a request brings {@code [N,…]}. */
+    Tensor latents(ResolvedRequest run, Edit edit) {
+        Tensor picture = fitted(edit.picture(), run).times(2).minus(1); // [1,3,H,W]
+        return encoded(run, picture, "input_encode_noise");
     }
 
     private Tensor drawn(ResolvedRequest run, String name) {

@@ -106,14 +106,16 @@ final class LatentPipeline implements Pipeline {
         Objects.requireNonNull(monitor, "monitor; SampleMonitor.NONE watches nothing");
         var interrupted = new AtomicBoolean();
         var guarded = new GuardedMonitor(monitor);
-        return worker.run(() -> run(request, guarded, latents, interrupted), interrupted);
+        return worker.run(
+                () -> explained(() -> run(request, guarded, latents, interrupted)), interrupted);
     }
 
     private SampleResult run(
             SampleRequest request,
             SampleMonitor monitor,
             @Nullable Tensor given,
-            AtomicBoolean interrupted) {
+            AtomicBoolean interrupted)
+            throws IOException {
         try (var scope = TensorScope.open();
                 var noise = noise(request)) {
             var trace = new Trace(monitor);
@@ -132,16 +134,7 @@ final class LatentPipeline implements Pipeline {
             conditions.replaceAll((name, each) -> each.with(Condition.SHOWN, start.shown()));
             source.release();
             BooleanSupplier cancelled = () -> interrupted.get() || monitor.isCancelled();
-            Guidance guidance = run.guidance().over(plan.evaluations(), () -> zeros(run));
-            Denoiser denoiser =
-                    guidance.with(
-                            new NetworkEvaluator(
-                                    model.network(),
-                                    scheduler.process().prediction(),
-                                    conditions,
-                                    guidance,
-                                    true,
-                                    network -> cancellable(network, cancelled)));
+            Denoiser denoiser = guided(run, plan, scheduler, conditions, cancelled);
             notes.phaseDone("encode");
             trace.named("latents_init", start.latents());
             trace.timesteps(plan.evaluations());
@@ -160,6 +153,19 @@ final class LatentPipeline implements Pipeline {
             notes.phaseDone("decode");
             note(run, scheduler, notes);
             return notes.result(pictures, request);
+        }
+    }
+
+    /** A run that may fail. */
+    @FunctionalInterface
+    private interface Run<T> {
+        T run() throws IOException;
+    }
+
+    /** What a run gives; its failures are those of the pipeline. */
+    private <T> T explained(Run<T> run) {
+        try {
+            return run.run();
         } catch (IOException
                 | IllegalArgumentException
                 | ModelException
@@ -176,6 +182,68 @@ final class LatentPipeline implements Pipeline {
     private static SeededNoise noise(SampleRequest request) {
         Sampling sampling = request.sampling();
         return new SeededNoise(sampling.seed(), request.inputs().batch(), sampling.oneGenerator());
+    }
+
+    @Override
+    public InversionResult invert(SampleRequest request, int iterations, SampleMonitor monitor) {
+        Objects.requireNonNull(request, "request");
+        Objects.requireNonNull(monitor, "monitor; SampleMonitor.NONE watches nothing");
+        var interrupted = new AtomicBoolean();
+        var guarded = new GuardedMonitor(monitor);
+        return worker.run(
+                () -> explained(() -> inverted(request, iterations, guarded, interrupted)),
+                interrupted);
+    }
+
+    private InversionResult inverted(
+            SampleRequest request, int iterations, SampleMonitor monitor, AtomicBoolean interrupted)
+            throws IOException {
+        Edit edit = Editor.inverted(request, model);
+        try (var scope = TensorScope.open()) {
+            var trace = new Trace(monitor);
+            var notes = new Notes(trace);
+            var run = ResolvedRequest.of(Editor.deterministic(request), model, defaults);
+            Scheduler scheduler = model.samplers().named(run.request().sampling().sampler());
+            SamplingPlan plan = plan(scheduler, run).inverted(iterations);
+            requireMemory(run);
+            Map<String, Condition> conditions = conditions(run, notes);
+            source.release();
+            NoiseSource mean = (shape, dtype, device) -> Tensor.zeros(shape, dtype, device);
+            var editor = new Editor(model, plan, mean, options.device(), latentType(), notes);
+            Tensor data = editor.latents(run, edit);
+            source.release();
+            BooleanSupplier cancelled = () -> interrupted.get() || monitor.isCancelled();
+            Denoiser denoiser = guided(run, plan, scheduler, conditions, cancelled);
+            notes.phaseDone("encode");
+            trace.timesteps(plan.evaluations());
+            var steps = new Steps(Start.at(data), trace, monitor);
+            Tensor latents = plan.sample(denoiser, data, NoiseSource.NONE, steps);
+            Finite.require(latents, "the latents", remedy(run));
+            notes.phaseDone("invert");
+            note(run, scheduler, notes);
+            notes.used("iterations", iterations);
+            return new InversionResult(
+                    TensorScope.detach(latents.to(Device.CPU).copy()),
+                    notes.result(List.of(), run.request()));
+        }
+    }
+
+    /** The denoiser that a solver calls: the network under conditions, guided. */
+    private Denoiser guided(
+            ResolvedRequest run,
+            SamplingPlan plan,
+            Scheduler scheduler,
+            Map<String, Condition> conditions,
+            BooleanSupplier cancelled) {
+        Guidance guidance = run.guidance().over(plan.evaluations(), () -> zeros(run));
+        return guidance.with(
+                new NetworkEvaluator(
+                        model.network(),
+                        scheduler.process().prediction(),
+                        conditions,
+                        guidance,
+                        true,
+                        network -> cancellable(network, cancelled)));
     }
 
     private SamplingPlan plan(Scheduler scheduler, ResolvedRequest run) {

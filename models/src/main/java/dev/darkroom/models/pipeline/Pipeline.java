@@ -131,6 +131,30 @@ public interface Pipeline extends AutoCloseable {
      */
     SampleResult sample(SampleRequest request, SampleMonitor monitor, @Nullable Tensor latents);
 
+    /** Inverts a picture without watching, with two evaluations in each step. */
+    default InversionResult invert(SampleRequest request) {
+        return invert(request, 2, SampleMonitor.NONE);
+    }
+
+    /**
+     * Inverts a picture, and waits for its latents: from these, {@link #sample(SampleRequest,
+     * SampleMonitor, Tensor)} makes the picture again with the sampler, steps, guidance and inputs
+     * of {@link InversionResult#request}, and another with other inputs ({@link
+     * dev.darkroom.models.diffusion.Inversion}).
+     *
+     * @param request with an {@link dev.darkroom.models.family.Edit} of strength 1 without a mask;
+     *     the sampler is by itself {@code euler}, or another deterministic one of the first order
+     *     ({@code ddim}), and guidance by itself 1, which is none
+     * @param iterations evaluations of the network in each step, at least 1
+     * @param monitor watches the run and can end it
+     * @throws PipelineException if the request does not fit the checkpoint, or that is a student of
+     *     latent consistency
+     * @throws CancelledException if the monitor ended the run or the calling thread was interrupted
+     *     (its interrupt status is then set)
+     * @throws IllegalStateException if the pipeline is closed
+     */
+    InversionResult invert(SampleRequest request, int iterations, SampleMonitor monitor);
+
     /**
      * Decodes an estimate that a {@link SampleMonitor} was given, during its call, on its thread.
      *
