@@ -35,6 +35,28 @@ public record Denoised(Tensor x0, @Nullable Tensor epsilon, @Nullable Tensor var
         return x.plus(x0, -at.alpha()).dividedBy(at.sigma());
     }
 
+    /**
+     * The score ∇ log p(x) = (alpha·x̂0 − x)/sigma² (Tweedie's formula: Efron 2011; Song et al.
+     * 2021, arXiv:2011.13456, equation 29), which is −ε̂/sigma.
+     *
+     * @param x the latents that were denoised
+     * @param at their level, with noise
+     */
+    public Tensor score(Tensor x, NoiseLevel at) {
+        return x.plus(x0, -at.alpha()).dividedBy(-at.sigma() * at.sigma());
+    }
+
+    /**
+     * The estimate that a score stands for: the inverse of {@link #score}.
+     *
+     * @param score {@code [N,C,…]}
+     * @param x the latents {@code [N,C,…]}
+     * @param at their level, with data
+     */
+    public static Denoised ofScore(Tensor score, Tensor x, NoiseLevel at) {
+        return new Denoised(x.plus(score, at.sigma() * at.sigma()).dividedBy(at.alpha()));
+    }
+
     /** The parts of a batch, all of the same size, one after another. */
     List<Denoised> split(int parts) {
         List<Tensor> data = x0.chunk(parts, 0);

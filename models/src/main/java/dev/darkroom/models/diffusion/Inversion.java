@@ -60,8 +60,7 @@ public final class Inversion {
                                 iteration.keep(better);
                                 latents = walk.moved(step, to, better, denoised);
                             } else {
-                                guess = iteration.keep(better);
-                                walk.evaluated(to, guess, denoised);
+                                guess = iteration.keep(walk.evaluated(to, better, denoised));
                             }
                         }
                     }

@@ -7,6 +7,7 @@ import org.jspecify.annotations.Nullable;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.function.DoubleFunction;
 import java.util.function.ToDoubleFunction;
 import java.util.function.UnaryOperator;
 
@@ -81,6 +82,74 @@ public interface Solver {
             @Override
             public List<NoiseLevel> evaluations(List<NoiseLevel> levels) {
                 return Solvers.heunEvaluations(levels);
+            }
+        };
+    }
+
+    /**
+     * {@link ProbabilityFlow#rk45}. Its {@link #evaluations} are those at the levels; in between
+     * there are as many as the tolerance takes.
+     *
+     * @param rtol the error of a step, relative to values and to 1
+     * @param level the level of a noise-to-signal ratio; null for one between its neighbours
+     */
+    static Solver rk45(double rtol, @Nullable DoubleFunction<NoiseLevel> level) {
+        return (denoiser, x, levels, noise, on) ->
+                ProbabilityFlow.rk45(denoiser, x, levels, rtol, level, on);
+    }
+
+    /**
+     * {@link PredictorCorrector#solve}.
+     *
+     * @param corrections steps of the corrector at each level
+     * @param snr how large a correction is beside the noise that it adds
+     */
+    static Solver predictorCorrector(
+            PredictorCorrector.Predictor predictor, int corrections, double snr) {
+        PredictorCorrector.requireCorrections(corrections, snr);
+        return new Solver() {
+            @Override
+            public Tensor solve(
+                    Denoiser denoiser,
+                    Tensor x,
+                    List<NoiseLevel> levels,
+                    NoiseSource noise,
+                    StepListener on) {
+                return PredictorCorrector.solve(
+                        denoiser, x, levels, predictor, corrections, snr, noise, on);
+            }
+
+            @Override
+            public List<NoiseLevel> evaluations(List<NoiseLevel> levels) {
+                return PredictorCorrector.evaluations(levels, corrections);
+            }
+        };
+    }
+
+    /**
+     * {@link Langevin#annealed}.
+     *
+     * @param stepsPerLevel at least 1
+     * @param stepSize α of a level over its sigma², above 0
+     */
+    static Solver langevin(int stepsPerLevel, double stepSize) {
+        return new Solver() {
+            @Override
+            public Tensor solve(
+                    Denoiser denoiser,
+                    Tensor x,
+                    List<NoiseLevel> levels,
+                    NoiseSource noise,
+                    StepListener on) {
+                int clean = levels.getLast().sigma() == 0 ? 1 : 0;
+                double least = levels.get(Math.max(0, levels.size() - 1 - clean)).sigma();
+                return Langevin.annealed(
+                        denoiser, x, levels, stepsPerLevel, stepSize * least * least, noise, on);
+            }
+
+            @Override
+            public List<NoiseLevel> evaluations(List<NoiseLevel> levels) {
+                return Langevin.evaluations(levels, stepsPerLevel);
             }
         };
     }

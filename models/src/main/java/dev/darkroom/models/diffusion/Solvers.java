@@ -184,14 +184,28 @@ public final class Solvers {
                 from,
                 end == null ? levels.subList(1, last + 1) : from.stream().map(end).toList(),
                 on,
-                (xi, denoised, at, next) -> {
-                    double fresh = eta * Math.sqrt(posteriorVariance(at, next));
-                    double kept = kept(at, next, eta);
-                    Tensor epsilon =
-                            clippedNoise ? denoised.remainder(xi, at) : denoised.noise(xi, at);
-                    Tensor moved = denoised.x0().times(next.alpha()).plus(epsilon, kept);
-                    return eta > 0 ? moved.plus(noise.drawLike(xi), fresh) : moved;
-                });
+                (xi, denoised, at, next) ->
+                        ancestral(
+                                denoised.x0(),
+                                clippedNoise ? denoised.remainder(xi, at) : denoised.noise(xi, at),
+                                at,
+                                next,
+                                eta,
+                                noise));
+    }
+
+    /** A step of DDIM: what is left of ε, and a share eta of DDPM's noise. */
+    static Tensor ancestral(
+            Tensor x0,
+            Tensor epsilon,
+            NoiseLevel at,
+            NoiseLevel next,
+            double eta,
+            NoiseSource noise) {
+        Tensor moved = x0.times(next.alpha()).plus(epsilon, kept(at, next, eta));
+        return eta > 0
+                ? moved.plus(noise.drawLike(x0), eta * Math.sqrt(posteriorVariance(at, next)))
+                : moved;
     }
 
     /**

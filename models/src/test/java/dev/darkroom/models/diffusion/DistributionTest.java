@@ -175,6 +175,64 @@ class DistributionTest {
                 DpmSolver.multistep(d, x, levels, options, noise, StepListener.NONE);
     }
 
+    @Test
+    void predictorsAndCorrectors() {
+        List<NoiseLevel> exploding = Gaussian.endingClean(Gaussian.exploding(400));
+        for (List<NoiseLevel> levels : List.of(exploding, every(2))) {
+            for (var predictor : PredictorCorrector.Predictor.values()) {
+                for (int corrections : new int[] {0, 1}) {
+                    check(
+                            levels,
+                            0.03,
+                            (d, x, noise) ->
+                                    PredictorCorrector.solve(
+                                            d,
+                                            x,
+                                            levels,
+                                            predictor,
+                                            corrections,
+                                            0.16,
+                                            noise,
+                                            StepListener.NONE));
+                }
+            }
+        }
+    }
+
+    /** Correction alone leads to a level's distribution. */
+    @Test
+    void correctorsAlone() {
+        NoiseLevel at = NoiseLevel.varianceExploding(0.5, 0);
+        List<NoiseLevel> levels = List.of(at, NoiseLevel.varianceExploding(0.499, 0));
+        check(
+                levels,
+                0.02,
+                (d, x, noise) -> {
+                    Tensor far = x.times(0).plus(noise.drawLike(x));
+                    Tensor near =
+                            PredictorCorrector.solve(
+                                    d,
+                                    far,
+                                    levels,
+                                    PredictorCorrector.Predictor.PROBABILITY_FLOW,
+                                    300,
+                                    0.16,
+                                    noise,
+                                    StepListener.NONE);
+                    return DATA.transport(near, levels.getLast(), NoiseLevel.CLEAN);
+                });
+    }
+
+    @Test
+    void annealedLangevin() {
+        List<NoiseLevel> levels = Gaussian.endingClean(Gaussian.exploding(200));
+        check(
+                levels,
+                0.03,
+                (d, x, noise) ->
+                        Solver.langevin(10, 0.1).solve(d, x, levels, noise, StepListener.NONE));
+    }
+
     /** The exact consistency function makes any number of steps exact. */
     @Test
     void multistepConsistency() {

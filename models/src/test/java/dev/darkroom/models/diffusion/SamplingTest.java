@@ -48,8 +48,13 @@ class SamplingTest {
         return Scheduler.read(file, sampler).plan(steps);
     }
 
+    /** Those that say beforehand where they evaluate: all but the adaptive one. */
+    static List<String> plannedSamplers() {
+        return vpSamplers().stream().filter(name -> !name.equals("rk45")).toList();
+    }
+
     @ParameterizedTest
-    @MethodSource("vpSamplers")
+    @MethodSource("plannedSamplers")
     void tellsOfEveryEvaluationAndKeepsOnlyTheResult(String sampler) throws IOException {
         SamplingPlan plan = plan(sampler, 6);
         List<NoiseLevel> asked = new ArrayList<>();
@@ -109,7 +114,7 @@ class SamplingTest {
     }
 
     @ParameterizedTest
-    @MethodSource("vpSamplers")
+    @MethodSource("plannedSamplers")
     void stopsWithinOneEvaluationAndLeavesNothing(String sampler) throws IOException {
         SamplingPlan plan = plan(sampler, 6);
         var asked = new AtomicBoolean();

@@ -154,16 +154,28 @@ record Recipe(
         return name;
     }
 
+    /** x0 with a weight of its timesteps. */
+    static Recipe x0(Noise noise, LossWeight weight) {
+        return diffusion("x0", noise, Prediction.SAMPLE, weight, "euler-a", 30);
+    }
+
     private static Recipe diffusion(
             String name, Noise noise, Prediction prediction, String sampler, int steps) {
+        LossWeight weight = prediction == Prediction.EPSILON ? noise.weight : LossWeight.UNIFORM;
+        return diffusion(name, noise, prediction, weight, sampler, steps);
+    }
+
+    private static Recipe diffusion(
+            String name,
+            Noise noise,
+            Prediction prediction,
+            LossWeight weight,
+            String sampler,
+            int steps) {
         SamplingPlan plan = spec(noise.config(prediction), sampler).plan(steps);
         return new Recipe(
                 name,
-                new Diffusion(
-                        noise.schedule(),
-                        prediction,
-                        prediction == Prediction.EPSILON ? noise.weight : LossWeight.UNIFORM,
-                        false),
+                new Diffusion(noise.schedule(), prediction, weight, false),
                 network -> network,
                 network -> denoiser(network, prediction),
                 plan.initialScale(),

@@ -76,6 +76,13 @@ final class SchedulerClasses {
                 Solver.saSolver(false, 2, 2, true, DpmSolverScheduler.SA_NOISE));
         name("lcm", "LCMScheduler", Solvers::lcm);
         name("flow-euler", "FlowMatchEulerDiscreteScheduler", Solver.euler());
+        ScoreSampler.DESCRIPTIONS
+                .keySet()
+                .forEach(
+                        each ->
+                                NAMES.put(
+                                        each,
+                                        new Named(each, ScoreSampler.LEVELS, Map.of(), null)));
     }
 
     /** What each sampler is, with its paper, in the order of {@link #NAMES}. */
@@ -169,6 +176,12 @@ final class SchedulerClasses {
         boolean flow =
                 config.className().startsWith("FlowMatch")
                         || config.text("prediction_type", "").equals("flow_prediction");
+        if (ScoreSampler.DESCRIPTIONS.containsKey(named.name())) {
+            return ScoreSampler.of(
+                    named.name(),
+                    config,
+                    read(flow ? config : config.as(ScoreSampler.LEVELS, Map.of())));
+        }
         if (flow && !named.className().equals(config.className())) {
             return new FlowScheduler(read(config), solver(named));
         }
@@ -217,7 +230,8 @@ final class SchedulerClasses {
 
     /** One line on a sampler: what it is, and its paper. */
     static String description(String name) {
-        String description = DESCRIPTIONS.get(named(name).name());
+        String own = named(name).name();
+        String description = DESCRIPTIONS.getOrDefault(own, ScoreSampler.DESCRIPTIONS.get(own));
         if (description == null) {
             throw new IllegalArgumentException(
                     name + " is the name of a class; only samplers have descriptions");
