@@ -141,6 +141,8 @@ class OtherAutoencoderTest {
                             public void evaluated(
                                     int done, int total, Tensor latents, Tensor denoised) {
                                 previews[at] = pipeline.preview(denoised).getFirst();
+                                Picture quick = pipeline.quickPreview(denoised).getFirst();
+                                assertArrayEquals(previews[at].rgb(), quick.rgb());
                             }
                         });
             }

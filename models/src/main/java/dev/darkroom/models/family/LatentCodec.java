@@ -37,6 +37,17 @@ public interface LatentCodec extends AutoCloseable {
     }
 
     /**
+     * Shows an estimate of the latents of one picture in far less time than a step of sampling
+     * takes: as {@link #preview} does, or roughly and smaller, where that would take long.
+     *
+     * @param latents as the network has them {@code [1,…]}
+     * @return float32 {@code [1,3,H,W]} or {@code [1,3,h,w]}, about from −1 to 1
+     */
+    default Tensor quickPreview(Tensor latents, Report report) {
+        return preview(latents, report);
+    }
+
+    /**
      * Encodes a picture as latents.
      *
      * @param picture float32 {@code [1,3,H,W]} from −1 to 1

@@ -412,6 +412,11 @@ final class LatentPipeline implements Pipeline {
         return decoder.preview(denoised);
     }
 
+    @Override
+    public List<Picture> quickPreview(Tensor denoised) {
+        return decoder.quickPreview(denoised);
+    }
+
     // ---- Memory, and what is reported ----
 
     private void requireMemory(ResolvedRequest run) {

@@ -2,6 +2,7 @@ package dev.darkroom.models.pipeline;
 
 import dev.darkroom.models.family.LatentCodec;
 import dev.darkroom.models.family.ModelException;
+import dev.darkroom.models.family.Report;
 import dev.darkroom.models.family.Size;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.InsufficientMemoryException;
@@ -12,6 +13,7 @@ import dev.darkroom.runtime.TensorScope;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.BiFunction;
 import java.util.stream.LongStream;
 
 /** Makes pictures of latents, one by one, so that memory does not grow with the batch. */
@@ -50,12 +52,26 @@ record PictureDecoder(LatentCodec codec) {
      * @param denoised {@code [N,…]}
      */
     List<Picture> preview(Tensor denoised) {
+        return shown(denoised, codec::preview);
+    }
+
+    /**
+     * Shows an estimate during a run, perhaps roughly.
+     *
+     * @param denoised {@code [N,…]}
+     */
+    List<Picture> quickPreview(Tensor denoised) {
+        return shown(denoised, codec::quickPreview);
+    }
+
+    private static List<Picture> shown(
+            Tensor denoised, BiFunction<Tensor, Report, Tensor> decoder) {
         List<Picture> pictures = new ArrayList<>();
         var notes = new Notes(new Trace(SampleMonitor.NONE));
         try (var all = TensorScope.open()) {
             for (Tensor one : rows(denoised)) {
                 try (var scope = TensorScope.open()) {
-                    pictures.add(Picture.of(scaled(codec.preview(one, notes)).select(0, 0)));
+                    pictures.add(Picture.of(scaled(decoder.apply(one, notes)).select(0, 0)));
                 }
             }
         } catch (ModelException | InsufficientMemoryException e) {

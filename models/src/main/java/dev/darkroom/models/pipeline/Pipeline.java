@@ -163,6 +163,17 @@ public interface Pipeline extends AutoCloseable {
     List<Picture> preview(Tensor denoised);
 
     /**
+     * Shows an estimate as {@link #preview} does, in far less time than a step takes. Where the
+     * autoencoder is not a small one, and there is no tiny one for previews, the pictures have a
+     * pixel for each of the latents, in colours that are a linear map of them.
+     *
+     * @param denoised {@code [N,C,H,W]}
+     */
+    default List<Picture> quickPreview(Tensor denoised) {
+        return preview(denoised);
+    }
+
+    /**
      * What loading met that may matter: tensors and options that are not known and without effect,
      * parts that lack the variant. Also logged, unless the {@linkplain PipelineOptions#logging
      * options} say otherwise.
