@@ -3,6 +3,8 @@ package dev.darkroom.cli;
 import dev.darkroom.models.pipeline.SampleResult;
 import dev.darkroom.models.pipeline.Seed;
 
+import org.jspecify.annotations.Nullable;
+
 import picocli.CommandLine.Option;
 
 import java.io.PrintWriter;
@@ -28,6 +30,15 @@ final class ReportOptions {
                             + " none. A picture does not wait for them; its recipe is completed.")
     private WeightHashes.Mode weightsHash = WeightHashes.Mode.KEPT;
 
+    @Option(
+            names = "--preview",
+            description =
+                    "Show the estimate while sampling, in terminals that can: as a picture in"
+                            + " kitty, Ghostty, iTerm2, WezTerm and mintty, as coloured half blocks"
+                            + " elsewhere. A tiny autoencoder in the checkpoint's folder vae_tiny"
+                            + " makes it sharper.")
+    private boolean preview;
+
     @Option(names = "--json", description = "Print one JSON object instead of lines.")
     private boolean json;
 
@@ -40,6 +51,15 @@ final class ReportOptions {
     /** Returns the hashes of the weights that go into generation parameters. */
     WeightHashes.Mode weightsHash() {
         return weightsHash;
+    }
+
+    /**
+     * Returns what shows the estimates; null where that was not asked for, or nothing can be shown.
+     */
+    @Nullable Preview preview(TerminalImages images, PrintWriter err) {
+        return preview && !quiet && images.areShown()
+                ? new Preview(images, err, Terminal.width(), Terminal.height())
+                : null;
     }
 
     /** Returns whether nothing but errors is printed. */

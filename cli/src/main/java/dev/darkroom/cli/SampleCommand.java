@@ -125,7 +125,8 @@ final class SampleCommand implements Callable<Integer> {
             AtomicBoolean cancelled)
             throws IOException {
         PrintWriter err = spec.commandLine().getErr();
-        boolean bar = !reporting.isQuiet() && Terminal.isStderr();
+        boolean isTerminal = Terminal.isStderr();
+        boolean bar = !reporting.isQuiet() && isTerminal;
         long begin = System.nanoTime();
         try (var start = tensors.start(request.sampling().start() != null);
                 var pipeline = loader.load(model, options, reporting.isQuiet(), cancelled, err);
@@ -135,6 +136,7 @@ final class SampleCommand implements Callable<Integer> {
                                 pipeline,
                                 cancelled,
                                 progress,
+                                reporting.preview(TerminalImages.ofStderr(isTerminal), err),
                                 files.strip() != null,
                                 files.trace() != null)) {
             long loaded = System.nanoTime();

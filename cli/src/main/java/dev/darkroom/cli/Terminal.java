@@ -29,7 +29,16 @@ final class Terminal {
 
     /** Columns, as the shell tells; 80 if it does not. */
     static int width() {
-        String columns = System.getenv("COLUMNS");
-        return columns != null && columns.matches("[1-9]\\d{1,3}") ? Integer.parseInt(columns) : 80;
+        return number("COLUMNS", 80);
+    }
+
+    /** Lines, as the shell tells; 24 if it does not. */
+    static int height() {
+        return number("LINES", 24);
+    }
+
+    private static int number(String name, int missing) {
+        String value = System.getenv(name);
+        return value != null && value.matches("[1-9]\\d{1,3}") ? Integer.parseInt(value) : missing;
     }
 }

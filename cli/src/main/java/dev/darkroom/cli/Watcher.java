@@ -24,6 +24,7 @@ final class Watcher implements SampleMonitor, AutoCloseable {
     private final Pipeline pipeline;
     private final AtomicBoolean cancelled;
     private final @Nullable Progress progress;
+    private final @Nullable Preview preview;
     private final boolean strips;
     private final boolean traces;
     private final List<List<Picture>> strip = new ArrayList<>();
@@ -32,6 +33,7 @@ final class Watcher implements SampleMonitor, AutoCloseable {
     /**
      * @param cancelled becomes true when the run shall end
      * @param progress shows the progress; null for nothing
+     * @param preview shows estimates on the way; null for none
      * @param strips whether estimates are decoded for {@link #strip}
      * @param traces whether tensors are copied for {@link #trace}
      */
@@ -39,24 +41,32 @@ final class Watcher implements SampleMonitor, AutoCloseable {
             Pipeline pipeline,
             AtomicBoolean cancelled,
             @Nullable Progress progress,
+            @Nullable Preview preview,
             boolean strips,
             boolean traces) {
         this.pipeline = pipeline;
         this.cancelled = cancelled;
         this.progress = progress;
+        this.preview = preview;
         this.strips = strips;
         this.traces = traces;
     }
 
     @Override
     public void evaluated(int done, int total, Tensor latents, Tensor denoised) {
-        if (progress != null) {
-            progress.show(done, total);
-        }
         // Evenly spread, and the last one always.
         long columns = Math.min(total, STRIP_COLUMNS);
         if (strips && done * columns / total != (done - 1) * columns / total) {
             strip.add(pipeline.preview(denoised));
+        }
+        if (preview != null && preview.isDue(done == total)) {
+            if (progress != null) {
+                progress.close(); // the bar is shown below
+            }
+            preview.show(() -> pipeline.quickPreview(denoised));
+        }
+        if (progress != null) {
+            progress.show(done, total);
         }
     }
 

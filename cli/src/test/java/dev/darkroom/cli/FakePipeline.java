@@ -39,6 +39,7 @@ final class FakePipeline implements Pipeline {
     List<String> warningsOfLoading = List.of();
     List<Map<String, Object>> embeddings = List.of();
     @Nullable RuntimeException failure;
+    @Nullable RuntimeException previewFailure;
     Runnable hashing = () -> {};
     boolean cancelled;
     boolean closed;
@@ -133,6 +134,9 @@ final class FakePipeline implements Pipeline {
 
     @Override
     public List<Picture> preview(Tensor denoised) {
+        if (previewFailure != null) {
+            throw previewFailure;
+        }
         var pictures = new ArrayList<Picture>();
         for (float value : denoised.toFloatArray()) {
             pictures.add(grey((int) value));

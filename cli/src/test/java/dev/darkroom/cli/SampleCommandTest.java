@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import com.fasterxml.jackson.databind.json.JsonMapper;
 
@@ -577,6 +578,33 @@ class SampleCommandTest {
         assertEquals("", run.out());
         assertNull(pipeline.folder, "refused before anything is loaded");
         assertEquals(Set.of(), files());
+    }
+
+    /** What is no terminal gets the same bytes as without. */
+    @Test
+    void previewsBreakNoPipes() throws IOException {
+        assumeFalse(Terminal.isStderr());
+        for (String option : List.of("--steps=2", "--quiet", "--verbose")) {
+            List<Object> arguments =
+                    new ArrayList<>(List.of("a", option, "--seed", 1, "--out", file("a.png")));
+            var without = pipeline.sample(arguments.toArray());
+            int[] picture = pixels(file("a.png"));
+            arguments.add("--preview");
+            var with = pipeline.sample(arguments.toArray());
+            assertEquals(0, with.exit(), with.err());
+            assertEquals(withoutTimes(without.out()), withoutTimes(with.out()));
+            assertEquals(withoutTimes(without.err()), withoutTimes(with.err()));
+            assertArrayEquals(picture, pixels(file("a.png")));
+        }
+    }
+
+    private static int[] pixels(Path file) throws IOException {
+        BufferedImage image = ImageIO.read(file.toFile());
+        return image.getRGB(0, 0, image.getWidth(), image.getHeight(), null, 0, image.getWidth());
+    }
+
+    private static String withoutTimes(String said) {
+        return said.replaceAll("\\d+\\.\\d+ s", "");
     }
 
     @Test
