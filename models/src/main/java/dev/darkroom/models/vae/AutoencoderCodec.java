@@ -8,7 +8,6 @@ import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Kernels;
 import dev.darkroom.runtime.MemoryBudget;
-import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
 import dev.darkroom.runtime.WeightSource;
@@ -81,10 +80,8 @@ public final class AutoencoderCodec implements VaeCodec {
     }
 
     @Override
-    public Shape latents(Size size) {
-        int pixels = pixelsPerLatent();
-        return Shape.of(
-                vae.config().latentChannels(), size.height() / pixels, size.width() / pixels);
+    public int latentChannels() {
+        return vae.config().latentChannels();
     }
 
     @Override

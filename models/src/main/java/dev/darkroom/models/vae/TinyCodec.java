@@ -5,7 +5,6 @@ import dev.darkroom.models.family.Report;
 import dev.darkroom.models.family.Size;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Kernels;
-import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
 
@@ -34,10 +33,8 @@ public record TinyCodec(AutoencoderTiny vae) implements VaeCodec {
     }
 
     @Override
-    public Shape latents(Size size) {
-        int pixels = pixelsPerLatent();
-        return Shape.of(
-                vae.config().latentChannels(), size.height() / pixels, size.width() / pixels);
+    public int latentChannels() {
+        return vae.config().latentChannels();
     }
 
     @Override

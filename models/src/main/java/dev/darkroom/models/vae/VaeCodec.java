@@ -3,6 +3,8 @@ package dev.darkroom.models.vae;
 import dev.darkroom.models.checkpoint.Checkpoint;
 import dev.darkroom.models.checkpoint.CheckpointException;
 import dev.darkroom.models.family.LatentCodec;
+import dev.darkroom.models.family.Size;
+import dev.darkroom.runtime.Shape;
 
 import java.io.IOException;
 
@@ -19,6 +21,15 @@ public interface VaeCodec extends LatentCodec {
 
     /** Pixels of the picture for one of the latents, in each direction. */
     int pixelsPerLatent();
+
+    /** Channels of the latents. */
+    int latentChannels();
+
+    @Override
+    default Shape latents(Size size) {
+        int pixels = pixelsPerLatent();
+        return Shape.of(latentChannels(), size.height() / pixels, size.width() / pixels);
+    }
 
     /**
      * Requires the part, unless the options name another autoencoder.
