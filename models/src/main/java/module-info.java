@@ -11,6 +11,7 @@ module dev.darkroom.models {
     exports dev.darkroom.models.checkpoint;
     exports dev.darkroom.models.clip;
     exports dev.darkroom.models.config;
+    exports dev.darkroom.models.convert;
     exports dev.darkroom.models.diffusion;
     exports dev.darkroom.models.diffusion.diffusers;
     exports dev.darkroom.models.diffusion.guidance;

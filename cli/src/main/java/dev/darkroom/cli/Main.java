@@ -44,6 +44,7 @@ public final class Main implements Runnable {
         COMMANDS.put("train", TrainCommand::new);
         COMMANDS.put("download", DownloadCommand::new);
         COMMANDS.put("models", ModelsCommand::new);
+        COMMANDS.put("convert", ConvertCommand::new);
         COMMANDS.put("samplers", SamplersCommand::new);
         COMMANDS.put("guidance", GuidanceCommand::new);
         COMMANDS.put("plan", PlanCommand::new);

@@ -1,7 +1,6 @@
 package dev.darkroom.cli;
 
 import dev.darkroom.hub.Hub;
-import dev.darkroom.models.checkpoint.CheckpointException;
 import dev.darkroom.models.checkpoint.ModelLocation;
 import dev.darkroom.models.family.Size;
 import dev.darkroom.models.pipeline.PipelineOptions;
@@ -42,8 +41,8 @@ final class PlanCommand implements Callable<Integer> {
     @Parameters(
             paramLabel = "MODEL",
             description =
-                    "A checkpoint folder, the one that holds model_index.json, or the name of a"
-                            + " model on a hub, "
+                    "A checkpoint folder, the one that holds model_index.json, a single"
+                            + " .safetensors file, or the name of a model on a hub, "
                             + CacheFlags.NAME
                             + ".")
     private String model = "";
@@ -118,11 +117,7 @@ final class PlanCommand implements Callable<Integer> {
                     yield Plan.of(client, onHub.id(), options, request);
                 }
             }
-            case ModelLocation.WeightsFile file ->
-                    throw new CheckpointException(
-                            file.path()
-                                    + ": a single file is not planned yet; name the folder of its"
-                                    + " checkpoint, or its name on a hub");
+            case ModelLocation.WeightsFile file -> Plan.of(file.path(), options, request);
         };
     }
 }

@@ -140,8 +140,8 @@ public final class Checkpoint implements AutoCloseable {
     static Checkpoint ofFile(Path file, LoadOptions options, Warnings warnings, HubLayout layout)
             throws IOException {
         Path index = file.resolve(INDEX);
-        String text = Objects.requireNonNull(layout.files().get(INDEX), INDEX);
-        return of(file, options, warnings, index, ConfigReader.object(index, text), layout);
+        var json = ConfigReader.object(index, layout.index());
+        return of(file, options, warnings, index, json, layout);
     }
 
     private static Checkpoint of(

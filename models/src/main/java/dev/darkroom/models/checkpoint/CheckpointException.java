@@ -1,5 +1,7 @@
 package dev.darkroom.models.checkpoint;
 
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
 
 /** Thrown when a checkpoint lacks a part, or its parts do not fit together. */
@@ -10,7 +12,8 @@ public final class CheckpointException extends IOException {
         super(message);
     }
 
-    public CheckpointException(String message, Throwable cause) {
+    /** Says what is wrong, and what it was noticed by. */
+    public CheckpointException(String message, @Nullable Throwable cause) {
         super(message, cause);
     }
 }

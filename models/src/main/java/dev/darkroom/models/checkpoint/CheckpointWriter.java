@@ -3,12 +3,14 @@ package dev.darkroom.models.checkpoint;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
+import dev.darkroom.models.config.ConfigReader;
 import dev.darkroom.models.config.ConfigWriter;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Mode;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
+import dev.darkroom.runtime.WeightSource;
 import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.runtime.safetensors.LoadMode;
 import dev.darkroom.runtime.safetensors.Safetensors;
@@ -35,6 +37,9 @@ import java.util.regex.Pattern;
 public final class CheckpointWriter {
     /** Whose layout it is; diffusers wants it named. */
     private static final String VERSION = "0.35.2";
+
+    /** What transformers wants to be told of a file. */
+    private static final Map<String, String> FORMAT = Map.of("format", "pt");
 
     /** Weights of any variant, and indexes of them. */
     private static final Pattern WEIGHTS =
@@ -81,8 +86,7 @@ public final class CheckpointWriter {
                 var mode = Mode.NO_GRAD.enter()) {
             var state = new LinkedHashMap<String, Tensor>();
             network.state().forEach((name, value) -> state.put(name, saved(value.detach(), dtype)));
-            SafetensorsWriter.write(
-                    into.resolve(library.stem() + ".safetensors"), state, Map.of("format", "pt"));
+            SafetensorsWriter.write(into.resolve(library.stem() + ".safetensors"), state, FORMAT);
         }
     }
 
@@ -165,6 +169,36 @@ public final class CheckpointWriter {
     public void labels(Map<String, String> labels) {
         ObjectNode byNumber = index.putObject("id2label");
         labels.forEach(byNumber::put);
+    }
+
+    /**
+     * Writes what a single file is as a folder. The tensors are read one by one.
+     *
+     * @param into an empty folder
+     * @param weights the tensors of parts that the layout's index names, under the names of hubs
+     * @throws IOException if it can't be read or written
+     */
+    public static void write(Path into, HubLayout layout, Map<String, WeightSource> weights)
+            throws IOException {
+        ObjectNode index = ConfigReader.object(into.resolve(Checkpoint.INDEX), layout.index());
+        for (var part : weights.entrySet()) {
+            String library = index.path(part.getKey()).path(0).asText();
+            String stem =
+                    library.equals(Library.TRANSFORMERS.toString())
+                            ? Library.TRANSFORMERS.stem()
+                            : Library.DIFFUSERS.stem();
+            Path folder = Files.createDirectories(into.resolve(part.getKey()));
+            SafetensorsWriter.write(folder.resolve(stem + ".safetensors"), part.getValue(), FORMAT);
+        }
+        for (var file : layout.files().entrySet()) {
+            Path path = into.resolve(file.getKey());
+            Files.createDirectories(path.getParent());
+            Files.writeString(path, file.getValue());
+        }
+        if (!index.has("_diffusers_version")) {
+            ConfigWriter.write(
+                    into.resolve(Checkpoint.INDEX), index.put("_diffusers_version", VERSION));
+        }
     }
 
     /** Makes the folder a checkpoint. */

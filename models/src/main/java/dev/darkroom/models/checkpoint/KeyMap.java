@@ -110,6 +110,11 @@ public final class KeyMap {
         return this;
     }
 
+    /** Returns the prefix of all names in the file. */
+    public String prefix() {
+        return prefix;
+    }
+
     /** Returns what a file calls a tensor that hubs call so. */
     public Original original(String hub) {
         for (String path = hub; !path.isEmpty(); path = parent(path)) {
@@ -165,19 +170,42 @@ public final class KeyMap {
      *     of those that are stored together
      */
     public WeightSource inFile(WeightSource hub) {
+        return inFile(hub, hub.keys());
+    }
+
+    /**
+     * Returns some of a network's tensors as a file stores them.
+     *
+     * @param names of hubs; those that are not there are left out
+     * @throws IllegalArgumentException if two tensors would have one name, or only some are there
+     *     of those that are stored together
+     */
+    public WeightSource inFile(WeightSource hub, Set<String> names) {
+        Set<String> keys = hub.keys();
         Map<String, List<String>> parts = new LinkedHashMap<>();
-        for (String name : hub.keys()) {
-            Original original = original(name);
-            var names = parts.computeIfAbsent(original.key, key -> new ArrayList<>());
-            int at = original.form == Form.SECOND ? 1 : original.form == Form.THIRD ? 2 : 0;
-            while (names.size() <= at) {
-                names.add("");
-            }
-            if (!names.set(at, name).isEmpty()) {
-                throw new IllegalArgumentException(
-                        hub.name() + " has two tensors that a file calls " + original.key);
+        for (String name : names) {
+            if (keys.contains(name)) {
+                put(parts, name, hub);
             }
         }
+        requireAllJoined(parts, hub);
+        return new InFile(this, hub, parts);
+    }
+
+    private void put(Map<String, List<String>> parts, String name, WeightSource hub) {
+        Original original = original(name);
+        var together = parts.computeIfAbsent(original.key, key -> new ArrayList<>());
+        int at = original.form == Form.SECOND ? 1 : original.form == Form.THIRD ? 2 : 0;
+        while (together.size() <= at) {
+            together.add("");
+        }
+        if (!together.set(at, name).isEmpty()) {
+            throw new IllegalArgumentException(
+                    hub.name() + " has two tensors that a file calls " + original.key);
+        }
+    }
+
+    private void requireAllJoined(Map<String, List<String>> parts, WeightSource hub) {
         parts.forEach(
                 (original, names) -> {
                     boolean joined = form(names.getLast()).compareTo(Form.FIRST) >= 0;
@@ -190,7 +218,6 @@ public final class KeyMap {
                                         + names.stream().filter(name -> !name.isEmpty()).toList());
                     }
                 });
-        return new InFile(this, hub, parts);
     }
 
     private Form form(String name) {

@@ -11,6 +11,7 @@ import dev.darkroom.runtime.WeightSource;
 import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.runtime.nn.Weights;
 import dev.darkroom.runtime.safetensors.SafetensorsHeader;
+import dev.darkroom.runtime.safetensors.WeightFiles;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -20,10 +21,12 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * A single {@code .safetensors} file that holds the weights of one or several networks, under names
@@ -38,6 +41,8 @@ public final class SingleFile implements AutoCloseable {
 
     /** What files are by the name of some tensor; the first that fits. */
     private static final Map<Pattern, String> KINDS = kinds();
+
+    private static final Pattern CONFIG = Pattern.compile("([^/]+/)?[\\w-]+[.](json|txt)");
 
     private static final int MOST_GROUPS = 4;
     private static final int LONGEST_NAME = 80;
@@ -71,27 +76,46 @@ public final class SingleFile implements AutoCloseable {
     }
 
     /**
+     * Returns the files of a folder that the metadata {@value #FILES} holds, by their paths; none
+     * without it.
+     *
+     * @throws IOException if it is malformed, or names what is no config in a checkpoint's folder
+     */
+    public Map<String, String> files() throws IOException {
+        String others = header.metadata().get(FILES);
+        if (others == null) {
+            return Map.of();
+        }
+        Path named = path().resolve(FILES);
+        var json = JsonNodeFactory.instance.objectNode();
+        json.set(FILES, ConfigReader.object(named, others));
+        return ConfigReader.read(
+                named,
+                json,
+                warnings(),
+                reader -> {
+                    Map<String, String> texts = reader.textsByName(FILES);
+                    texts.keySet().forEach(SingleFile::requireConfig);
+                    return texts;
+                });
+    }
+
+    private static void requireConfig(String path) {
+        if (!CONFIG.matcher(path).matches()
+                || !Stream.of(path.split("/")).allMatch(WeightFiles::isBareName)) {
+            throw new IllegalArgumentException(
+                    OneLine.of(path) + " can't be a config in the folder of a checkpoint");
+        }
+    }
+
+    /**
      * Returns the file as the checkpoint that it would be as a folder; its networks are the file's
-     * from now on. Files that the metadata {@value #FILES} holds take the place of the layout's.
+     * from now on. {@link #files} take the place of the layout's.
      *
      * @throws IOException if the layout's index, or a file of the metadata, is malformed
      */
     public Checkpoint checkpoint(HubLayout layout) throws IOException {
-        String others = header.metadata().get(FILES);
-        HubLayout whole = layout;
-        if (others != null) {
-            Path named = path().resolve(FILES);
-            whole =
-                    layout.with(
-                            ConfigReader.read(
-                                    named,
-                                    JsonNodeFactory.instance
-                                            .objectNode()
-                                            .set(FILES, ConfigReader.object(named, others)),
-                                    warnings(),
-                                    json -> json.textsByName(FILES)));
-        }
-        networks = Checkpoint.ofFile(path(), options(), warnings(), whole);
+        networks = Checkpoint.ofFile(path(), options(), warnings(), layout.with(files()));
         listen(listener);
         return networks;
     }
@@ -99,32 +123,38 @@ public final class SingleFile implements AutoCloseable {
     /**
      * Names the tensors in one warning that no network of a layout has a use for.
      *
-     * @throws CheckpointException if there are some and extras are errors
+     * @throws CheckpointException if there are some and extras are errors, or one is {@linkplain
+     *     HubLayout#essential essential}
      */
     public void requireNoOthers(HubLayout layout) throws CheckpointException {
-        List<Pattern> known =
-                layout.leftovers().stream()
-                        .map(name -> Pattern.compile(Pattern.quote(name).replace("*", "\\E.*\\Q")))
-                        .toList();
         List<String> others =
                 header.names().stream()
                         .filter(name -> !networks.knows(name))
-                        .filter(name -> known.stream().noneMatch(k -> k.matcher(name).matches()))
+                        .filter(name -> !layout.isLeftover(name))
                         .toList();
+        var essential = others.stream().filter(layout::isEssential).toList();
+        if (!essential.isEmpty()) {
+            throw new CheckpointException(
+                    path()
+                            + " is no "
+                            + layout.kind()
+                            + ", as its other tensors say, since that has no use for "
+                            + counted(essential)
+                            + "; use the folder of its checkpoint");
+        }
         if (others.isEmpty()) {
             return;
         }
-        String message =
-                path()
-                        + ": no network has a use for "
-                        + (others.size() == 1
-                                ? "the tensor "
-                                : others.size() + " tensors, such as ")
-                        + printable(others.getFirst());
+        String message = path() + ": no network has a use for " + counted(others);
         if (warnings().isStrict()) {
             throw new CheckpointException(message);
         }
         warnings().add(message);
+    }
+
+    private static String counted(List<String> tensors) {
+        return (tensors.size() == 1 ? "the tensor " : tensors.size() + " tensors, such as ")
+                + printable(tensors.getFirst());
     }
 
     /** The file. */
@@ -141,7 +171,7 @@ public final class SingleFile implements AutoCloseable {
                 Pattern.compile("^control_model[.]|^controlnet_cond_embedding[.]"),
                 "a ControlNet, which goes beside a checkpoint");
         kinds.put(
-                Pattern.compile("^model[.]diffusion_model[.]input_blocks[.]"),
+                Pattern.compile("^(model[.]diffusion_model[.])?input_blocks[.]"),
                 "the U-Net alone, without the text encoder (cond_stage_model.* or conditioner.*)");
         kinds.put(Pattern.compile("[.]joint_blocks[.]"), "a transformer of Stable Diffusion 3");
         kinds.put(Pattern.compile("(^|[.])double_blocks[.]"), "a transformer of FLUX");
@@ -222,12 +252,18 @@ public final class SingleFile implements AutoCloseable {
     }
 
     private String kind() {
-        for (var kind : KINDS.entrySet()) {
-            if (header.names().stream().anyMatch(name -> kind.getKey().matcher(name).find())) {
-                return kind.getValue() + ": a single file of weights";
-            }
-        }
-        return "a single file of weights";
+        return known(header).map(kind -> kind + ": ").orElse("") + "a single file of weights";
+    }
+
+    /** Returns what a file is that no family loads, such as a LoRA; empty if it is not known. */
+    public static Optional<String> known(SafetensorsHeader header) {
+        return KINDS.entrySet().stream()
+                .filter(
+                        kind ->
+                                header.names().stream()
+                                        .anyMatch(name -> kind.getKey().matcher(name).find()))
+                .map(Map.Entry::getValue)
+                .findFirst();
     }
 
     private String contents() {

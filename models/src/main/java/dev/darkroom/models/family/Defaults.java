@@ -3,9 +3,11 @@ package dev.darkroom.models.family;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
+import dev.darkroom.models.checkpoint.SingleFile;
 import dev.darkroom.models.config.ConfigException;
 import dev.darkroom.models.config.ConfigReader;
 import dev.darkroom.models.config.ConfigWriter;
+import dev.darkroom.runtime.Warnings;
 
 import org.jspecify.annotations.Nullable;
 
@@ -58,14 +60,26 @@ public record Defaults(@Nullable Integer steps, @Nullable Double guidanceScale) 
      */
     public static Defaults read(Path checkpoint) throws IOException {
         Path file = checkpoint.resolve(FILE);
-        return Files.exists(file)
-                ? ConfigReader.read(
-                        file,
-                        json ->
-                                new Defaults(
-                                        json.integerOrNull(STEPS),
-                                        json.numberOrNull(GUIDANCE_SCALE)))
-                : NONE;
+        return Files.exists(file) ? ConfigReader.read(file, Defaults::of) : NONE;
+    }
+
+    /**
+     * Reads what a single file says, which was a folder before.
+     *
+     * @return {@link #NONE} if it says nothing
+     * @throws IOException if what it says is malformed or out of range
+     */
+    public static Defaults read(SingleFile checkpoint) throws IOException {
+        String text = checkpoint.files().get(FILE);
+        Path file = checkpoint.path().resolve(FILE);
+        return text == null
+                ? NONE
+                : ConfigReader.read(
+                        file, ConfigReader.object(file, text), Warnings.strict(), Defaults::of);
+    }
+
+    private static Defaults of(ConfigReader json) {
+        return new Defaults(json.integerOrNull(STEPS), json.numberOrNull(GUIDANCE_SCALE));
     }
 
     /**

@@ -1,6 +1,7 @@
 package dev.darkroom.models.family;
 
 import dev.darkroom.models.checkpoint.Checkpoint;
+import dev.darkroom.models.checkpoint.FileLayout;
 import dev.darkroom.models.checkpoint.HubLayout;
 import dev.darkroom.models.checkpoint.SingleFile;
 import dev.darkroom.runtime.safetensors.SafetensorsHeader;
@@ -48,6 +49,16 @@ public interface Family {
      * @throws IOException if networks are missing in it
      */
     default Optional<HubLayout> layout(SafetensorsHeader file) throws IOException {
+        return Optional.empty();
+    }
+
+    /**
+     * Returns what a checkpoint that it {@linkplain #load(Checkpoint) loaded} would be as a single
+     * file; empty for a family whose checkpoints are folders.
+     *
+     * @throws IOException if such a file can't hold it, which says why
+     */
+    default Optional<FileLayout> fileLayout(Checkpoint checkpoint) throws IOException {
         return Optional.empty();
     }
 

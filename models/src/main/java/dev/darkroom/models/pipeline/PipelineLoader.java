@@ -139,10 +139,11 @@ final class PipelineLoader {
                 options,
                 source -> {
                     file.listen(options.listener());
+                    var defaults = Defaults.read(file);
                     var embeddings = EmbeddingLoader.load(options);
                     Model model = family.load(file).withEmbeddings(embeddings);
                     fit(file::fit, model, options);
-                    return pipeline(source, model, embeddings, Defaults.NONE, options);
+                    return pipeline(source, model, embeddings, defaults, options);
                 });
     }
 

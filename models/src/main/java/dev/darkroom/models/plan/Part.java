@@ -1,11 +1,13 @@
 package dev.darkroom.models.plan;
 
 import dev.darkroom.models.checkpoint.Checkpoint;
+import dev.darkroom.models.checkpoint.HubLayout;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.safetensors.LoadMode;
 import dev.darkroom.runtime.safetensors.Safetensors;
 import dev.darkroom.runtime.safetensors.SafetensorsDType;
 import dev.darkroom.runtime.safetensors.SafetensorsException;
+import dev.darkroom.runtime.safetensors.SafetensorsHeader;
 import dev.darkroom.runtime.safetensors.StoredTensor;
 
 import java.io.IOException;
@@ -76,14 +78,31 @@ public record Part(
     }
 
     private static Part of(String name, String className, Path weights) throws IOException {
+        try (var safetensors = Safetensors.open(weights, LoadMode.HEADERS)) {
+            List<StoredTensor> tensors = new ArrayList<>();
+            for (String key : safetensors.names()) {
+                tensors.add(safetensors.info(key));
+            }
+            return of(name, className, tensors);
+        }
+    }
+
+    /** Finds the parts of a single file in its header, as its layout says. */
+    static List<Part> of(Checkpoint checkpoint, HubLayout layout, SafetensorsHeader file) {
+        List<Part> parts = new ArrayList<>();
+        for (String name : layout.weights().keySet()) {
+            String className = checkpoint.parts().getOrDefault(name, "");
+            parts.add(of(name, className, layout.tensors(name, file)));
+        }
+        return parts;
+    }
+
+    private static Part of(String name, String className, List<StoredTensor> tensors) {
         long parameters = 0;
         Map<SafetensorsDType, Long> bytesByType = new TreeMap<>();
-        try (var safetensors = Safetensors.open(weights, LoadMode.HEADERS)) {
-            for (String key : safetensors.names()) {
-                StoredTensor tensor = safetensors.info(key);
-                parameters += tensor.shape().elements();
-                bytesByType.merge(tensor.dtype(), tensor.bytes(), Long::sum);
-            }
+        for (StoredTensor tensor : tensors) {
+            parameters += tensor.shape().elements();
+            bytesByType.merge(tensor.dtype(), tensor.bytes(), Long::sum);
         }
         long bytes = bytesByType.values().stream().mapToLong(each -> each).sum();
         return new Part(name, className, parameters, bytes, bytesByType);

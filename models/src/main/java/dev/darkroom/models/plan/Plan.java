@@ -3,8 +3,6 @@ package dev.darkroom.models.plan;
 import dev.darkroom.hub.CheckpointFiles;
 import dev.darkroom.hub.Hub;
 import dev.darkroom.hub.ModelId;
-import dev.darkroom.models.checkpoint.Checkpoint;
-import dev.darkroom.models.checkpoint.CheckpointException;
 import dev.darkroom.models.checkpoint.LoadOptions;
 import dev.darkroom.models.family.Family;
 import dev.darkroom.models.pipeline.Families;
@@ -65,7 +63,7 @@ public record Plan(
      * Plans for a checkpoint of this machine. Headers are read, and about three seconds are spent
      * on measuring.
      *
-     * @param folder that holds {@code model_index.json}
+     * @param folder that holds {@code model_index.json}, or a single file
      * @param request a prompt or a class may be left out
      * @throws IOException if it is no checkpoint, or one whose parts are missing or malformed
      * @throws dev.darkroom.models.pipeline.PipelineException if the request does not fit the
@@ -96,31 +94,21 @@ public record Plan(
                         options.variant(),
                         options.strict(),
                         options.tiling());
-        String pipeline;
-        @Nullable Family family;
-        List<Part> parts;
-        try (var checkpoint = Checkpoint.open(folder, loading)) {
-            pipeline = checkpoint.className();
-            family = families.find(pipeline).orElse(null);
-            parts = Part.of(checkpoint, family == null);
-        }
-        if (parts.isEmpty()) {
-            throw new CheckpointException(
-                    folder + " has no part with weights; download the whole checkpoint");
-        }
+        var source = Source.of(folder, loading, families);
         var budget = MemoryBudget.current();
+        Family family = source.family();
         if (family == null) {
             return new Plan(
                     name,
-                    pipeline,
+                    source.pipeline(),
                     null,
-                    parts,
+                    source.parts(),
                     null,
                     List.of(),
                     budget,
                     ProcessMemory.residentBytes());
         }
-        return new Planner(folder, family, options, request, parts, budget).plan(name, pipeline);
+        return new Planner(source, family, options, request, budget).plan(name);
     }
 
     /**

@@ -13,7 +13,6 @@ import dev.darkroom.runtime.MemoryBudget;
 import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -28,7 +27,7 @@ final class Planner {
     /** A choice is worth telling if it takes less than this share of those before it. */
     private static final double LESS = 0.97;
 
-    private final Path folder;
+    private final Source source;
     private final Family family;
     private final PipelineOptions options;
     private final SampleRequest request;
@@ -40,21 +39,20 @@ final class Planner {
     private long process;
 
     Planner(
-            Path folder,
+            Source source,
             Family family,
             PipelineOptions options,
             SampleRequest request,
-            List<Part> parts,
             MemoryBudget budget) {
-        this.folder = folder;
+        this.source = source;
         this.family = family;
         this.options = options;
         this.request = request;
         this.budget = budget;
-        parts.forEach(part -> this.parts.put(part.name(), part));
+        source.parts().forEach(part -> parts.put(part.name(), part));
     }
 
-    Plan plan(String name, String pipeline) throws IOException {
+    Plan plan(String name) throws IOException {
         var asked =
                 new Variant(
                         options.dtype(),
@@ -69,7 +67,7 @@ final class Planner {
         var stages = stages(run, asked.offload(), new Timing());
         return new Plan(
                 name,
-                pipeline,
+                source.pipeline(),
                 family.getClass().getSimpleName(),
                 List.copyOf(parts.values()),
                 new Run(
@@ -137,7 +135,7 @@ final class Planner {
                 new Variant(variant.dtype(), variant.tiling(), Offload.OFF, variant.weights());
         Rehearsal known = rehearsals.get(together);
         if (known == null) {
-            known = Rehearsal.of(folder, family, options, together, request);
+            known = Rehearsal.of(source, family, options, together, request);
             rehearsals.put(together, known);
         }
         return known;

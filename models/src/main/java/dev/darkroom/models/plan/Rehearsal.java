@@ -1,6 +1,5 @@
 package dev.darkroom.models.plan;
 
-import dev.darkroom.models.checkpoint.Checkpoint;
 import dev.darkroom.models.checkpoint.LoadOptions;
 import dev.darkroom.models.checkpoint.Offload;
 import dev.darkroom.models.family.Defaults;
@@ -24,7 +23,6 @@ import dev.darkroom.runtime.nn.Module;
 import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
-import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
@@ -79,7 +77,7 @@ record Rehearsal(
      * @throws IOException if the checkpoint can't be read
      */
     static Rehearsal of(
-            Path folder,
+            Source source,
             Family family,
             PipelineOptions options,
             Variant variant,
@@ -99,7 +97,7 @@ record Rehearsal(
                         vae(folder, options));
         ONE.lock(); // another plan may be under way
         try (var dry = DryRun.begin();
-                var checkpoint = Checkpoint.open(folder, loading)) {
+                var checkpoint = source.open(loading)) {
             Model model = family.load(checkpoint);
             var parts = new LinkedHashMap<String, Long>();
             checkpoint.networks().forEach((name, network) -> parts.put(name, network.bytes()));
@@ -112,7 +110,7 @@ record Rehearsal(
                             options.withDevice(Device.META)
                                     .withDtype(variant.dtype())
                                     .withTiling(variant.tiling()))) {
-                result = pipeline.sample(completed(asked, model, Defaults.read(folder)), watch);
+                result = pipeline.sample(completed(asked, model, source.defaults()), watch);
             }
             watch.end(Stage.Kind.DECODE);
             return new Rehearsal(

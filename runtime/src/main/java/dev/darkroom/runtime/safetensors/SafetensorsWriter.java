@@ -4,8 +4,10 @@ import dev.darkroom.common.ByteSize;
 import dev.darkroom.common.WholeFile;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Mode;
+import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
+import dev.darkroom.runtime.WeightSource;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -22,6 +24,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 
 /**
@@ -40,9 +43,9 @@ public final class SafetensorsWriter {
     /** The most bytes that are written at once. */
     private static final int CHUNK = 1 << 30;
 
-    private record Entry(String name, SafetensorsDType dtype, Tensor tensor) {
+    private record Entry(String name, SafetensorsDType dtype, Shape shape) {
         long bytes() {
-            return Math.multiplyExact(tensor.elements(), tensor.dtype().bytes());
+            return Math.multiplyExact(shape.elements(), dtype.bits() / Byte.SIZE);
         }
     }
 
@@ -61,6 +64,23 @@ public final class SafetensorsWriter {
      */
     public static void write(Path file, Map<String, Tensor> tensors, Map<String, String> metadata)
             throws IOException {
+        write(file, WeightSource.of(file.toString(), tensors), metadata);
+    }
+
+    /**
+     * Writes the tensors of a source as {@link #write(Path, Map, Map)} does. They are read one by
+     * one, so that no more of them is in memory than the largest takes.
+     *
+     * @param file where to; replaced if it exists
+     * @param tensors in any order
+     * @param metadata the {@code __metadata__}; empty for none
+     * @throws IllegalArgumentException if a tensor's type does not exist in the format or in
+     *     libtorch, or a name can't be written
+     * @throws IOException if a tensor can't be read or is not what the source says that it is, the
+     *     folder is missing or can't be written to, or the disk is full
+     */
+    public static void write(Path file, WeightSource tensors, Map<String, String> metadata)
+            throws IOException {
         var entries = ordered(tensors);
         byte[] header = header(entries, metadata);
         long total =
@@ -77,7 +97,7 @@ public final class SafetensorsWriter {
                         write(out, length);
                         write(out, ByteBuffer.wrap(header));
                         for (var entry : entries) {
-                            write(out, entry.tensor);
+                            write(out, entry, tensors);
                         }
                         out.force(true);
                     }
@@ -86,28 +106,27 @@ public final class SafetensorsWriter {
     }
 
     /** Sorts entries: later dtypes first, then by the bytes of the name. */
-    private static List<Entry> ordered(Map<String, Tensor> tensors) {
-        var entries = new ArrayList<Entry>(tensors.size());
-        tensors.forEach(
-                (name, tensor) -> {
-                    if (name.equals(HeaderParser.METADATA)) {
-                        throw new IllegalArgumentException(
-                                "no tensor can have the name " + HeaderParser.METADATA);
-                    }
-                    var dtype =
-                            SafetensorsDType.of(tensor.dtype())
-                                    .orElseThrow(
-                                            () ->
-                                                    new IllegalArgumentException(
-                                                            String.format(
-                                                                    Locale.ROOT,
-                                                                    "tensor %s is %s, which"
-                                                                        + " safetensors files don't"
-                                                                        + " have; convert it first",
-                                                                    Names.quote(name),
-                                                                    tensor.dtype())));
-                    entries.add(new Entry(name, dtype, tensor));
-                });
+    private static List<Entry> ordered(WeightSource tensors) {
+        var entries = new ArrayList<Entry>(tensors.keys().size());
+        for (String name : tensors.keys()) {
+            if (name.equals(HeaderParser.METADATA)) {
+                throw new IllegalArgumentException(
+                        "no tensor can have the name " + HeaderParser.METADATA);
+            }
+            var dtype = tensors.dtype(name).flatMap(SafetensorsDType::of);
+            if (dtype.isEmpty()) {
+                throw new IllegalArgumentException(
+                        String.format(
+                                Locale.ROOT,
+                                "tensor %s is %s, which %s; convert it first",
+                                Names.quote(name),
+                                tensors.describe(name),
+                                tensors.dtype(name).isPresent()
+                                        ? "safetensors files don't have"
+                                        : "libtorch has no tensors of"));
+            }
+            entries.add(new Entry(name, dtype.get(), tensors.shape(name)));
+        }
         entries.sort(
                 Comparator.comparing(Entry::dtype)
                         .reversed()
@@ -138,7 +157,7 @@ public final class SafetensorsWriter {
                     .append(":{\"dtype\":\"")
                     .append(entry.dtype)
                     .append("\",\"shape\":")
-                    .append(entry.tensor.shape().toString().replace(" ", ""))
+                    .append(entry.shape.toString().replace(" ", ""))
                     .append(String.format(Locale.ROOT, ",\"data_offsets\":[%d,%d]},", begin, end));
             begin = end;
         }
@@ -217,9 +236,24 @@ public final class SafetensorsWriter {
         return folder;
     }
 
-    private static void write(FileChannel out, Tensor tensor) throws IOException {
+    private static void write(FileChannel out, Entry entry, WeightSource tensors)
+            throws IOException {
         try (var scope = TensorScope.open();
                 var mode = Mode.NO_GRAD.enter()) {
+            var tensor = tensors.read(entry.name);
+            if (!tensor.shape().equals(entry.shape)
+                    || !entry.dtype.tensorType().equals(Optional.of(tensor.dtype()))) {
+                throw new IOException(
+                        String.format(
+                                Locale.ROOT,
+                                "%s: the tensor %s is %s%s, not %s%s as was said of it",
+                                tensors.name(),
+                                Names.quote(entry.name),
+                                tensor.dtype(),
+                                tensor.shape(),
+                                entry.dtype,
+                                entry.shape));
+            }
             var elements = tensor.to(Device.CPU).contiguous();
             long size = elements.elements() * elements.dtype().bytes();
             for (long done = 0; done < size; ) {

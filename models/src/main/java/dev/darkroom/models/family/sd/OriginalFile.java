@@ -28,8 +28,9 @@ import java.util.Set;
  * code. What it is follows from names and shapes, and what these do not say from the family.
  */
 final class OriginalFile {
-    private static final String UNET = "model.diffusion_model.";
-    private static final String VAE = "first_stage_model.";
+    static final String UNET = "model.diffusion_model.";
+    static final String VAE = "first_stage_model.";
+    static final String FIRST_OF_XL = "conditioner.embedders.0.transformer.";
     private static final String VAE_ENCODER = VAE + "encoder.down.";
     private static final int INPAINTING_CHANNELS = 9;
 
@@ -63,22 +64,36 @@ final class OriginalFile {
                     "*.position_ids",
                     "*.logit_scale",
                     "*.attn_mask",
+                    "cond_stage_model.transformer.vision_model.*",
+                    "cond_stage_model.transformer.visual_projection.weight",
                     "cond_stage_model.model.text_projection",
                     "cond_stage_model.model.transformer.resblocks.23.*",
                     "cond_stage_model.transformer.text_projection.weight",
                     "conditioner.embedders.0.transformer.text_projection.weight");
 
-    /** Which text encoders a file has. */
-    private enum Kind {
-        FIRST("cond_stage_model.transformer.", "StableDiffusion"),
-        SECOND("cond_stage_model.model.", "StableDiffusion"),
-        XL("conditioner.embedders.1.model.", "StableDiffusionXL"),
-        REFINER("conditioner.embedders.0.model.", "StableDiffusionXL");
+    /** Of a U-Net that follows from its tensors, all have a use; so do scales of other tensors. */
+    private static final List<String> ESSENTIAL =
+            List.of(UNET + "*", "*.scale_weight", "*.weight_scale");
 
-        private final String prefix;
+    /** Which text encoders a file has. */
+    enum Kind {
+        FIRST("Stable Diffusion 1", "cond_stage_model.transformer.", "StableDiffusion"),
+        SECOND("Stable Diffusion 2", "cond_stage_model.model.", "StableDiffusion"),
+        XL("Stable Diffusion XL", "conditioner.embedders.1.model.", "StableDiffusionXL"),
+        REFINER(
+                "Stable Diffusion XL Refiner",
+                "conditioner.embedders.0.model.",
+                "StableDiffusionXL");
+
+        private final String title;
+
+        /** Of the last text encoder. */
+        final String prefix;
+
         private final String pipelines;
 
-        Kind(String prefix, String pipelines) {
+        Kind(String title, String prefix, String pipelines) {
+            this.title = title;
             this.prefix = prefix;
             this.pipelines = pipelines;
         }
@@ -134,12 +149,15 @@ final class OriginalFile {
 
     /** Returns the pipeline that a folder of it would name. */
     String pipeline() {
+        String task = kind == Kind.REFINER ? "Img2Img" : inpaints() ? "Inpaint" : "";
+        return kind.pipelines + task + "Pipeline";
+    }
+
+    private boolean inpaints() {
         Shape first =
                 Objects.requireNonNull(header.tensors().get(UNET + "input_blocks.0.0.weight"))
                         .shape();
-        boolean inpaints = first.rank() > 1 && first.size(1) == INPAINTING_CHANNELS;
-        String task = kind == Kind.REFINER ? "Img2Img" : inpaints ? "Inpaint" : "";
-        return kind.pipelines + task + "Pipeline";
+        return first.rank() > 1 && first.size(1) == INPAINTING_CHANNELS;
     }
 
     /**
@@ -156,7 +174,7 @@ final class OriginalFile {
                             + VAE
                             + "*); use a file with a VAE in it");
         }
-        if (kind == Kind.XL && !has(header, "conditioner.embedders.0.transformer.")) {
+        if (kind == Kind.XL && !has(header, FIRST_OF_XL)) {
             throw new CheckpointException(
                     header.file()
                             + " holds the second text encoder of Stable Diffusion XL but not the"
@@ -166,13 +184,16 @@ final class OriginalFile {
         index.put("requires_safety_checker", false);
         if (kind.isXl()) {
             index.put("force_zeros_for_empty_prompt", kind == Kind.XL);
+            index.put("requires_aesthetics_score", kind == Kind.REFINER);
         }
+        var predictions = Predictions.of(header, kind == Kind.SECOND);
         textEncoders();
-        unet();
+        unet(predictions);
         vae();
-        scheduler(Predictions.of(header, kind == Kind.SECOND));
+        scheduler(predictions);
         files.put(Checkpoint.INDEX, index.toPrettyString());
-        return new HubLayout(files, weights, LEFTOVERS);
+        String title = kind.title + (inpaints() ? " Inpainting" : "");
+        return new HubLayout(title, files, weights, LEFTOVERS, ESSENTIAL);
     }
 
     // ---- Parts ----
@@ -190,10 +211,10 @@ final class OriginalFile {
             case FIRST -> clip("", kind.prefix);
             case SECOND -> openClip("", kind.prefix, false);
             case XL -> {
-                clip("", "conditioner.embedders.0.transformer.");
+                clip("", FIRST_OF_XL);
                 openClip("_2", kind.prefix, true);
             }
-            case REFINER -> openClip("", kind.prefix, true);
+            case REFINER -> openClip("_2", kind.prefix, true);
         }
     }
 
@@ -255,7 +276,7 @@ final class OriginalFile {
                 .forEach((file, text) -> files.put("tokenizer" + suffix + "/" + file, text));
     }
 
-    private void unet() throws CheckpointException {
+    private void unet(Predictions predictions) throws CheckpointException {
         List<Long> channels = new ArrayList<>();
         List<Boolean> attention = new ArrayList<>();
         List<Integer> depths = new ArrayList<>();
@@ -286,6 +307,7 @@ final class OriginalFile {
         json.put("_class_name", "UNet2DConditionModel")
                 .put("in_channels", size("input_blocks.0.0.weight", 1))
                 .put("out_channels", size("out.2.weight", 0))
+                .put("sample_size", sampleSize(predictions))
                 .put("layers_per_block", layers)
                 .put("norm_num_groups", 32)
                 .put("use_linear_projection", linear)
@@ -314,6 +336,18 @@ final class OriginalFile {
         part("unet", "diffusers", "UNet2DConditionModel");
         config("unet", "config.json", json);
         weights.put("unet", OriginalKeys.unet(UNET, layers, attention));
+    }
+
+    /**
+     * Rows and columns of the latents that the family was trained with: those of 512 pixels, of
+     * Stable Diffusion 2 that predicts velocities 768, of XL 1024.
+     */
+    private int sampleSize(Predictions predictions) {
+        return switch (kind) {
+            case FIRST -> 64;
+            case SECOND -> predictions.isOfVelocities() && !inpaints() ? 96 : 64;
+            case XL, REFINER -> 128;
+        };
     }
 
     private void vae() throws CheckpointException {
@@ -345,7 +379,7 @@ final class OriginalFile {
     private void scheduler(Predictions predictions) {
         String name =
                 switch (kind) {
-                    case FIRST -> "PNDMScheduler";
+                    case FIRST -> inpaints() ? "DDIMScheduler" : "PNDMScheduler";
                     case SECOND -> "DDIMScheduler";
                     case XL, REFINER -> "EulerDiscreteScheduler";
                 };
@@ -358,11 +392,9 @@ final class OriginalFile {
                         .put("prediction_type", predictions.type())
                         .put("steps_offset", 1)
                         .put("timestep_spacing", predictions.zeroSnr() ? "trailing" : "leading");
+        json.put("set_alpha_to_one", false).put("skip_prk_steps", true).put("clip_sample", false);
         if (kind.isXl()) {
             json.put("interpolation_type", "linear").put("use_karras_sigmas", false);
-        } else {
-            json.put("set_alpha_to_one", false).put("skip_prk_steps", true);
-            json.put("clip_sample", false);
         }
         if (predictions.zeroSnr()) {
             json.put("rescale_betas_zero_snr", true);

@@ -1,5 +1,7 @@
 package dev.darkroom.models.family.sd;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
+
 import dev.darkroom.models.checkpoint.CheckpointException;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Tensor;
@@ -9,7 +11,9 @@ import dev.darkroom.runtime.safetensors.Safetensors;
 import dev.darkroom.runtime.safetensors.SafetensorsHeader;
 
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 
 /**
  * What the U-Net of a single file predicts.
@@ -23,6 +27,11 @@ record Predictions(String type, boolean zeroSnr) {
 
     /** Files that say what they are: https://github.com/Stability-AI/ModelSpec. */
     private static final String SPECIFIED = "modelspec.prediction_type";
+
+    /** Empty tensors by which programs know files that say nothing. */
+    private static final String VELOCITY_MARK = "v_pred";
+
+    private static final String ZERO_SNR_MARK = "ztsnr";
 
     /** Marks files whose noise levels are not those of Stable Diffusion. */
     private static final List<String> OTHER_LEVELS =
@@ -53,15 +62,43 @@ record Predictions(String type, boolean zeroSnr) {
                                 + " single files of that kind are not supported, use its folder");
             }
         }
-        boolean zeroSnr = tensors.containsKey("ztsnr");
+        boolean zeroSnr = tensors.containsKey(ZERO_SNR_MARK);
         String specified = header.metadata().get(SPECIFIED);
         if (specified != null) {
             return new Predictions(specified.startsWith("v") ? VELOCITY : EPSILON, zeroSnr);
         }
-        if (tensors.containsKey("v_pred") || (second && isSpread(header))) {
+        if (tensors.containsKey(VELOCITY_MARK) || (second && isSpread(header))) {
             return new Predictions(VELOCITY, zeroSnr);
         }
         return new Predictions(EPSILON, zeroSnr);
+    }
+
+    /** Reads a {@code scheduler_config.json}. */
+    static Predictions of(ObjectNode scheduler) {
+        return new Predictions(
+                scheduler.path("prediction_type").asText(EPSILON),
+                scheduler.path("rescale_betas_zero_snr").asBoolean());
+    }
+
+    boolean isOfVelocities() {
+        return type.equals(VELOCITY);
+    }
+
+    /** Returns metadata that say this, so that no tensor has to be read. */
+    Map<String, String> metadata() {
+        return Map.of(SPECIFIED, isOfVelocities() ? "v" : EPSILON);
+    }
+
+    /** Returns the names of empty tensors that say it, of which there may be none. */
+    List<String> marks() {
+        List<String> marks = new ArrayList<>();
+        if (isOfVelocities()) {
+            marks.add(VELOCITY_MARK);
+        }
+        if (zeroSnr) {
+            marks.add(ZERO_SNR_MARK);
+        }
+        return marks;
     }
 
     private static boolean isSpread(SafetensorsHeader header) throws IOException {

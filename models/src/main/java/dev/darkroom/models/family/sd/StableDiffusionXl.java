@@ -2,6 +2,7 @@ package dev.darkroom.models.family.sd;
 
 import dev.darkroom.models.checkpoint.Checkpoint;
 import dev.darkroom.models.checkpoint.CheckpointException;
+import dev.darkroom.models.checkpoint.FileLayout;
 import dev.darkroom.models.checkpoint.HubLayout;
 import dev.darkroom.models.checkpoint.NetworkPart;
 import dev.darkroom.models.clip.ClipConfig;
@@ -59,6 +60,11 @@ public final class StableDiffusionXl implements Family {
     @Override
     public Optional<HubLayout> layout(SafetensorsHeader file) throws IOException {
         return OriginalFile.layoutOf(file);
+    }
+
+    @Override
+    public Optional<FileLayout> fileLayout(Checkpoint checkpoint) throws IOException {
+        return Optional.of(OriginalLayout.of(checkpoint));
     }
 
     @Override
