@@ -10,6 +10,8 @@ import dev.darkroom.runtime.safetensors.Inspection;
 import dev.darkroom.runtime.safetensors.SafetensorsHeader;
 import dev.darkroom.runtime.safetensors.StoredTensor;
 
+import org.jspecify.annotations.Nullable;
+
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -31,10 +33,15 @@ import java.util.stream.Stream;
 /** {@code darkroom inspect}: what is in a checkpoint, from the headers of its files. */
 @Command(
         name = "inspect",
-        description = "Lists the tensors of safetensors files from their headers alone.",
+        description =
+                "Lists the tensors of safetensors files from their headers alone, and says what a"
+                        + " single file of a checkpoint is.",
         mixinStandardHelpOptions = true,
         versionProvider = Version.class)
 final class InspectCommand implements Callable<Integer> {
+    /** Some values are whole configs. */
+    private static final int LONGEST_VALUE = 1000;
+
     @Spec private CommandSpec spec;
 
     @Parameters(
@@ -55,11 +62,15 @@ final class InspectCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException, InterruptedException {
         var inspection = inspection();
+        var single = SingleFileReport.of(inspection);
         var out = spec.commandLine().getOut();
         if (json) {
-            printJson(inspection, out);
+            printJson(inspection, single, out);
         } else {
             printTable(inspection, out);
+            if (single != null) {
+                single.text(out);
+            }
         }
         out.flush();
         return 0;
@@ -104,7 +115,7 @@ final class InspectCommand implements Callable<Integer> {
                                                 Locale.ROOT,
                                                 "  # %s: %s%n",
                                                 printable(key),
-                                                printable(value)));
+                                                shortened(printable(value))));
                 for (var tensor : file.tensors().values()) {
                     out.printf(
                             Locale.ROOT,
@@ -159,11 +170,22 @@ final class InspectCommand implements Callable<Integer> {
     }
 
     /** Names come out of files that nobody vouches for: no control characters to the terminal. */
-    private static String printable(String name) {
+    static String printable(String name) {
         return name.replaceAll("[\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}]", "\ufffd");
     }
 
-    private static void printJson(Inspection inspection, PrintWriter out) throws IOException {
+    private static String shortened(String value) {
+        return value.length() <= LONGEST_VALUE
+                ? value
+                : value.substring(0, LONGEST_VALUE)
+                        + "… ("
+                        + value.length()
+                        + " characters; --json prints all)";
+    }
+
+    private static void printJson(
+            Inspection inspection, @Nullable SingleFileReport single, PrintWriter out)
+            throws IOException {
         try (var json = new JsonMapper().createGenerator(out)) {
             json.disable(JsonGenerator.Feature.AUTO_CLOSE_TARGET);
             json.setPrettyPrinter(new DefaultPrettyPrinter());
@@ -190,6 +212,9 @@ final class InspectCommand implements Callable<Integer> {
                 json.writeEndObject();
             }
             json.writeEndArray();
+            if (single != null) {
+                json.writeObjectField("single_file", single.json());
+            }
             json.writeEndObject();
         }
         out.println();

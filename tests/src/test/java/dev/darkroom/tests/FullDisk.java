@@ -1,6 +1,7 @@
 package dev.darkroom.tests;
 
 import dev.darkroom.cli.Main;
+import dev.darkroom.models.convert.Conversion;
 import dev.darkroom.runtime.Diagnosis;
 import dev.darkroom.runtime.Threads;
 import dev.darkroom.runtime.cache.Cache;
@@ -35,10 +36,10 @@ import java.util.stream.LongStream;
 import java.util.stream.Stream;
 
 /**
- * Lets the disk be full at random points while a cache is unpacked, a picture written and a step
- * trained: by a limit of what a file may have, or, in a small file system, by a file that takes
- * what is free. Each time the error names the folder and nothing half written is left, and when
- * there is room again it goes on to the same bytes.
+ * Lets the disk be full at random points while a cache is unpacked, a picture written, a step
+ * trained and a checkpoint converted: by a limit of what a file may have, or, in a small file
+ * system, by a file that takes what is free. Each time the error names the folder and nothing half
+ * written is left, and when there is room again it goes on to the same bytes.
  */
 @SuppressWarnings("restricted")
 final class FullDisk {
@@ -79,7 +80,10 @@ final class FullDisk {
         random = new Random(seed);
     }
 
-    /** Arguments: a checkpoint, a folder, how often, a seed, whether the folder's disk is small. */
+    /**
+     * Arguments: a checkpoint, a folder, how often, a seed, whether the folder's disk is small, a
+     * checkpoint of Stable Diffusion.
+     */
     public static void main(String[] arguments) throws Exception {
         CACHE.setLevel(Level.WARNING);
         Diagnosis.loaded(); // which is unpacked itself
@@ -94,6 +98,7 @@ final class FullDisk {
         attack.run(unpack(root.resolve("cache")), times);
         attack.run(picture(Path.of(arguments[0]), root.resolve("pictures")), times);
         attack.run(train(root.resolve("run")), times);
+        attack.run(convert(Path.of(arguments[5]), root.resolve("converted")), times);
         System.exit(attack.faults == 0 ? 0 : 1);
     }
 
@@ -270,6 +275,30 @@ final class FullDisk {
             @Override
             boolean mayRemain(String file) {
                 return !file.contains("/.") && !file.startsWith(".");
+            }
+        };
+    }
+
+    private static Use convert(Path model, Path folder) throws IOException {
+        Path file = folder.resolveSibling("file.safetensors");
+        Conversion.of(model, file, Conversion.Options.KEEP);
+        Path checkpoint = folder.resolve("checkpoint");
+        return new Use("converting", folder) {
+            @Override
+            String fails() throws IOException {
+                Files.createDirectories(folder);
+                delete(checkpoint);
+                try {
+                    Conversion.of(file, checkpoint, Conversion.Options.KEEP);
+                    return null;
+                } catch (IOException e) {
+                    return e.getMessage();
+                }
+            }
+
+            @Override
+            Path result() {
+                return checkpoint.resolve("unet/diffusion_pytorch_model.safetensors");
             }
         };
     }

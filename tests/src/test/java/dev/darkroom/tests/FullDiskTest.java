@@ -30,7 +30,8 @@ class FullDiskTest {
                                 disk == null ? folder.toRealPath().toString() : disk,
                                 Integer.toString(times),
                                 "1",
-                                Boolean.toString(disk != null))
-                        .requireSuccess(60 + 10L * times));
+                                Boolean.toString(disk != null),
+                                Cases.model("sd15"))
+                        .requireSuccess(60 + 12L * times));
     }
 }

@@ -366,7 +366,8 @@ class ModelNamesTest {
         }
         var file = plan(Cases.model("pixart_alpha") + "/vae/" + WEIGHTS);
         assertEquals(1, file.code());
-        assertTrue(file.err().contains("a single file is not planned yet"), file.err());
+        assertTrue(
+                file.err().contains("a single file of weights that no family loads"), file.err());
     }
 
     private Result plan(String model, String... arguments) {

@@ -13,6 +13,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.darkroom.models.checkpoint.Offload;
 import dev.darkroom.models.checkpoint.Tiling;
 import dev.darkroom.models.checkpoint.WeightFormat;
+import dev.darkroom.models.convert.Conversion;
 import dev.darkroom.models.config.ConfigReader;
 import dev.darkroom.models.family.pixart.PixArtConfig;
 import dev.darkroom.models.family.pixart.PixArtTransformer;
@@ -43,6 +44,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -53,6 +56,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 
 /** Plans, against what the same checkpoints then take. */
 class PlanTest {
@@ -141,6 +145,23 @@ class PlanTest {
         long peak = Memory.stats(Device.CPU).peak();
         Memory.resetPeak(Device.CPU);
         return peak;
+    }
+
+    /** A checkpoint takes the same in both layouts. */
+    @ParameterizedTest
+    @ValueSource(strings = {"sd15", "sdxl"})
+    void aSingleFileIsPlannedAsItsFolder(String name) throws IOException {
+        Path model = Path.of("cases", name, "model");
+        Path file = folder.resolve("file.safetensors");
+        Conversion.of(model, file, Conversion.Options.KEEP);
+        var ofFile = Plan.of(file, OPTIONS, square(64, 2));
+        var ofFolder = Plan.of(model, OPTIONS, square(64, 2));
+        assertEquals("file.safetensors", ofFile.model());
+        assertEquals(ofFolder.pipeline(), ofFile.pipeline());
+        assertEquals(ofFolder.family(), ofFile.family());
+        assertEquals(Set.copyOf(ofFolder.parts()), Set.copyOf(ofFile.parts()));
+        assertEquals(stages(ofFolder), stages(ofFile));
+        assertEquals(run(ofFolder).evaluations(), run(ofFile).evaluations());
     }
 
     /** Samples in a process of its own, and prints the most memory that it had. */

@@ -76,23 +76,33 @@ public final class SingleFile implements AutoCloseable {
     }
 
     /**
-     * Returns the files of a folder that the metadata {@value #FILES} holds, by their paths; none
-     * without it.
+     * Returns the files of a folder that its metadata holds, as {@link #files(SafetensorsHeader)}
+     * does.
+     *
+     * @throws IOException if they are malformed
+     */
+    public Map<String, String> files() throws IOException {
+        return files(header);
+    }
+
+    /**
+     * Returns the files of a folder that a file's metadata {@value #FILES} holds, by their paths;
+     * none without it.
      *
      * @throws IOException if it is malformed, or names what is no config in a checkpoint's folder
      */
-    public Map<String, String> files() throws IOException {
+    public static Map<String, String> files(SafetensorsHeader header) throws IOException {
         String others = header.metadata().get(FILES);
         if (others == null) {
             return Map.of();
         }
-        Path named = path().resolve(FILES);
+        Path named = header.file().resolve(FILES);
         var json = JsonNodeFactory.instance.objectNode();
         json.set(FILES, ConfigReader.object(named, others));
         return ConfigReader.read(
                 named,
                 json,
-                warnings(),
+                Warnings.strict(),
                 reader -> {
                     Map<String, String> texts = reader.textsByName(FILES);
                     texts.keySet().forEach(SingleFile::requireConfig);

@@ -8,8 +8,11 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.InScope;
+import dev.darkroom.runtime.Memory;
 import dev.darkroom.runtime.Mode;
+import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
+import dev.darkroom.runtime.WeightSource;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -21,10 +24,13 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 
 @ExtendWith(InScope.class)
 class SafetensorsWriterTest {
@@ -207,6 +213,54 @@ class SafetensorsWriterTest {
                         () -> SafetensorsWriter.write(file, complex, Map.of()));
         assertTrue(error.getMessage().contains("tensor \"z\" is complex128"), error.getMessage());
         assertEquals(List.of(), filesIn(folder));
+    }
+
+    /** Tensors of ones, of a thousand numbers each, which are made when they are read. */
+    private record Made(Set<String> keys, long said, List<Long> live) implements WeightSource {
+        @Override
+        public String name() {
+            return "made";
+        }
+
+        @Override
+        public Shape shape(String key) {
+            return Shape.of(said);
+        }
+
+        @Override
+        public Optional<DType> dtype(String key) {
+            return Optional.of(DType.FLOAT32);
+        }
+
+        @Override
+        public Tensor read(String key) {
+            live.add(Memory.liveTensors());
+            return Tensor.ones(DType.FLOAT32, 1000);
+        }
+    }
+
+    @Test
+    void aSourceIsReadTensorByTensor() throws IOException {
+        Path file = folder.resolve("file.safetensors");
+        var source = new Made(Set.of("a", "b", "c"), 1000, new ArrayList<>());
+        SafetensorsWriter.write(file, source, Map.of("k", "v"));
+        assertEquals(3, source.live.size());
+        assertEquals(1, Set.copyOf(source.live).size(), source.live.toString());
+        Path same = folder.resolve("same.safetensors");
+        Tensor ones = Tensor.ones(DType.FLOAT32, 1000);
+        SafetensorsWriter.write(same, Map.of("b", ones, "a", ones, "c", ones), Map.of("k", "v"));
+        assertEquals(-1, Files.mismatch(file, same));
+    }
+
+    @Test
+    void aSourceThatIsNotWhatItSaysIsRefused() throws IOException {
+        Path file = Files.writeString(folder.resolve("file.safetensors"), "before");
+        var source = new Made(Set.of("a"), 999, new ArrayList<>());
+        var refused =
+                assertThrows(
+                        IOException.class, () -> SafetensorsWriter.write(file, source, Map.of()));
+        assertTrue(refused.getMessage().contains("not F32[999]"), refused.getMessage());
+        assertEquals("before", Files.readString(file));
     }
 
     @Test

@@ -14,6 +14,7 @@ import dev.darkroom.models.checkpoint.KeyMap;
 import dev.darkroom.models.checkpoint.SingleFile;
 import dev.darkroom.models.clip.ClipConfig;
 import dev.darkroom.models.config.ConfigReader;
+import dev.darkroom.models.diffusion.diffusers.Scheduler;
 import dev.darkroom.models.layers.OldAttention;
 import dev.darkroom.models.pipeline.Pipeline;
 import dev.darkroom.models.pipeline.PipelineException;
@@ -182,12 +183,50 @@ class SingleFileTest {
         assertProblem(file, options(), "trained on the noise levels of EDM");
     }
 
+    /** Files of whole CLIPs, of training with averages, and what merging tools make of integers. */
+    @Test
+    void whatIsKnownToBeLeftIsPassedOver() throws IOException {
+        Path file =
+                write(
+                        "sd15",
+                        true,
+                        key -> true,
+                        "model_ema.diffusion_modelinput_blocks00weight",
+                        TEXT + "text_model.embeddings.position_ids",
+                        TEXT + "vision_model.encoder.layers.0.layer_norm1.bias",
+                        TEXT + "visual_projection.weight",
+                        "first_stage_model.loss.discriminator.main.0.weight",
+                        "global_step");
+        try (var pipeline = Pipeline.load(file.toString(), options().withStrict(true))) {
+            assertEquals(List.of(), pipeline.warnings());
+        }
+    }
+
+    /**
+     * SSD-1B and its kin have other depths, unCLIP and the upscaler embed a class: names tell, and
+     * a picture without these tensors would be another.
+     */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "model.diffusion_model.label_emb.0.0.weight",
+                "model.diffusion_model.output_blocks.2.1.transformer_blocks.9.norm1.weight",
+                "model.diffusion_model.scaled_fp8",
+                "cond_stage_model.transformer.text_model.encoder.layers.0.mlp.fc1.scale_weight"
+            })
+    void aNetworkThatIsAnotherIsNotTakenForOne(String tensor) throws IOException {
+        Path file = write("sd15", true, key -> true, tensor);
+        assertProblem(file, options(), "is no Stable Diffusion 1");
+        assertProblem(file, options(), "no use for the tensor " + tensor);
+    }
+
     @ParameterizedTest
     @CsvSource({
         "lora_unet_mid.lora_up.weight,a LoRA",
         "control_model.time_embed.0.weight,a ControlNet",
         "down_blocks.0.resnets.0.conv1.weight,a network of a checkpoint folder",
         "decoder.up.0.block.0.conv1.weight,an autoencoder alone",
+        "input_blocks.0.0.weight,the U-Net alone",
         "text_model.embeddings.token_embedding.weight,a text encoder alone",
         "emb_params,a textual-inversion embedding"
     })
@@ -260,8 +299,9 @@ class SingleFileTest {
         Map<String, KeyMap> maps = new LinkedHashMap<>();
         maps.put("unet", OriginalKeys.unet(UNET, 2, unet.downBlockAttention()));
         maps.put("vae", OriginalKeys.autoencoder(VAE, 4, 2));
+        // Diffusers' refiner has its only text encoder in the second's place.
         maps.put(
-                "text_encoder",
+                refiner ? "text_encoder_2" : "text_encoder",
                 refiner
                         ? OriginalKeys.openClip("conditioner.embedders.0.model.", 32)
                         : second
@@ -275,7 +315,8 @@ class SingleFileTest {
         Map<String, Map<String, Shape>> lists = new LinkedHashMap<>();
         for (var part : maps.entrySet()) {
             Map<String, Shape> list = new TreeMap<>();
-            JSON.readTree(keys.resolve(part.getKey() + ".json").toFile())
+            String listed = refiner ? part.getKey().replace("_2", "") : part.getKey();
+            JSON.readTree(keys.resolve(listed + ".json").toFile())
                     .properties()
                     .forEach(
                             each ->
@@ -329,6 +370,18 @@ class SingleFileTest {
         var published = JSON.readTree(hub.resolve(Checkpoint.INDEX).toFile());
         var index = JSON.readTree(layout.files().get(Checkpoint.INDEX));
         assertEquals(published.path("_class_name"), index.path("_class_name"));
+        assertEquals(
+                published.path("requires_aesthetics_score").asBoolean(),
+                index.path("requires_aesthetics_score").asBoolean());
+        assertEquals(published.path("scheduler"), index.path("scheduler"));
+        assertSameScheduler(
+                Scheduler.read(
+                        hub.resolve("scheduler/scheduler_config.json"), Warnings.collected()),
+                ConfigReader.of(
+                        "",
+                        layout.files().get("scheduler/scheduler_config.json"),
+                        Warnings.collected(),
+                        Scheduler::of));
         UnetConfig expected =
                 UnetConfig.read(hub.resolve("unet/config.json"), Warnings.collected());
         UnetConfig unet =
@@ -347,8 +400,9 @@ class SingleFileTest {
         }
         assertEquals(expected.transformerLayers().getLast(), unet.transformerLayers().getLast());
         for (String part : List.of("text_encoder", "text_encoder_2")) {
-            Path config = hub.resolve(part).resolve("config.json");
-            if (Files.exists(config)) {
+            Path config =
+                    hub.resolve(refiner ? part.replace("_2", "") : part).resolve("config.json");
+            if (Files.exists(config) && (!refiner || part.endsWith("2"))) {
                 boolean projects = refiner || part.endsWith("2");
                 assertEquals(
                         clip(Files.readString(config), projects, Warnings.collected()),
@@ -368,6 +422,14 @@ class SingleFileTest {
                         AutoencoderKlConfig::of));
     }
 
+    private static void assertSameScheduler(Scheduler expected, Scheduler scheduler) {
+        assertEquals(expected.plan(7).levels(), scheduler.plan(7).levels());
+        String ofObjects = "@[0-9a-f]+";
+        assertEquals(
+                expected.toString().replaceAll(ofObjects, ""),
+                scheduler.toString().replaceAll(ofObjects, ""));
+    }
+
     private static ClipConfig clip(String json, boolean projects, Warnings warnings) {
         return ConfigReader.of(
                 "", json, warnings, projects ? ClipConfig::ofProjecting : ClipConfig::of);
@@ -375,6 +437,6 @@ class SingleFileTest {
 
     /** Of levels without attention published configs say one or the other, and it is the same. */
     private static String withoutDepths(UnetConfig config) {
-        return config.toString().replaceAll("(sampleSize|transformerLayers)=(\\[[^]]*]|\\w+)", "");
+        return config.toString().replaceAll("transformerLayers=\\[[^]]*]", "");
     }
 }
