@@ -1,5 +1,6 @@
 package dev.darkroom.models.checkpoint;
 
+import dev.darkroom.common.WholeFile;
 import dev.darkroom.runtime.safetensors.SafetensorsHeader;
 import dev.darkroom.runtime.safetensors.StoredTensor;
 import dev.darkroom.runtime.safetensors.WeightFiles;
@@ -115,7 +116,11 @@ public record HubLayout(
                 if (path.equals(part + "/" + name) && WeightFiles.isBareName(name)) {
                     Path to = folder.resolve(name);
                     written.add(to);
-                    Files.writeString(to, file.getValue());
+                    try {
+                        Files.writeString(to, file.getValue());
+                    } catch (IOException e) {
+                        throw WholeFile.failed(to, e);
+                    }
                 }
             }
             return Tokenizers.load(folder, className);

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -264,6 +265,34 @@ class ConversionTest {
         try (Stream<Path> left = Files.list(temporary)) {
             assertEquals(4, left.count());
         }
+    }
+
+    /** Of the cases in another folder, those of Stable Diffusion. */
+    @Test
+    void theCasesOfAnotherFolderAreTheSameInBothLayouts() throws IOException {
+        String cases = System.getProperty("darkroom.cases");
+        assumeTrue(cases != null, "-Ddarkroom.cases names no folder");
+        int converted = 0;
+        try (Stream<Path> all = Files.list(Path.of(cases))) {
+            for (Path model : all.map(each -> each.resolve("model")).sorted().toList()) {
+                Path index = model.resolve("model_index.json");
+                if (!Files.exists(index)
+                        || !JSON.readTree(index.toFile())
+                                .path("_class_name")
+                                .asText()
+                                .matches(
+                                        "StableDiffusion(XL)?(Img2Img|Inpaint)?Pipeline|Latent.*")) {
+                    continue;
+                }
+                Path file = temporary.resolve(converted + ".safetensors");
+                Path back = temporary.resolve(String.valueOf(converted++));
+                convert(model, file);
+                convert(file, back);
+                assertEquals(tensors(model), tensors(back), model.toString());
+                assertArrayEquals(picture(model), picture(file), model.toString());
+            }
+        }
+        assertTrue(converted >= 5, converted + " cases");
     }
 
     /** Oldest attention of autoencoders, as in most published folders. */

@@ -181,10 +181,11 @@ final class OriginalFile {
                             + " first (conditioner.embedders.0.transformer.*)");
         }
         index.put("_class_name", pipeline());
-        index.put("requires_safety_checker", false);
         if (kind.isXl()) {
             index.put("force_zeros_for_empty_prompt", kind == Kind.XL);
             index.put("requires_aesthetics_score", kind == Kind.REFINER);
+        } else {
+            index.put("requires_safety_checker", false);
         }
         var predictions = Predictions.of(header, kind == Kind.SECOND);
         textEncoders();
