@@ -3,6 +3,7 @@ package dev.darkroom.cli;
 import dev.darkroom.common.ByteSize;
 import dev.darkroom.models.convert.Conversion;
 import dev.darkroom.runtime.DType;
+import dev.darkroom.runtime.Memory;
 
 import org.jspecify.annotations.Nullable;
 
@@ -78,6 +79,7 @@ final class ConvertCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
+        Memory.returnLargeBlocks(); // else twice as much of them stays with the process
         var made = Conversion.of(from, to, new Conversion.Options(dtype, variant, strict));
         var err = spec.commandLine().getErr();
         made.warnings().forEach(warning -> err.println("warning: " + warning + "."));

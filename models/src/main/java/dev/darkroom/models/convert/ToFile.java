@@ -29,6 +29,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 
@@ -86,13 +87,14 @@ record ToFile(Path folder, Path file, Conversion.Options options, Families famil
         return new CheckpointException(folder + " can't be a single file: " + reason, cause);
     }
 
+    private static Module network(Checkpoint checkpoint, String part) {
+        return Objects.requireNonNull(checkpoint.networks().get(part), part);
+    }
+
     private WeightSource part(
             Checkpoint checkpoint, String part, KeyMap names, List<Safetensors> opened)
             throws IOException {
-        Module network = checkpoint.networks().get(part);
-        if (network == null) {
-            throw refusal("its part " + part + " has no network");
-        }
+        Module network = network(checkpoint, part);
         var weights = Safetensors.open(checkpoint.weights(part), LoadMode.READ);
         opened.add(weights);
         WeightSource hub = weights.weights();
@@ -141,7 +143,7 @@ record ToFile(Path folder, Path file, Conversion.Options options, Families famil
     private void requireSameNames(Checkpoint checkpoint, FileLayout layout, HubLayout derived)
             throws CheckpointException {
         for (var part : layout.weights().entrySet()) {
-            Set<String> names = checkpoint.networks().get(part.getKey()).state().keySet();
+            Set<String> names = network(checkpoint, part.getKey()).state().keySet();
             KeyMap found = derived.weights().get(part.getKey());
             if (found == null) {
                 throw refusal("it would be read as one without " + part.getKey());
