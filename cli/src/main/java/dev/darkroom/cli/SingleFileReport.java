@@ -96,12 +96,14 @@ record SingleFileReport(String said, @Nullable HubLayout layout, Set<String> own
         for (var part : index.properties()) {
             String className = part.getValue().path(1).asText();
             if (part.getValue().isArray() && !className.equals("null")) {
-                out.printf(
-                        Locale.ROOT,
-                        "  %-16s %-28s %s%n",
-                        InspectCommand.printable(part.getKey()),
-                        InspectCommand.printable(className),
-                        InspectCommand.printable(told(part.getKey())));
+                String line =
+                        String.format(
+                                Locale.ROOT,
+                                "  %-16s %-28s %s",
+                                part.getKey(),
+                                className,
+                                told(part.getKey()));
+                out.println(InspectCommand.printable(line.stripTrailing()));
             }
         }
     }

@@ -75,7 +75,7 @@ public record HubLayout(
                     "no part " + part + " has weights in " + file.file());
         }
         return file.tensors().values().stream()
-                .filter(tensor -> tensor.name().startsWith(names.prefix()))
+                .filter(tensor -> names.isOf(tensor.name()))
                 .filter(tensor -> !isLeftover(tensor.name()))
                 .toList();
     }

@@ -110,11 +110,6 @@ public final class KeyMap {
         return this;
     }
 
-    /** Returns the prefix of all names in the file. */
-    public String prefix() {
-        return prefix;
-    }
-
     /** Returns what a file calls a tensor that hubs call so. */
     public Original original(String hub) {
         for (String path = hub; !path.isEmpty(); path = parent(path)) {

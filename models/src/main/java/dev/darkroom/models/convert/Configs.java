@@ -12,6 +12,7 @@ import dev.darkroom.models.checkpoint.SingleFile;
 import dev.darkroom.models.config.ConfigException;
 import dev.darkroom.models.config.ConfigReader;
 import dev.darkroom.models.family.Defaults;
+import dev.darkroom.models.vae.VaeCodec;
 import dev.darkroom.runtime.Warnings;
 import dev.darkroom.tokenizers.Tokenizer;
 
@@ -23,6 +24,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.Function;
 
 /**
@@ -123,7 +126,9 @@ record Configs(Checkpoint checkpoint, FileLayout layout, HubLayout derived) {
     /** The index, without parts that are in no file. */
     private void keepIndex(Map<String, String> kept) throws IOException {
         ObjectNode own = own(Checkpoint.INDEX);
-        for (String part : CheckpointFiles.UNUSED_PARTS) {
+        Set<String> absent = new TreeSet<>(CheckpointFiles.UNUSED_PARTS);
+        absent.add(VaeCodec.TINY);
+        for (String part : absent) {
             if (own.has(part)) {
                 own.putArray(part).addNull().addNull();
             }
@@ -136,9 +141,9 @@ record Configs(Checkpoint checkpoint, FileLayout layout, HubLayout derived) {
     /** Without what says nothing: who wrote it, nulls, parts that are left out. */
     private static ObjectNode plain(ObjectNode json) {
         ObjectNode plain = json.deepCopy();
-        List<String> names = List.copyOf(Arrays.asList(fields(json)));
-        for (String name : names) {
-            JsonNode value = json.get(name);
+        for (var option : json.properties()) {
+            String name = option.getKey();
+            JsonNode value = option.getValue();
             boolean isAside = name.startsWith("_") && !name.equals("_class_name");
             boolean isLeftOut = value.isArray() && value.size() == 2 && value.get(0).isNull();
             if (isAside || value.isNull() || isLeftOut || WITHOUT_EFFECT.contains(name)) {
@@ -146,10 +151,6 @@ record Configs(Checkpoint checkpoint, FileLayout layout, HubLayout derived) {
             }
         }
         return plain;
-    }
-
-    private static String[] fields(ObjectNode json) {
-        return json.properties().stream().map(Map.Entry::getKey).toArray(String[]::new);
     }
 
     private boolean isSameTokenizer(String part, String className) throws IOException {

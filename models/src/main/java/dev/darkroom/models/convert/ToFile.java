@@ -6,8 +6,10 @@ import dev.darkroom.models.checkpoint.FileLayout;
 import dev.darkroom.models.checkpoint.HubLayout;
 import dev.darkroom.models.checkpoint.KeyMap;
 import dev.darkroom.models.family.Family;
+import dev.darkroom.models.layers.OldAttention;
 import dev.darkroom.models.pipeline.Families;
 import dev.darkroom.models.vae.AutoencoderKl;
+import dev.darkroom.models.vae.VaeCodec;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
@@ -23,6 +25,7 @@ import dev.darkroom.runtime.safetensors.StoredTensor;
 import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -51,6 +54,11 @@ record ToFile(Path folder, Path file, Conversion.Options options, Families famil
                                             refusal(
                                                     checkpoint.className()
                                                             + " has no layout of that kind"));
+            if (Files.exists(folder.resolve(VaeCodec.TINY))) {
+                checkpoint
+                        .warnings()
+                        .add(folder + ": a single file has no place for the part " + VaeCodec.TINY);
+            }
             List<WeightSource> parts = new ArrayList<>();
             for (var part : layout.weights().entrySet()) {
                 parts.add(part(checkpoint, part.getKey(), part.getValue(), opened));
@@ -99,7 +107,7 @@ record ToFile(Path folder, Path file, Conversion.Options options, Families famil
         opened.add(weights);
         WeightSource hub = weights.weights();
         if (network instanceof AutoencoderKl) {
-            hub = AutoencoderKl.currentNames(hub);
+            hub = OldAttention.currentNames(hub);
         }
         for (String key : hub.keys()) {
             if (key.endsWith(".scale_weight") || key.endsWith(".weight_scale")) {

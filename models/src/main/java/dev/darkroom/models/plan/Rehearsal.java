@@ -23,6 +23,7 @@ import dev.darkroom.runtime.nn.Module;
 import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
@@ -94,7 +95,7 @@ record Rehearsal(
                         variant.tiling(),
                         Offload.OFF,
                         variant.weights(),
-                        vae(folder, options));
+                        vae(source, options));
         ONE.lock(); // another plan may be under way
         try (var dry = DryRun.begin();
                 var checkpoint = source.open(loading)) {
@@ -126,12 +127,16 @@ record Rehearsal(
         }
     }
 
-    private static @Nullable Path vae(Path folder, PipelineOptions options) throws IOException {
+    private static @Nullable Path vae(Source source, PipelineOptions options) throws IOException {
         String vae = options.vae();
         try {
             return vae == null
                     ? null
-                    : VaeLocation.folder(vae, folder, options.hub(), options.listener());
+                    : VaeLocation.folder(
+                            vae,
+                            source.layout() == null ? source.path() : null,
+                            options.hub(),
+                            options.listener());
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new IOException("planning was interrupted", e);

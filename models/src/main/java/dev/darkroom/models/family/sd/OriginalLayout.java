@@ -44,7 +44,9 @@ final class OriginalLayout {
     private FileLayout layout() throws IOException {
         Map<String, Module> networks = checkpoint.networks();
         var unet = (Unet) Objects.requireNonNull(networks.get("unet"));
-        var vae = (AutoencoderKl) Objects.requireNonNull(networks.get("vae"));
+        if (!(networks.get("vae") instanceof AutoencoderKl vae)) {
+            throw refusal("its autoencoder is a tiny one, which has no names there");
+        }
         unet(unet.config());
         if (!networks.containsKey("text_encoder_2")) {
             if (unet.config().isSized()) {
