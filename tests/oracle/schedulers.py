@@ -160,6 +160,12 @@ SA_SOLVER = [
     (6, dict(predictor_order=3, corrector_order=4, **SCALED)),
     (6, dict(algorithm_type="noise_prediction", lower_order_final=False, **SCALED)),
 ]
+CHURN = dict(s_churn=2.0, s_tmin=0.1, s_tmax=20.0, s_noise=1.01)
+GIVEN = [
+    (4, dict(**SCALED), CHURN),
+    (3, dict(**SCALED), dict(timesteps=[999, 500, 20])),
+    (3, dict(**SCALED), dict(sigmas=[14.0, 3.0, 0.5, 0.0])),
+]
 CLASSES = [
     ("DDPMScheduler", DDPM),
     ("DDIMScheduler", DDIM),
@@ -178,14 +184,31 @@ CLASSES = [
     ("DEISMultistepScheduler", DEIS),
     ("UniPCMultistepScheduler", UNIPC),
     ("SASolverScheduler", SA_SOLVER),
+    ("LMSDiscreteScheduler", [(5, dict(**SCALED), dict(order=2))]),
+    ("KDPM2DiscreteScheduler", [(3, dict(use_karras_sigmas=True, timestep_spacing="trailing", **SCALED))]),
+    ("KDPM2AncestralDiscreteScheduler", [(3, dict(prediction_type="v_prediction", **SCALED))]),
+    ("PNDMScheduler", [(5, dict(skip_prk_steps=False, **SCALED))]),
+    ("IPNDMScheduler", [(5, dict())]),
+    ("EulerDiscreteScheduler", GIVEN),
+    ("EDMEulerScheduler", [(3, dict(prediction_type="v_prediction", sigma_data=1.0), dict(s_churn=1.0))]),
+    ("EDMDPMSolverMultistepScheduler", [(4, dict(sigma_schedule="exponential", solver_order=3))]),
+    ("TCDScheduler", [(3, dict(prediction_type="v_prediction"), dict(strength=0.6, eta=0.4))]),
+    ("DPMSolverMultistepScheduler", [(5, dict(algorithm_type="sde-dpmsolver++", solver_order=3, **SCALED))]),
+    ("DDIMInverseScheduler", [
+        (4, dict(timestep_spacing="trailing", prediction_type="v_prediction", clip_sample=False, **SCALED)),
+        (4, dict(set_alpha_to_one=False, steps_offset=1, **SCALED)),
+    ]),
+    ("FlowMatchEulerDiscreteScheduler", [(3, dict(shift=3.0, invert_sigmas=True))]),
+    ("FlowMatchLCMScheduler", [(3, dict(shift=3.0))]),
 ]
 
 
 def run(key, name, steps, config, call, tensors):
     scheduler = getattr(diffusers, name)(**config)
-    levels = {k: v for k, v in call.items() if k in ("mu", "sigmas")}
+    levels = {k: v for k, v in call.items() if k in ("mu", "sigmas", "timesteps", "strength")}
     extra = {k: v for k, v in call.items() if k not in levels}
-    scheduler.set_timesteps(**(levels if "sigmas" in levels else dict(num_inference_steps=steps, **levels)))
+    given = "sigmas" in levels or "timesteps" in levels
+    scheduler.set_timesteps(**(levels if given else dict(num_inference_steps=steps, **levels)))
     # Otherwise the first step is looked up by its timestep, and skipped where that occurs twice.
     if hasattr(scheduler, "set_begin_index"):
         scheduler.set_begin_index(0)

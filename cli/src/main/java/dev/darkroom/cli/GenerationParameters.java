@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 
 import dev.darkroom.common.Sha256;
+import dev.darkroom.models.diffusion.diffusers.LevelChoice;
 import dev.darkroom.models.family.Edit;
 import dev.darkroom.models.family.Inputs;
 import dev.darkroom.models.family.PromptReading;
@@ -189,7 +190,13 @@ record GenerationParameters(
         put(values, "guidanceScale", sampling.guidanceScale());
         put(values, "guidance", sampling.guidance() == null ? null : "" + sampling.guidance());
         put(values, "sampler", sampling.sampler());
-        put(values, "eta", sampling.eta() == 0 ? null : sampling.eta());
+        LevelChoice levels = sampling.levels();
+        if (levels != null) {
+            put(values, "levels", levels.spacing() == null ? null : levels.spacing().id());
+            put(values, "timesteps", levels.timesteps().isEmpty() ? null : levels.timesteps());
+            put(values, "sigmas", levels.sigmas().isEmpty() ? null : levels.sigmas());
+        }
+        put(values, "eta", sampling.eta());
         put(values, "start", sampling.start());
         put(values, "end", sampling.end());
         Edit edit = inputs.edit();

@@ -3,6 +3,7 @@ package dev.darkroom.cli;
 import dev.darkroom.models.checkpoint.Offload;
 import dev.darkroom.models.checkpoint.Tiling;
 import dev.darkroom.models.checkpoint.WeightFormat;
+import dev.darkroom.models.diffusion.diffusers.LevelSpacing;
 import dev.darkroom.models.diffusion.diffusers.Scheduler;
 import dev.darkroom.models.diffusion.guidance.GuidanceKind;
 import dev.darkroom.models.diffusion.guidance.NamedGuidance;
@@ -28,10 +29,11 @@ import java.util.regex.Pattern;
 final class Names {
     private Names() {}
 
-    /** Names of samplers. */
+    /** Names of samplers, with settings if there are any. */
     static final class Samplers implements ITypeConverter<String>, Iterable<String> {
         @Override
-        public String convert(String name) {
+        public String convert(String text) {
+            String name = text.split(":", 2)[0];
             if (!Scheduler.names().contains(name) && !Scheduler.schedulers().contains(name)) {
                 throw new TypeConversionException(
                         "no sampler '"
@@ -39,12 +41,34 @@ final class Names {
                                 + "'; there are "
                                 + String.join(", ", Scheduler.names()));
             }
-            return name;
+            try {
+                Scheduler.requireSampler(text);
+                return text;
+            } catch (IllegalArgumentException e) {
+                throw new TypeConversionException(String.valueOf(e.getMessage()));
+            }
         }
 
         @Override
         public Iterator<String> iterator() {
             return Scheduler.names().iterator();
+        }
+    }
+
+    /** Spacings of noise levels. */
+    static final class Spacings implements ITypeConverter<LevelSpacing>, Iterable<String> {
+        @Override
+        public LevelSpacing convert(String name) {
+            try {
+                return LevelSpacing.named(name);
+            } catch (IllegalArgumentException e) {
+                throw new TypeConversionException(String.valueOf(e.getMessage()));
+            }
+        }
+
+        @Override
+        public Iterator<String> iterator() {
+            return LevelSpacing.ids().iterator();
         }
     }
 

@@ -1,5 +1,7 @@
 package dev.darkroom.cli;
 
+import dev.darkroom.models.diffusion.diffusers.LevelChoice;
+import dev.darkroom.models.diffusion.diffusers.LevelSpacing;
 import dev.darkroom.models.diffusion.guidance.NamedGuidance;
 import dev.darkroom.models.family.Edit;
 import dev.darkroom.models.family.PromptSyntax;
@@ -80,17 +82,49 @@ final class RequestOptions {
 
     @Option(
             names = "--sampler",
-            paramLabel = "NAME",
+            paramLabel = "NAME[:KEY=VALUE,…]",
             converter = Names.Samplers.class,
             completionCandidates = Names.Samplers.class,
-            description = "One of ${COMPLETION-CANDIDATES}.")
+            description =
+                    "One of ${COMPLETION-CANDIDATES}, with diffusers' options of its class and"
+                            + " arguments of its steps if there are any, such as"
+                            + " unipc:solver_order=3 or heun:s_churn=20.")
     private @Nullable String sampler;
+
+    @Option(
+            names = "--levels",
+            paramLabel = "NAME",
+            converter = Names.Spacings.class,
+            completionCandidates = Names.Spacings.class,
+            description =
+                    "How the noise levels lie, in place of the sampler's own:"
+                            + " ${COMPLETION-CANDIDATES}.")
+    private @Nullable LevelSpacing levels;
+
+    @Option(
+            names = "--timesteps",
+            paramLabel = "T",
+            split = ",",
+            description = "The timesteps where the network is called, latest first: 999,700,400.")
+    private List<Double> timesteps = new ArrayList<>();
+
+    @Option(
+            names = "--sigmas",
+            paramLabel = "S",
+            split = ",",
+            description =
+                    "The noise levels where the network is called, greatest first, each as noise"
+                            + " over data, or on a flow as the share of the noise before its shift:"
+                            + " 14.6,6,2.5.")
+    private List<Double> sigmas = new ArrayList<>();
 
     @Option(
             names = "--eta",
             paramLabel = "E",
-            description = "For DDIM, how much of DDPM's noise each step adds, 0 to 1.")
-    private double eta;
+            description =
+                    "For DDIM, how much of DDPM's noise each step adds, 0 to 1; for TCD its gamma,"
+                            + " 0.3 without it.")
+    private @Nullable Double eta;
 
     @Option(
             names = "--start",
@@ -126,6 +160,12 @@ final class RequestOptions {
 
     @Option(names = "--batch", paramLabel = "N", description = "Number of pictures.")
     private @Nullable Integer batch;
+
+    private @Nullable LevelChoice levels() {
+        return levels == null && timesteps.isEmpty() && sigmas.isEmpty()
+                ? null
+                : new LevelChoice(levels, timesteps, sigmas);
+    }
 
     /**
      * Builds a request of the options.
@@ -171,6 +211,7 @@ final class RequestOptions {
                 .guidanceScale(guidance)
                 .guidance(guidanceKind)
                 .sampler(sampler)
+                .levels(levels())
                 .eta(eta)
                 .start(start)
                 .end(end)

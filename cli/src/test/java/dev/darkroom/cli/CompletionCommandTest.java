@@ -49,6 +49,7 @@ class CompletionCommandTest {
                         "--steps-strip",
                         "--seed",
                         "--sampler",
+                        "--sigmas",
                         "--start",
                         "--strength",
                         "--strict"),

@@ -11,6 +11,8 @@ import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import com.fasterxml.jackson.databind.json.JsonMapper;
 
+import dev.darkroom.models.diffusion.diffusers.LevelChoice;
+import dev.darkroom.models.diffusion.diffusers.LevelSpacing;
 import dev.darkroom.models.diffusion.guidance.NamedGuidance;
 import dev.darkroom.models.family.Inputs;
 import dev.darkroom.models.family.PromptReading;
@@ -199,6 +201,46 @@ class SampleCommandTest {
         var typo = pipeline.sample("a", "--model", "m", "--guidance-kind", "apg:etta=1");
         assertEquals(2, typo.exit());
         assertTrue(typo.err().contains("did you mean eta?"), typo.err());
+    }
+
+    @Test
+    void aSamplerTakesSettingsAndLevels() {
+        var run =
+                pipeline.sample(
+                        "a heart",
+                        "--model",
+                        "m",
+                        "--sampler",
+                        "heun:s_churn=20",
+                        "--sigmas",
+                        "14.6,3,0.5",
+                        "--out",
+                        file("a.png"));
+        assertEquals(0, run.exit(), run.err());
+        assertEquals("heun:s_churn=20", requireRequest().sampling().sampler());
+        assertEquals(
+                LevelChoice.ofSigmas(List.of(14.6, 3.0, 0.5)),
+                requireRequest().sampling().levels());
+        assertEquals(3, requireRequest().sampling().steps());
+        pipeline.sample(
+                "a", "--model", "m", "--timesteps", "999,5", "--eta", 0.5, "--out", file("a.png"));
+        assertEquals(
+                LevelChoice.ofTimesteps(List.of(999.0, 5.0)), requireRequest().sampling().levels());
+        assertEquals(0.5, requireRequest().sampling().eta());
+        pipeline.sample("a", "--model", "m", "--levels", "ays-sdxl", "--out", file("a.png"));
+        assertEquals(LevelChoice.of(LevelSpacing.AYS_SDXL), requireRequest().sampling().levels());
+        for (var wrong :
+                List.of(
+                        List.of("--levels", "cosine"),
+                        List.of("--sampler", "heun:churn=2"),
+                        List.of("--sampler", "hoyn"),
+                        List.of("--sigmas", "1,2"),
+                        List.of("--sigmas", "2,1", "--levels", "beta"),
+                        List.of("--sigmas", "2,1", "--steps", "4"))) {
+            var arguments = new ArrayList<Object>(List.of("a", "--model", "m"));
+            arguments.addAll(wrong);
+            assertEquals(2, pipeline.sample(arguments.toArray()).exit(), wrong.toString());
+        }
     }
 
     @Test

@@ -11,6 +11,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.darkroom.models.diffusion.ClassifierFree;
 import dev.darkroom.models.diffusion.NoiseLevel;
 import dev.darkroom.models.diffusion.SamplingPlan;
+import dev.darkroom.models.diffusion.diffusers.LevelChoice;
 import dev.darkroom.models.diffusion.diffusers.Scheduler;
 import dev.darkroom.models.diffusion.diffusers.SchedulerArguments;
 import dev.darkroom.models.family.Edit;
@@ -191,12 +192,11 @@ class ConformanceTest {
     /** The noise levels of a consistency model. */
     private static Tensor sigmas(Path folder, Sampling sampling) throws IOException {
         Path config = folder.resolve("model/scheduler/scheduler_config.json");
-        List<Integer> given = sampling.timesteps();
         SamplingPlan plan =
                 Scheduler.read(config)
                         .plan(
-                                given.isEmpty() ? sampling.steps() : given.size(),
-                                SchedulerArguments.NONE.withTimesteps(given));
+                                sampling.steps(),
+                                SchedulerArguments.NONE.withLevels(sampling.levels()));
         double[] sigmas = plan.levels().stream().mapToDouble(NoiseLevel::sigma).toArray();
         return Tensor.copyOf(sigmas, sigmas.length);
     }
@@ -329,9 +329,9 @@ class ConformanceTest {
                         .width(call.get("width").asInt())
                         .height(call.get("height").asInt())
                         .binning(call.path("use_resolution_binning").asBoolean());
-        List<Integer> timesteps = new ArrayList<>();
-        call.path("timesteps").forEach(timestep -> timesteps.add(timestep.asInt()));
-        request.timesteps(timesteps);
+        List<Double> timesteps = new ArrayList<>();
+        call.path("timesteps").forEach(timestep -> timesteps.add(timestep.asDouble()));
+        request.levels(timesteps.isEmpty() ? null : LevelChoice.ofTimesteps(timesteps));
         if (call.has("class_labels")) {
             List<String> labels = new ArrayList<>();
             call.get("class_labels").forEach(label -> labels.add(label.asText()));

@@ -7,6 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.darkroom.cli.Main;
+import dev.darkroom.models.diffusion.diffusers.LevelChoice;
+import dev.darkroom.models.diffusion.diffusers.LevelSpacing;
 import dev.darkroom.models.config.ConfigReader;
 import dev.darkroom.models.family.pixel.PixelUnet;
 import dev.darkroom.models.family.pixel.PixelUnetConfig;
@@ -167,7 +169,7 @@ class PixelDiffusionTest {
             assertEquals(List.of(), pipeline.warnings());
             var classes = asDiffusers().classes(List.of("3", "1"));
             assertMakes(pipeline, classes.steps(2).build(), "adm", "image");
-            var given = classes.steps(null).timesteps(List.of(22, 0));
+            var given = classes.steps(null).levels(LevelChoice.ofTimesteps(List.of(22.0, 0.0)));
             assertMakes(pipeline, given.build(), "adm", "given");
         }
     }
@@ -228,8 +230,8 @@ class PixelDiffusionTest {
             assertRefused(pipeline, SampleRequest.builder().width(10), "multiples of 4");
             assertRefused(
                     pipeline,
-                    SampleRequest.builder().timesteps(List.of(5, 0)),
-                    "takes no timesteps");
+                    SampleRequest.builder().levels(LevelChoice.ofTimesteps(List.of(5000.0))),
+                    "timestep 5000.0 is outside the model's");
         }
     }
 
@@ -242,14 +244,17 @@ class PixelDiffusionTest {
             var one = SampleRequest.builder().classes(List.of("1"));
             assertRefused(pipeline, one.steps(41), "from 1 to 40, not 41");
             one.steps(null);
-            assertRefused(pipeline, one.timesteps(List.of(0, 22)), "fall from 39 at most");
-            assertRefused(pipeline, one.timesteps(List.of(40)), "not [40]");
-            one.timesteps(List.of()).sampler("euler");
+            one.levels(LevelChoice.ofTimesteps(List.of(40.0)));
+            assertRefused(pipeline, one, "fall from 39 at most to 0 at least, not [40]");
+            one.levels(LevelChoice.of(LevelSpacing.KARRAS));
+            assertRefused(pipeline, one, "a consistency model has noise levels of its own");
+            one.levels(null).sampler("euler");
             assertRefused(pipeline, one, "leave out the sampler");
         }
-        var both = SampleRequest.builder().steps(3).timesteps(List.of(22, 0));
+        var timesteps = LevelChoice.ofTimesteps(List.of(22.0, 0.0));
+        var both = SampleRequest.builder().steps(3).levels(timesteps);
         var refused = assertThrows(IllegalArgumentException.class, both::build);
-        assertTrue(refused.getMessage().contains("2 timesteps"), refused.getMessage());
+        assertTrue(refused.getMessage().contains("2 noise levels"), refused.getMessage());
     }
 
     @Test

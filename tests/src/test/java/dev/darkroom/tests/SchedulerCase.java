@@ -5,13 +5,14 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
 import dev.darkroom.models.config.ConfigException;
+import dev.darkroom.models.diffusion.Churn;
 import dev.darkroom.models.diffusion.Network;
 import dev.darkroom.models.diffusion.NetworkDenoiser;
 import dev.darkroom.models.diffusion.NoiseLevel;
 import dev.darkroom.models.diffusion.NoiseSource;
-import dev.darkroom.models.diffusion.Prediction;
 import dev.darkroom.models.diffusion.SamplingPlan;
 import dev.darkroom.models.diffusion.StepListener;
+import dev.darkroom.models.diffusion.diffusers.LevelChoice;
 import dev.darkroom.models.diffusion.diffusers.Scheduler;
 import dev.darkroom.models.diffusion.diffusers.SchedulerArguments;
 import dev.darkroom.runtime.DType;
@@ -50,7 +51,18 @@ final class SchedulerCase {
 
     /** The arguments of diffusers' {@code set_timesteps} and {@code step} that Darkroom has. */
     private static final Set<String> ARGUMENTS =
-            Set.of("mu", "eta", "use_clipped_model_output", "sigmas", "timesteps", "strength");
+            Set.of(
+                    "mu",
+                    "eta",
+                    "use_clipped_model_output",
+                    "sigmas",
+                    "timesteps",
+                    "strength",
+                    "order",
+                    "s_churn",
+                    "s_tmin",
+                    "s_tmax",
+                    "s_noise");
 
     private static final String LOG_LINEAR = "log_linear";
 
@@ -179,19 +191,33 @@ final class SchedulerCase {
             options = options.withClippedNoise(true);
         }
         if (call.has("sigmas")) {
-            List<Double> sigmas = new ArrayList<>();
-            call.get("sigmas").forEach(sigma -> sigmas.add(sigma.doubleValue()));
-            options = options.withSigmas(sigmas);
+            options = options.withSigmas(numbers(call.get("sigmas")));
+        }
+        if (call.has("timesteps")) {
+            options = options.withLevels(LevelChoice.ofTimesteps(numbers(call.get("timesteps"))));
         }
         if (call.has("strength")) {
             options = options.withStrength(call.get("strength").doubleValue());
         }
-        if (call.has("timesteps")) {
-            List<Integer> timesteps = new ArrayList<>();
-            call.get("timesteps").forEach(timestep -> timesteps.add(timestep.intValue()));
-            options = options.withTimesteps(timesteps);
+        if (call.has("order")) {
+            options = options.withOrder(call.get("order").intValue());
+        }
+        if (call.has("s_churn")) {
+            options =
+                    options.withChurn(
+                            new Churn(
+                                    call.get("s_churn").doubleValue(),
+                                    call.path("s_tmin").asDouble(0),
+                                    call.path("s_tmax").asDouble(Double.POSITIVE_INFINITY),
+                                    call.path("s_noise").asDouble(1)));
         }
         return options;
+    }
+
+    private static List<Double> numbers(JsonNode list) {
+        List<Double> numbers = new ArrayList<>();
+        list.forEach(number -> numbers.add(number.doubleValue()));
+        return numbers;
     }
 
     private void compareLevels(Scheduler scheduler, SamplingPlan plan) throws IOException {
@@ -203,9 +229,15 @@ final class SchedulerCase {
                         (toTheEnd ? plan.levels() : levels)
                                 .stream().mapToDouble(NoiseLevel::timestep).toArray()));
         if (recorded("sigmas")) {
-            levels.add(plan.end());
-            boolean flow = scheduler.process().prediction() == Prediction.FLOW;
-            var sigmas = levels.stream().mapToDouble(at -> flow ? at.sigma() : at.noiseToSignal());
+            boolean inverted = description.get("config").path("invert_sigmas").asBoolean();
+            boolean flow = scheduler.process().isFlow();
+            var sigmas =
+                    recordedLevels(plan).stream()
+                            .mapToDouble(
+                                    at ->
+                                            inverted
+                                                    ? at.alpha()
+                                                    : flow ? at.sigma() : at.noiseToSignal());
             if (description.get("config").path("interpolation_type").asText().equals(LOG_LINEAR)) {
                 sigmas = DoubleStream.concat(sigmas, DoubleStream.of(0)); // diffusers ends before
             }
@@ -216,12 +248,32 @@ final class SchedulerCase {
         }
     }
 
+    /** The levels of diffusers' {@code sigmas}: the midpoints of KDPM2 are not among them. */
+    private List<NoiseLevel> recordedLevels(SamplingPlan plan) {
+        List<NoiseLevel> levels = new ArrayList<>();
+        if (description.get("scheduler").textValue().startsWith("KDPM2")) {
+            levels.add(plan.levels().getFirst());
+            plan.levels().stream().skip(1).forEach(at -> levels.addAll(List.of(at, at)));
+        } else {
+            levels.addAll(plan.evaluations());
+        }
+        levels.add(plan.end());
+        return levels;
+    }
+
     private void sample(Scheduler scheduler, SamplingPlan plan) throws IOException {
         Tensor start = read("init");
         comparisons.add(new Comparison(key() + ".init", 0));
         comparisons.add(new Comparison(key() + ".c", 0));
+        // There, diffusers draws from the generator that all share, whose seed is not recorded.
+        boolean shared = description.get("config").path("stochastic_sampling").asBoolean();
         NoiseSource noise =
                 (shape, dtype, device) -> {
+                    if (shared) {
+                        String name = "noise%02d".formatted(draws++);
+                        comparisons.add(new Comparison(key() + "." + name, 0));
+                        return recordedNoise(name);
+                    }
                     try (var generator = new Generator(100 + steps)) {
                         Tensor random = Tensor.randn(shape, generator, dtype, device);
                         compare("noise%02d".formatted(draws++), random);
@@ -243,12 +295,23 @@ final class SchedulerCase {
         requireEqual("draws", description.get("draws").intValue(), draws);
     }
 
+    private Tensor recordedNoise(String name) {
+        try {
+            return read(name);
+        } catch (IOException e) {
+            throw new AssertionError(this + ": " + name + " was not recorded", e);
+        }
+    }
+
     /** The network of {@code case.json}'s note; with a variance if the config wants one. */
     private Network network() throws IOException {
         Tensor c = read("c");
         String variance = description.get("config").path("variance_type").asText();
+        double[] timesteps = read("timesteps").toDoubleArray();
         return (x, timestep) -> {
-            double t = timestep.item();
+            // Compared already; the network jumps at timestep 1, where the last bit decides.
+            double t = timesteps[steps];
+            requireNear(t, timestep.item());
             double u = t > 1 ? t / 1000 : t;
             Tensor output = x.times(0.35).plus(-0.2 * u).plus(c);
             return switch (variance) {
@@ -257,6 +320,12 @@ final class SchedulerCase {
                 default -> output;
             };
         };
+    }
+
+    private void requireNear(double reference, double actual) {
+        if (Math.abs(reference - actual) > 1e-5 * Math.max(1, Math.abs(reference))) {
+            throw new AssertionError(this + ": timestep " + actual + ", not " + reference);
+        }
     }
 
     private boolean recorded(String name) {

@@ -106,7 +106,7 @@ public record ClassifierFree(double scale, double rescale, double from, double t
             Tensor conditional,
             Tensor x,
             NoiseLevel at,
-            Prediction prediction) {
+            Preconditioning prediction) {
         Tensor output = prediction.output(guided, x, at);
         return prediction.denoised(
                 rescaled(share, output, prediction.output(conditional, x, at)), x, at);

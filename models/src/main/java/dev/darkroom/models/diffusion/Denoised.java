@@ -57,6 +57,11 @@ public record Denoised(Tensor x0, @Nullable Tensor epsilon, @Nullable Tensor var
         return new Denoised(x.plus(score, at.sigma() * at.sigma()).dividedBy(at.alpha()));
     }
 
+    /** dx/dσ of the probability-flow ODE at levels that are straight: (x − x̂0) / sigma. */
+    Tensor slope(Tensor x, NoiseLevel at) {
+        return x.minus(x0).dividedBy(at.sigma());
+    }
+
     /** The parts of a batch, all of the same size, one after another. */
     List<Denoised> split(int parts) {
         List<Tensor> data = x0.chunk(parts, 0);

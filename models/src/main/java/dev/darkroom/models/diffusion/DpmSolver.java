@@ -49,7 +49,7 @@ public final class DpmSolver {
     /**
      * How to solve.
      *
-     * @param algorithm a stochastic one has order 1 or 2
+     * @param algorithm {@link Algorithm#NOISE_SDE} has order 1 or 2
      * @param order how many of the last x̂0 or ε are used, 1 to 3
      * @param lowerOrderFinal whether the order falls to 1 towards the end when there are fewer than
      *     15 steps
@@ -65,9 +65,9 @@ public final class DpmSolver {
             if (order < 1 || order > 3) {
                 throw new IllegalArgumentException("solver_order is 1, 2 or 3, not " + order);
             }
-            if (algorithm.isStochastic() && order > 2) {
+            if (algorithm == Algorithm.NOISE_SDE && order > 2) {
                 throw new IllegalArgumentException(
-                        "DPM-Solver for the SDE has no third order; use solver_order 2");
+                        "DPM-Solver for the SDE by ε has no third order; use solver_order 2");
             }
         }
     }
@@ -188,7 +188,8 @@ public final class DpmSolver {
                     t.sigma() / s.sigma() * (sde ? Math.exp(-h) : 1),
                     -a * e,
                     a * (e / span + 1),
-                    -a * ((e + span) / (span * span) - 0.5),
+                    // For the SDE, the half has the other sign in diffusers, whose own this is.
+                    -a * ((e + span) / (span * span) + (sde ? 0.5 : -0.5)),
                     t.sigma() * Math.sqrt(-Math.expm1(-2 * h)));
         }
     }

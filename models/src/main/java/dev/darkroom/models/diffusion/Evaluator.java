@@ -34,5 +34,5 @@ public interface Evaluator {
     }
 
     /** Returns what the network predicts. */
-    Prediction prediction();
+    Preconditioning prediction();
 }

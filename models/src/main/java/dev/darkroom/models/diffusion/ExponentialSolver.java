@@ -5,6 +5,8 @@ import dev.darkroom.runtime.Tensor;
 import org.jspecify.annotations.Nullable;
 
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Comparator;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Set;
@@ -78,11 +80,14 @@ public final class ExponentialSolver {
     private static final String NAME = "An exponential integrator";
     private static final int FEW_STEPS = 15;
     private static final int TERMS = 20;
+    private static final Comparator<History.Past> BY_LAMBDA =
+            Comparator.comparingDouble(past -> past.level().lambda());
 
     private ExponentialSolver() {}
 
     /**
-     * DEIS. One evaluation per step; its order is {@code order}.
+     * DEIS. One evaluation per step; its order is {@code order}, but 3 only with smaller steps at
+     * the start, where there are fewer ε.
      *
      * @param order how many of the last ε are used, 1 to 3
      * @param lowerOrderFinal whether the order falls to 1 towards the end when there are fewer than
@@ -221,11 +226,7 @@ public final class ExponentialSolver {
         requireLevels(levels, ofNoise);
         double tau = algorithm.isStochastic() ? 1 : 0;
         int steps = levels.size() - 1;
-        boolean endsClean = levels.getLast().sigma() == 0;
-        int[] orders = orders(steps, order, lowerOrderFinal || endsClean);
-        if (endsClean) {
-            orders[steps - 1] = 1; // lambda is infinite there
-        }
+        int[] orders = orders(steps, order, lowerOrderFinal, levels.getLast().sigma() == 0);
         try (var group = new History(order);
                 var start = new History(1)) {
             return Walk.along(
@@ -257,12 +258,12 @@ public final class ExponentialSolver {
     }
 
     /** Through how many estimates each step goes: 1 to {@code order}, again and again. */
-    private static int[] orders(int steps, int order, boolean lowerOrderFinal) {
+    private static int[] orders(int steps, int order, boolean lowerOrderFinal, boolean endsClean) {
         var orders = new int[steps];
         for (int i = 0; i < steps; i++) {
             orders[i] = 1 + i % order;
         }
-        if (steps % order == 0 && order > 1 && lowerOrderFinal) {
+        if (endsClean || steps % order == 0 && lowerOrderFinal) {
             orders[steps - 1] = 1; // the last group is split: 1, 2 and 1, or 1 and 1
         }
         return orders;
@@ -323,6 +324,9 @@ public final class ExponentialSolver {
             if (estimates.size() > 1) {
                 nodes = estimates.stream().filter(each -> each.level().alpha() > 0).toList();
             }
+            if (s.alpha() == 0 && nodes.size() > 1) { // and so are all from there
+                nodes = List.of(Collections.max(nodes, BY_LAMBDA));
+            }
             double[] weights = weights(nodes, slope);
             Tensor moved = x.times(kept());
             for (int i = 0; i < weights.length; i++) {
@@ -340,7 +344,8 @@ public final class ExponentialSolver {
             double k = 1 + tau * tau;
             double z = ofNoise ? h() : -k * h();
             double scale = ofNoise ? -k * t.sigma() : k * t.alpha();
-            var matrix = new double[n][n + 1]; // Σ weight·(λ − λ_s)^j = ∫ of the j-th power
+            var distances = new double[n]; // λ − λ_s
+            var moments = new double[n];
             double factorial = 1;
             for (int j = 0; j < n; j++) {
                 factorial *= Math.max(1, j);
@@ -348,13 +353,10 @@ public final class ExponentialSolver {
                 if (n == 2 && j == 1 && slope != Slope.EXACT) {
                     moment = slope == Slope.HALF ? 0.5 : phi(1, z) / 2;
                 }
-                for (int i = 0; i < n; i++) {
-                    double distance = nodes.get(i).level().lambda() - s.lambda();
-                    matrix[j][i] = Math.pow(distance, j);
-                }
-                matrix[j][n] = scale * Math.pow(h(), j + 1) * moment;
+                distances[j] = nodes.get(j).level().lambda() - s.lambda();
+                moments[j] = scale * Math.pow(h(), j + 1) * moment;
             }
-            return solved(matrix);
+            return Quadrature.weights(distances, moments);
         }
     }
 
@@ -379,34 +381,5 @@ public final class ExponentialSolver {
             inverseFactorial /= i;
         }
         return phi;
-    }
-
-    /** Solves linear equations by elimination with pivots; the last column is the right side. */
-    private static double[] solved(double[][] rows) {
-        int n = rows.length;
-        for (int column = 0; column < n; column++) {
-            int pivot = column;
-            for (int row = column + 1; row < n; row++) {
-                if (Math.abs(rows[row][column]) > Math.abs(rows[pivot][column])) {
-                    pivot = row;
-                }
-            }
-            double[] chosen = rows[pivot];
-            rows[pivot] = rows[column];
-            rows[column] = chosen;
-            for (int row = 0; row < n; row++) {
-                if (row != column) {
-                    double factor = rows[row][column] / chosen[column];
-                    for (int i = column; i <= n; i++) {
-                        rows[row][i] -= factor * chosen[i];
-                    }
-                }
-            }
-        }
-        var solution = new double[n];
-        for (int i = 0; i < n; i++) {
-            solution[i] = rows[i][n] / rows[i][i];
-        }
-        return solution;
     }
 }

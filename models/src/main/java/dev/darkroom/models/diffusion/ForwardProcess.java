@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
  *     that are a sampler's own
  */
 public record ForwardProcess(
-        Prediction prediction, int trainTimesteps, @Nullable NoiseSchedule schedule) {
+        Preconditioning prediction, int trainTimesteps, @Nullable NoiseSchedule schedule) {
     /** A variance-preserving process. */
     public static ForwardProcess of(NoiseSchedule schedule, Prediction prediction) {
         return new ForwardProcess(prediction, schedule.timesteps(), schedule);
@@ -24,6 +24,20 @@ public record ForwardProcess(
 
     /** Whether the network learned a flow. */
     public boolean isFlow() {
-        return prediction == Prediction.FLOW;
+        return prediction.isFlow();
+    }
+
+    /**
+     * What the network predicts, for training.
+     *
+     * @throws IllegalArgumentException if it is none of the {@link Prediction}s
+     */
+    public Prediction trained() {
+        if (prediction instanceof Prediction learned) {
+            return learned;
+        }
+        throw new IllegalArgumentException(
+                "a network with EDM's preconditioning, or of an inverted flow, can be sampled here,"
+                        + " but not trained");
     }
 }

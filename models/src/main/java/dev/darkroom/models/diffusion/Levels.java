@@ -79,6 +79,30 @@ final class Levels {
         return areVarianceExploding(levels) || levels.stream().allMatch(Levels::isFlow);
     }
 
+    /**
+     * The level of a noise-to-signal ratio near two others, of their form: with alpha = 1, on the
+     * line of flow matching, or of the scale of the first. Its timestep is linear in sigma on a
+     * flow and elsewhere in the ratio's logarithm, and not beyond the first one's.
+     *
+     * @param at the noisier of the two
+     */
+    static NoiseLevel between(NoiseLevel at, NoiseLevel next, double ratio) {
+        boolean flow = isFlow(at) && !isVarianceExploding(at);
+        double scale = flow ? 1 / (1 + ratio) : isVarianceExploding(at) ? 1 : scale(at, ratio);
+        double sigma = ratio * scale;
+        double share =
+                flow || next.sigma() == 0
+                        ? (at.sigma() - sigma) / (at.sigma() - next.sigma())
+                        : Math.log(at.noiseToSignal() / ratio)
+                                / Math.log(at.noiseToSignal() / next.noiseToSignal());
+        double timestep = at.timestep() + Math.max(0, share) * (next.timestep() - at.timestep());
+        return new NoiseLevel(scale, sigma, timestep);
+    }
+
+    private static double scale(NoiseLevel level, double ratio) {
+        return Math.hypot(level.alpha(), level.sigma()) / Math.hypot(1, ratio);
+    }
+
     private static void requireEach(
             String solver, List<NoiseLevel> levels, Predicate<NoiseLevel> form, String name) {
         for (NoiseLevel level : levels) {

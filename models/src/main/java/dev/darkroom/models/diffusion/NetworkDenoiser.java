@@ -12,9 +12,9 @@ import org.jspecify.annotations.Nullable;
  */
 public final class NetworkDenoiser implements Denoiser {
     private final Network network;
-    private final Prediction prediction;
+    private final Preconditioning prediction;
 
-    public NetworkDenoiser(Network network, Prediction prediction) {
+    public NetworkDenoiser(Network network, Preconditioning prediction) {
         this.network = network;
         this.prediction = prediction;
     }
@@ -37,7 +37,9 @@ public final class NetworkDenoiser implements Denoiser {
             throw new IllegalStateException(
                     "the network made " + output.shape() + " of latents " + x.shape());
         }
-        return new Denoised(prediction.denoised(output, x, at), null, variance);
+        // Clean latents say nothing about ε without the output.
+        @Nullable Tensor epsilon = at.sigma() > 0 ? null : prediction.noise(output, x, at);
+        return new Denoised(prediction.denoised(output, x, at), epsilon, variance);
     }
 
     /** {@code [1]}. */

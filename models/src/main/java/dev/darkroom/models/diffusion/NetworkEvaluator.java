@@ -17,7 +17,7 @@ import java.util.function.UnaryOperator;
 public final class NetworkEvaluator implements Evaluator {
     private static final List<String> PERTURBED = List.of(Evaluator.PERTURBED);
 
-    private final Prediction prediction;
+    private final Preconditioning prediction;
     private final boolean batched;
     private final Map<List<String>, Denoiser> bound = new HashMap<>();
 
@@ -32,7 +32,7 @@ public final class NetworkEvaluator implements Evaluator {
      */
     public NetworkEvaluator(
             ConditionedNetwork network,
-            Prediction prediction,
+            Preconditioning prediction,
             Map<String, Condition> conditions,
             Guidance guidance,
             boolean batched,
@@ -54,7 +54,7 @@ public final class NetworkEvaluator implements Evaluator {
     /** Binds the network, to be evaluated in batches. */
     public NetworkEvaluator(
             ConditionedNetwork network,
-            Prediction prediction,
+            Preconditioning prediction,
             Map<String, Condition> conditions,
             Guidance guidance) {
         this(network, prediction, conditions, guidance, true, UnaryOperator.identity());
@@ -135,7 +135,7 @@ public final class NetworkEvaluator implements Evaluator {
     }
 
     @Override
-    public Prediction prediction() {
+    public Preconditioning prediction() {
         return prediction;
     }
 }

@@ -8,7 +8,7 @@ import dev.darkroom.runtime.Tensor;
  * <p>Networks of the first three kinds are trained on variance-preserving latents. At a level of
  * any other scale, they see x divided by its scale √(alpha² + sigma²).
  */
-public enum Prediction {
+public enum Prediction implements Preconditioning {
     /** The noise ε (Ho et al. 2020, arXiv:2006.11239, equation 12). */
     EPSILON {
         @Override
@@ -24,6 +24,11 @@ public enum Prediction {
         @Override
         public Tensor output(Tensor x0, Tensor x, NoiseLevel at) {
             return x.plus(x0, -at.alpha()).dividedBy(at.sigma());
+        }
+
+        @Override
+        public Tensor noise(Tensor output, Tensor x, NoiseLevel at) {
+            return output;
         }
 
         @Override
@@ -54,6 +59,12 @@ public enum Prediction {
         public Tensor output(Tensor x0, Tensor x, NoiseLevel at) {
             double scale = scale(at);
             return x.times(at.alpha() / (scale * scale)).minus(x0).times(scale / at.sigma());
+        }
+
+        @Override
+        public Tensor noise(Tensor output, Tensor x, NoiseLevel at) {
+            double scale = scale(at);
+            return output.times(at.alpha() / scale).plus(x, at.sigma() / (scale * scale));
         }
 
         @Override
@@ -118,6 +129,12 @@ public enum Prediction {
         }
 
         @Override
+        public Tensor noise(Tensor output, Tensor x, NoiseLevel at) {
+            requireFlow(at);
+            return x.plus(output, at.alpha());
+        }
+
+        @Override
         public Tensor denoised(Tensor output, Tensor x, Tensor alpha, Tensor sigma) {
             return x.minus(sigma.times(output));
         }
@@ -137,6 +154,11 @@ public enum Prediction {
             return 1;
         }
 
+        @Override
+        public boolean isFlow() {
+            return true;
+        }
+
         private void requireFlow(NoiseLevel at) {
             if (!Levels.isFlow(at)) {
                 throw new IllegalArgumentException(
@@ -146,19 +168,6 @@ public enum Prediction {
             }
         }
     };
-
-    /**
-     * The data x̂0 that a network's output stands for.
-     *
-     * @param output {@code [N,C,…]}
-     * @param x the latents that the network was shown, before division by {@link #scale} {@code
-     *     [N,C,…]}
-     * @throws IllegalArgumentException if this kind of output says nothing about x0 at the level
-     */
-    public abstract Tensor denoised(Tensor output, Tensor x, NoiseLevel at);
-
-    /** The output that would stand for x0: the inverse of {@link #denoised}. */
-    public abstract Tensor output(Tensor x0, Tensor x, NoiseLevel at);
 
     /**
      * The data x̂0 of a batch whose samples have levels of their own, each with the scale {@link
@@ -182,7 +191,7 @@ public enum Prediction {
      */
     public abstract Tensor target(Tensor x0, Tensor noise, Tensor alpha, Tensor sigma);
 
-    /** The scale of latents, by which they are divided before the network sees them. */
+    @Override
     public double scale(NoiseLevel at) {
         return Math.hypot(at.alpha(), at.sigma());
     }

@@ -215,6 +215,19 @@ public interface Solver {
                 Solvers.lcm(Consistency.boundary(denoiser, timestepScaling), x, levels, noise, on);
     }
 
+    /**
+     * Sampling of trajectory consistency models (Zheng et al. 2024, arXiv:2402.19159, algorithm 4):
+     * {@link Solvers#tcd}.
+     *
+     * @param gamma how much noise is added in each step, from 0 to 1
+     * @param before the level at a share of a level's time; null for that share of its
+     *     noise-to-signal ratio
+     */
+    static Solver tcd(double gamma, Solvers.@Nullable Earlier before) {
+        return (denoiser, x, levels, noise, on) ->
+                Solvers.tcd(denoiser, x, levels, gamma, before, noise, on);
+    }
+
     /** {@link Solvers#consistency}. */
     static Solver consistency(double sigmaMin) {
         return (denoiser, x, levels, noise, on) ->
@@ -319,13 +332,111 @@ public interface Solver {
                         denoiser, x, levels, algorithm, order, kind, lowerOrderFinal, noise, on);
     }
 
+    /** The linear multistep method of k-diffusion, by the last slopes: 1 to 4 of them. */
+    static Solver lms(int order) {
+        return (denoiser, x, levels, noise, on) ->
+                LinearMultistep.lms(denoiser, x, levels, order, on);
+    }
+
+    /**
+     * The improved pseudo linear multistep method (Zhang and Chen 2022, arXiv:2204.13902), by the
+     * last four ε.
+     */
+    static Solver improvedPndm() {
+        return (denoiser, x, levels, noise, on) ->
+                LinearMultistep.improvedPndm(denoiser, x, levels, on);
+    }
+
+    /**
+     * The midpoint method in log σ, k-diffusion's DPM2 (Lu et al. 2022, arXiv:2206.00927, algorithm
+     * 1; Karras et al. 2022, arXiv:2206.00364, algorithm 3).
+     *
+     * @param ancestral whether each step goes to less noise than the next level has, and adds fresh
+     *     noise up to it
+     * @param level the level of a noise-to-signal ratio; null for one on the line between its
+     *     neighbours
+     */
+    static Solver midpoint(boolean ancestral, @Nullable DoubleFunction<NoiseLevel> level) {
+        return new Midpoint(ancestral, level);
+    }
+
+    /**
+     * Another solver with noise added before each step (Karras et al. 2022, arXiv:2206.00364,
+     * algorithm 2).
+     *
+     * @param each solves a step, and remembers nothing from one to the next: {@link #euler}, {@link
+     *     #heun}, {@link #midpoint}
+     * @param level as for {@link #midpoint}
+     * @param early what the network predicts, if it is asked before the noise is added and its
+     *     output is then taken for that at the noisier level, as diffusers does; null to ask it
+     *     there, as the paper does
+     */
+    static Solver churned(
+            Solver each,
+            Churn churn,
+            @Nullable DoubleFunction<NoiseLevel> level,
+            @Nullable Preconditioning early) {
+        return new Churned(each, churn, level, early);
+    }
+
+    /**
+     * The pseudo linear multistep method that starts with three steps of Runge and Kutta (Liu et
+     * al. 2022, arXiv:2202.09778, algorithm 2).
+     *
+     * @param prediction which of the network's outputs are combined
+     */
+    static Solver pndm(Preconditioning prediction) {
+        return pndm(prediction, null, null);
+    }
+
+    /**
+     * The same as diffusers has it.
+     *
+     * @param prediction which of the network's outputs are combined
+     * @param after where a step ends that starts at a level; null for the next level
+     * @param middle where it is evaluated half-way; null for the geometric mean of its ends
+     */
+    static Solver pndm(
+            Preconditioning prediction,
+            @Nullable UnaryOperator<NoiseLevel> after,
+            @Nullable UnaryOperator<NoiseLevel> middle) {
+        var steps =
+                new Plms.Steps() {
+                    @Override
+                    public NoiseLevel end(NoiseLevel at, NoiseLevel next) {
+                        return after == null ? next : after.apply(at);
+                    }
+
+                    @Override
+                    public NoiseLevel middle(NoiseLevel at, NoiseLevel end) {
+                        return middle == null ? ALONG.middle(at, end) : middle.apply(at);
+                    }
+                };
+        return new Solver() {
+            @Override
+            public Tensor solve(
+                    Denoiser denoiser,
+                    Tensor x,
+                    List<NoiseLevel> levels,
+                    NoiseSource noise,
+                    StepListener on) {
+                return Plms.rungeKutta(denoiser, x, levels, prediction, steps, on);
+            }
+
+            @Override
+            public List<NoiseLevel> evaluations(List<NoiseLevel> levels) {
+                return Plms.evaluations(levels, steps);
+            }
+        };
+    }
+
     /**
      * The pseudo linear multistep method (Liu et al. 2022, arXiv:2202.09778): {@link #plms} on
      * levels where each step ends at the next one.
      *
      * @param prediction which of the network's outputs are combined
      */
-    static Solver plms(Prediction prediction) {
+    static Solver plms(Preconditioning prediction) {
         return plms(prediction, null, null);
     }
 
@@ -338,14 +449,14 @@ public interface Solver {
      *     the first level
      */
     static Solver plms(
-            Prediction prediction,
+            Preconditioning prediction,
             @Nullable UnaryOperator<NoiseLevel> after,
             @Nullable UnaryOperator<NoiseLevel> before) {
         return plms(prediction, after, before, true);
     }
 
     private static Solver plms(
-            Prediction prediction,
+            Preconditioning prediction,
             @Nullable UnaryOperator<NoiseLevel> after,
             @Nullable UnaryOperator<NoiseLevel> before,
             boolean twice) {

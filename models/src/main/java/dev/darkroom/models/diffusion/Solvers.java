@@ -22,6 +22,7 @@ public final class Solvers {
     private static final String ANCESTRAL = "Euler's ancestral method";
     private static final String DDIM = "DDIM";
     private static final String DDPM = "DDPM";
+    private static final String TCD = "TCD";
 
     private Solvers() {}
 
@@ -45,7 +46,7 @@ public final class Solvers {
                 x,
                 levels,
                 on,
-                (xi, denoised, at, next) -> along(denoised, slope(xi, denoised, at), next.sigma()));
+                (xi, denoised, at, next) -> along(denoised, denoised.slope(xi, at), next.sigma()));
     }
 
     /**
@@ -75,7 +76,7 @@ public final class Solvers {
                 try (var scope = TensorScope.open()) {
                     Denoised denoised = denoiser.denoise(latents, at);
                     Tensor slope =
-                            straight ? slope(latents, denoised, at) : denoised.noise(latents, at);
+                            straight ? denoised.slope(latents, at) : denoised.noise(latents, at);
                     Tensor rest = straight ? latents : latents.times(kept);
                     Tensor guess = rest.plus(slope.times(dt));
                     if (next.sigma() == 0) {
@@ -84,7 +85,7 @@ public final class Solvers {
                     }
                     guess = walk.evaluated(at, guess, denoised);
                     Denoised there = denoiser.denoise(guess, next);
-                    Tensor second = straight ? slope(guess, there, next) : there.noise(guess, next);
+                    Tensor second = straight ? there.slope(guess, next) : there.noise(guess, next);
                     Tensor mean = slope.plus(second).dividedBy(2);
                     latents = walk.moved(scope, next, rest.plus(mean.times(dt)), there);
                 }
@@ -130,7 +131,7 @@ public final class Solvers {
                 on,
                 (xi, denoised, at, next) -> {
                     double up = Math.sqrt(posteriorVariance(at, next));
-                    return along(denoised, slope(xi, denoised, at), kept(at, next, 1))
+                    return along(denoised, denoised.slope(xi, at), kept(at, next, 1))
                             .plus(noise.drawLike(xi), up);
                 });
     }
@@ -271,6 +272,66 @@ public final class Solvers {
                                 : next.noised(denoised.x0(), noise.drawLike(xi)));
     }
 
+    /** The level at a share of another one's time. */
+    @FunctionalInterface
+    public interface Earlier {
+        /**
+         * The level at {@code share} times the level's timestep.
+         *
+         * @param share from 0 to 1
+         */
+        NoiseLevel at(NoiseLevel level, double share);
+    }
+
+    /**
+     * Strategic stochastic sampling of trajectory consistency models (Zheng et al. 2024,
+     * arXiv:2402.19159, algorithm 4): from each level along the network's estimate to the time s =
+     * (1 − gamma)·t', and from there with fresh noise to t', the next level.
+     *
+     * @param denoiser a network that was distilled to go to any earlier time in one step
+     * @param levels of any form, with noise in all but the last and data in all but the first
+     * @param gamma 0 for no noise, where it is {@link #ddim}; 1 for {@link #lcm}
+     * @param before the level at a share of a level's time; null for that share of its
+     *     noise-to-signal ratio
+     */
+    public static Tensor tcd(
+            Denoiser denoiser,
+            Tensor x,
+            List<NoiseLevel> levels,
+            double gamma,
+            @Nullable Earlier before,
+            NoiseSource noise,
+            StepListener on) {
+        if (!(gamma >= 0 && gamma <= 1)) {
+            throw new IllegalArgumentException("TCD's gamma is from 0 to 1, not " + gamma);
+        }
+        Levels.requireNoiseBeforeTheLast(TCD, levels);
+        Levels.requireData(TCD, levels);
+        return Walk.along(
+                denoiser,
+                x,
+                levels,
+                on,
+                (xi, denoised, at, next) -> {
+                    NoiseLevel s = earlier(next, 1 - gamma, before);
+                    Tensor there = s.noised(denoised.x0(), denoised.noise(xi, at));
+                    double variance = next.varianceGiven(s);
+                    return variance > 0
+                            ? there.times(next.alpha() / s.alpha())
+                                    .plus(noise.drawLike(xi), Math.sqrt(variance))
+                            : there;
+                });
+    }
+
+    private static NoiseLevel earlier(NoiseLevel level, double share, @Nullable Earlier before) {
+        if (share == 1 || level.sigma() == 0) {
+            return level;
+        }
+        return before == null
+                ? Levels.between(level, NoiseLevel.CLEAN, share * level.noiseToSignal())
+                : before.at(level, share);
+    }
+
     /**
      * Multistep consistency sampling over levels with alpha = 1 (Song et al. 2023, algorithm 1): to
      * the data at once, and back to the next level with the noise that the data's own, sigmaMin,
@@ -299,11 +360,6 @@ public final class Solvers {
                             ? denoised.x0().plus(noise.drawLike(xi), Math.sqrt(fresh))
                             : denoised.x0().alias();
                 });
-    }
-
-    /** dx/dσ of the probability-flow ODE. */
-    private static Tensor slope(Tensor x, Denoised denoised, NoiseLevel at) {
-        return x.minus(denoised.x0()).dividedBy(at.sigma());
     }
 
     /**

@@ -91,6 +91,38 @@ final class Walk implements AutoCloseable {
         return after;
     }
 
+    /** A listener for a solver that takes a step of this walk, whose evaluations are counted on. */
+    StepListener within() {
+        return new StepListener() {
+            @Override
+            public void onStep(Step step) {
+                on.onStep(
+                        new Step(
+                                done++,
+                                evaluations,
+                                step.level(),
+                                step.latents(),
+                                step.denoised()));
+            }
+
+            @Override
+            public Tensor after(int evaluation, Tensor latents) {
+                return on.after(done, latents);
+            }
+        };
+    }
+
+    /** After a step that another solver took: takes its latents over from the step's scope. */
+    Tensor stepped(TensorScope step, Tensor x) {
+        Tensor before = latents;
+        Tensor after = step.keep(x);
+        latents = after;
+        if (before != null) {
+            before.close();
+        }
+        return after;
+    }
+
     /** Gives the last latents to the caller's scope. */
     Tensor end(Tensor x) {
         return scope.keep(x);

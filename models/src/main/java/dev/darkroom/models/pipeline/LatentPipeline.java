@@ -258,7 +258,7 @@ final class LatentPipeline implements Pipeline {
                         .withTokens(model.network().tokens(run.latents()))
                         .withEta(sampling.eta())
                         .withClippedNoise(sampling.clippedNoise())
-                        .withTimesteps(sampling.timesteps());
+                        .withLevels(sampling.levels());
         SamplingPlan plan =
                 scheduler.plan(
                         run.steps(), lessNoise ? arguments.withStrength(strength) : arguments);

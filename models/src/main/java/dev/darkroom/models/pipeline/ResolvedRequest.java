@@ -2,7 +2,7 @@ package dev.darkroom.models.pipeline;
 
 import dev.darkroom.models.diffusion.ClassifierFree;
 import dev.darkroom.models.diffusion.Guidance;
-import dev.darkroom.models.diffusion.Prediction;
+import dev.darkroom.models.diffusion.Preconditioning;
 import dev.darkroom.models.diffusion.guidance.NamedGuidance;
 import dev.darkroom.models.family.Defaults;
 import dev.darkroom.models.family.Edit;
@@ -67,9 +67,6 @@ record ResolvedRequest(
     }
 
     private static int steps(Sampling sampling, Defaults defaults) {
-        if (!sampling.timesteps().isEmpty()) {
-            return sampling.timesteps().size();
-        }
         return sampling.steps() != null
                 ? sampling.steps()
                 : Objects.requireNonNull(defaults.steps());
@@ -117,7 +114,7 @@ record ResolvedRequest(
      * @param sampler name of the one in use
      * @param prediction what the network predicts
      */
-    void note(Notes notes, String sampler, Prediction prediction) {
+    void note(Notes notes, String sampler, Preconditioning prediction) {
         notes.used("steps", steps);
         notes.used("guidanceScale", guidanceScale);
         if (guidance instanceof NamedGuidance) {

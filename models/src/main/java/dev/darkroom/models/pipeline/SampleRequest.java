@@ -1,6 +1,7 @@
 package dev.darkroom.models.pipeline;
 
 import dev.darkroom.models.diffusion.Guidance;
+import dev.darkroom.models.diffusion.diffusers.LevelChoice;
 import dev.darkroom.models.family.Edit;
 import dev.darkroom.models.family.Inputs;
 import dev.darkroom.models.family.PromptReading;
@@ -47,14 +48,14 @@ public record SampleRequest(Inputs inputs, Sampling sampling, RequestedSize size
         private @Nullable Double guidanceScale;
         private @Nullable Guidance guidance;
         private @Nullable String sampler;
-        private double eta;
+        private @Nullable LevelChoice levels;
+        private @Nullable Double eta;
         private @Nullable Double end;
         private @Nullable Double start;
         private @Nullable Edit edit;
         private long seed;
         private boolean oneGenerator;
         private boolean clippedNoise;
-        private List<Integer> timesteps = List.of();
         private @Nullable Integer width;
         private @Nullable Integer height;
         private int batch = 1;
@@ -139,9 +140,18 @@ public record SampleRequest(Inputs inputs, Sampling sampling, RequestedSize size
             return this;
         }
 
-        public Builder eta(double eta) {
+        public Builder levels(@Nullable LevelChoice levels) {
+            this.levels = levels;
+            return this;
+        }
+
+        public Builder eta(@Nullable Double eta) {
             this.eta = eta;
             return this;
+        }
+
+        public Builder eta(double eta) {
+            return eta(Double.valueOf(eta));
         }
 
         public Builder end(@Nullable Double end) {
@@ -171,11 +181,6 @@ public record SampleRequest(Inputs inputs, Sampling sampling, RequestedSize size
 
         public Builder clippedNoise(boolean clippedNoise) {
             this.clippedNoise = clippedNoise;
-            return this;
-        }
-
-        public Builder timesteps(List<Integer> timesteps) {
-            this.timesteps = timesteps;
             return this;
         }
 
@@ -229,13 +234,13 @@ public record SampleRequest(Inputs inputs, Sampling sampling, RequestedSize size
                             guidanceScale,
                             guidance,
                             sampler,
+                            levels,
                             eta,
                             end,
                             start,
                             seed,
                             oneGenerator,
-                            clippedNoise,
-                            timesteps),
+                            clippedNoise),
                     new RequestedSize(width, height, binning));
         }
     }

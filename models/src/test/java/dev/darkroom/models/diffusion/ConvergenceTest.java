@@ -48,6 +48,12 @@ class ConvergenceTest {
         IntFunction<List<NoiseLevel>> ve = Gaussian::exploding;
         IntFunction<List<NoiseLevel>> vp = Gaussian::preserving;
         IntFunction<List<NoiseLevel>> flow = Gaussian::flow;
+        IntFunction<List<NoiseLevel>> fineVe =
+                steps -> Gaussian.startingFine(steps, Gaussian::exploding);
+        IntFunction<List<NoiseLevel>> fineVp =
+                steps -> Gaussian.startingFine(steps, Gaussian::preserving);
+        IntFunction<List<NoiseLevel>> fineFlow =
+                steps -> Gaussian.startingFine(steps, Gaussian::flow);
         return Stream.of(
                 Arguments.of("Euler, alpha = 1", euler, ve, 1),
                 Arguments.of("Euler, preserving", euler, vp, 1),
@@ -60,6 +66,21 @@ class ConvergenceTest {
                 Arguments.of("DDIM, flow", ddim, flow, 1),
                 Arguments.of("PLMS, preserving", plms, vp, 2),
                 Arguments.of("PLMS, flow", plms, flow, 2),
+                Arguments.of("PNDM, preserving", of(Solver.pndm(Prediction.EPSILON)), vp, 2),
+                Arguments.of("PNDM, flow", of(Solver.pndm(Prediction.FLOW)), flow, 4),
+                Arguments.of("iPNDM, preserving", of(Solver.improvedPndm()), vp, 2),
+                Arguments.of("iPNDM, flow", of(Solver.improvedPndm()), flow, 2),
+                Arguments.of("LMS 1", of(Solver.lms(1)), vp, 1),
+                Arguments.of("LMS 2", of(Solver.lms(2)), vp, 2),
+                Arguments.of("LMS 3", of(Solver.lms(3)), fineVp, 3),
+                Arguments.of("LMS 2, flow", of(Solver.lms(2)), flow, 2),
+                Arguments.of("LMS 3, flow", of(Solver.lms(3)), fineFlow, 3),
+                Arguments.of("LMS 4, flow", of(Solver.lms(4)), fineFlow, 4),
+                Arguments.of("LMS 4, alpha = 1", of(Solver.lms(4)), fineVe, 4),
+                Arguments.of("Midpoint, alpha = 1", of(Solver.midpoint(false, null)), ve, 2),
+                Arguments.of("Midpoint, preserving", of(Solver.midpoint(false, null)), vp, 2),
+                Arguments.of("Midpoint, flow", of(Solver.midpoint(false, null)), flow, 2),
+                Arguments.of("TCD without noise", of(Solver.tcd(0, null)), vp, 1),
                 Arguments.of("DPM-Solver++ 1", dpm(data, 1, midpoint), vp, 1),
                 Arguments.of("DPM-Solver++ 2M", dpm(data, 2, midpoint), vp, 2),
                 Arguments.of("DPM-Solver++ 2M, alpha = 1", dpm(data, 2, midpoint), ve, 2),
@@ -80,11 +101,13 @@ class ConvergenceTest {
                 Arguments.of("Singlestep DPM-Solver 2", singlestep(noise, 2, midpoint), vp, 2),
                 Arguments.of("DEIS 1", of(Solver.deis(1, false)), vp, 1),
                 Arguments.of("DEIS 2", of(Solver.deis(2, false)), vp, 2),
+                Arguments.of("DEIS 3", of(Solver.deis(3, false)), fineVp, 3),
                 Arguments.of("UniPC 1", uniPc(false, 1), vp, 2),
                 Arguments.of("UniPC 2", uniPc(false, 2), vp, 3),
                 Arguments.of("UniPC 2, alpha = 1", uniPc(false, 2), ve, 3),
                 Arguments.of("UniPC 2, flow", uniPc(false, 2), flow, 3),
                 Arguments.of("UniPC 2 by ε", uniPc(true, 2), vp, 3),
+                Arguments.of("UniPC 3", uniPc(false, 3), vp, 4),
                 Arguments.of("SA-Solver without noise", saSolver(), vp, 2));
     }
 
@@ -124,7 +147,11 @@ class ConvergenceTest {
         // The higher order of the next term holds out long with 3M, and where ε is extrapolated.
         // Groups of three end at a multiple of three.
         boolean late = name.endsWith("3M") || name.startsWith("DPM-Solver ");
-        int steps = late || name.startsWith("SA") ? 1280 : name.contains("3S") ? 60 : 160;
+        boolean later = late || name.startsWith("SA") || name.startsWith("iPNDM,");
+        // A method of the fourth order comes near to the rounding.
+        boolean middle = name.matches("LMS [34].*|DEIS 3|PNDM, flow");
+        int few = name.startsWith("LMS 4") ? 320 : 640;
+        int steps = later ? 1280 : middle ? few : name.contains("3S") ? 60 : 160;
         double coarse = error(solver, levels.apply(steps));
         double fine = error(solver, levels.apply(2 * steps));
         double observed = Math.log(coarse / fine) / Math.log(2);

@@ -158,6 +158,58 @@ class DistributionTest {
     }
 
     @Test
+    void theAncestralMidpoint() {
+        List<NoiseLevel> levels = Gaussian.endingClean(Gaussian.exploding(400));
+        List<NoiseLevel> preserving = every(5);
+        for (List<NoiseLevel> each : List.of(levels, preserving)) {
+            check(each, 0.02, along(Solver.midpoint(true, null), each));
+        }
+    }
+
+    private static Sampler along(Solver solver, List<NoiseLevel> levels) {
+        return (d, x, noise) -> solver.solve(d, x, levels, noise, StepListener.NONE);
+    }
+
+    /** Noise that is added before each step is taken away by it. */
+    @Test
+    void churnedSolvers() {
+        List<NoiseLevel> exploding =
+                Gaussian.levels(400, u -> NoiseLevel.varianceExploding(10 * Math.pow(0.001, u), u));
+        for (List<NoiseLevel> levels : List.of(Gaussian.endingClean(exploding), every(5))) {
+            var churn = new Churn(100, 0.05, 50, 1);
+            for (Solver each : List.of(Solver.heun(), Solver.midpoint(false, null))) {
+                check(levels, 0.01, along(Solver.churned(each, churn, null, null), levels));
+            }
+        }
+    }
+
+    /** A network that goes to any earlier time in one step makes any number of steps exact. */
+    @Test
+    void trajectoryConsistency() {
+        for (double gamma : new double[] {0.3, 1}) {
+            List<NoiseLevel> levels = every(100);
+            check(toEarlier(levels, gamma), levels, 0, along(Solver.tcd(gamma, null), levels));
+        }
+    }
+
+    /** x̂0 and ε that together are the exact solution at the time to which the step goes. */
+    private static Denoiser toEarlier(List<NoiseLevel> levels, double gamma) {
+        return (x, at) -> {
+            NoiseLevel next = levels.get(levels.indexOf(at) + 1);
+            NoiseLevel s =
+                    next.sigma() == 0
+                            ? next
+                            : Levels.between(
+                                    next, NoiseLevel.CLEAN, (1 - gamma) * next.noiseToSignal());
+            Tensor there = DATA.transport(x, at, s);
+            Tensor x0 = DATA.denoiser().denoise(x, at).x0();
+            return s.sigma() == 0
+                    ? new Denoised(there)
+                    : new Denoised(x0, there.plus(x0, -s.alpha()).dividedBy(s.sigma()), null);
+        };
+    }
+
+    @Test
     void stochasticDpmSolver() {
         List<NoiseLevel> toData = every(2);
         // By ε, it can't end without noise; what is left at the first timestep is next to nothing.

@@ -54,25 +54,43 @@ record Gaussian(double mean, double deviation) {
         return levels;
     }
 
+    /**
+     * The same with two levels more after the first, so near to it that a multistep method whose
+     * first steps have lower orders has its own: steps of h², h^(4/3) and h.
+     */
+    static List<NoiseLevel> startingFine(int steps, DoubleFunction<NoiseLevel> at) {
+        List<NoiseLevel> levels = new ArrayList<>(levels(steps, at));
+        double h = 1.0 / steps;
+        levels.addAll(1, List.of(at.apply(h * h), at.apply(Math.pow(h, 4.0 / 3))));
+        return levels;
+    }
+
     /** Sigma from 10 to 0.1, alpha = 1. */
     static List<NoiseLevel> exploding(int steps) {
-        return levels(
-                steps, u -> NoiseLevel.varianceExploding(10 * Math.pow(0.01, u), 1000 * (1 - u)));
+        return levels(steps, Gaussian::exploding);
+    }
+
+    static NoiseLevel exploding(double u) {
+        return NoiseLevel.varianceExploding(10 * Math.pow(0.01, u), 1000 * (1 - u));
     }
 
     /** On the circle alpha² + sigma² = 1. */
     static List<NoiseLevel> preserving(int steps) {
-        return levels(
-                steps,
-                u -> {
-                    double angle = 1.5 - 1.4 * u;
-                    return new NoiseLevel(Math.cos(angle), Math.sin(angle), 1000 * (1 - u));
-                });
+        return levels(steps, Gaussian::preserving);
+    }
+
+    static NoiseLevel preserving(double u) {
+        double angle = 1.5 - 1.4 * u;
+        return new NoiseLevel(Math.cos(angle), Math.sin(angle), 1000 * (1 - u));
     }
 
     /** On the line alpha + sigma = 1. */
     static List<NoiseLevel> flow(int steps) {
-        return levels(steps, u -> NoiseLevel.flow(0.98 - 0.95 * u, 1000 * (1 - u)));
+        return levels(steps, Gaussian::flow);
+    }
+
+    static NoiseLevel flow(double u) {
+        return NoiseLevel.flow(0.98 - 0.95 * u, 1000 * (1 - u));
     }
 
     /** Levels with one without noise after them. */

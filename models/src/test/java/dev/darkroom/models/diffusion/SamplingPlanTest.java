@@ -54,6 +54,13 @@ class SamplingPlanTest {
         solvers.put("ddim", Solver.ddim(0));
         solvers.put("ddim, eta 1", Solver.ddim(1));
         solvers.put("plms", Solver.plms(Prediction.EPSILON));
+        solvers.put("PN_DM", Solver.pndm(Prediction.EPSILON));
+        solvers.put("I_PNDM", Solver.improvedPndm());
+        solvers.put("L_MS", Solver.lms(4));
+        solvers.put("dpm2", Solver.midpoint(false, null));
+        solvers.put("dpm2-a", Solver.midpoint(true, null));
+        solvers.put("tcd", Solver.tcd(0, null));
+        solvers.put("churned", Solver.churned(Solver.heun(), new Churn(80), null, null));
         solvers.put("UNI_PC", Solver.uniPc(false, 2, ExponentialSolver.Slope.HALF, true, Set.of()));
         solvers.put(
                 "UNI_PC 3", Solver.uniPc(false, 3, ExponentialSolver.Slope.HALF, true, Set.of()));

@@ -100,7 +100,8 @@ class SamplingTest {
     @ParameterizedTest
     @MethodSource("vpSamplers")
     void aThousandStepsEndNearTheData(String sampler) throws IOException {
-        int steps = sampler.equals("lcm") ? 50 : 1000;
+        boolean student = sampler.equals("lcm") || sampler.equals("tcd");
+        int steps = student ? 50 : 1000;
         try (var scope = TensorScope.open();
                 var noise = new SeededNoise(1, 1)) {
             SamplingPlan plan = plan(sampler, steps);
@@ -108,8 +109,8 @@ class SamplingTest {
             Tensor start = x.times(plan.initialScale());
             Tensor sampled = plan.sample(DATA.denoiser(), start, noise, StepListener.NONE);
             double deviation = Math.sqrt(sampled.variance(1, false, 0, 1).item());
-            // The exact denoiser is no consistency function, as LCM wants.
-            assertEquals(0.5, deviation, sampler.equals("lcm") ? 0.2 : 0.1);
+            // The exact denoiser is no consistency function, as LCM and TCD want.
+            assertEquals(0.5, deviation, student ? 0.2 : 0.1);
         }
     }
 
@@ -234,8 +235,21 @@ class SamplingTest {
                                                 d, x, l, ReverseVariance.FIXED_SMALL, noise, on)),
                 Arguments.of(
                         "lcm", "ve flow vp", (Along) (x, l) -> Solvers.lcm(d, x, l, noise, on)),
+                Arguments.of(
+                        "tcd",
+                        "ve flow vp",
+                        (Along) (x, l) -> Solvers.tcd(d, x, l, 0.3, null, noise, on)),
+                Arguments.of("lms", "ve flow vp", along(Solver.lms(4), noise)),
+                Arguments.of("ipndm", "ve flow vp", along(Solver.improvedPndm(), noise)),
+                Arguments.of("pndm", "ve flow vp", along(Solver.pndm(Prediction.EPSILON), noise)),
+                Arguments.of("dpm2", "ve flow vp", along(Solver.midpoint(false, null), noise)),
+                Arguments.of("dpm2-a", "ve flow vp", along(Solver.midpoint(true, null), noise)),
                 Arguments.of("dpm", "ve flow vp", dpm(DpmSolver.Algorithm.NOISE_SDE, noise)),
                 Arguments.of("dpm++", "ve flow vp", dpm(DpmSolver.Algorithm.DATA_SDE, noise)));
+    }
+
+    private static Along along(Solver solver, NoiseSource noise) {
+        return (x, levels) -> solver.solve(DATA.denoiser(), x, levels, noise, StepListener.NONE);
     }
 
     private static Along dpm(DpmSolver.Algorithm algorithm, NoiseSource noise) {

@@ -106,7 +106,7 @@ record DistillationStage(
         LatentConsistency objective(Scheduler ofTeacher) {
             return new LatentConsistency(
                     schedule(ofTeacher),
-                    ofTeacher.process().prediction(),
+                    ofTeacher.process().trained(),
                     gridSteps,
                     timestepScaling,
                     leastGuidance - 1,

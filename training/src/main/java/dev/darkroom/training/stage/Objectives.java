@@ -30,9 +30,10 @@ final class Objectives {
      */
     static Objective read(ConfigReader json, Scheduler sampler) {
         var process = sampler.process();
+        Prediction prediction = process.trained();
         return process.schedule() == null
                 ? flow(json)
-                : diffusion(json, process.prediction(), process.schedule());
+                : diffusion(json, prediction, process.schedule());
     }
 
     private static Objective flow(ConfigReader json) {

@@ -153,6 +153,35 @@ record BetaOptions(NoiseSchedule schedule, Spacing spacing, int offset, Predicti
         return schedule.timesteps();
     }
 
+    /** The sigmas that the network was trained at. */
+    ModelSigmas sigmas() {
+        return new ModelSigmas(0, trainTimesteps(), schedule::sigma, false);
+    }
+
+    /**
+     * The levels that a call gives, in variance-preserving form.
+     *
+     * @param end where sampling ends
+     */
+    List<NoiseLevel> given(LevelChoice levels, int steps, NoiseLevel end) {
+        return endingAt(
+                end,
+                levels.levels(
+                        steps,
+                        sigmas(),
+                        schedule::timestepOf,
+                        (sigma, t) ->
+                                t == Math.rint(t) && sigma == schedule.sigma(t)
+                                        ? schedule.level((int) t)
+                                        : preserving(sigma, t)));
+    }
+
+    /** The variance-preserving level of a sigma in variance-exploding form. */
+    static NoiseLevel preserving(double sigma, double timestep) {
+        double alpha = 1 / Math.hypot(sigma, 1);
+        return new NoiseLevel(alpha, sigma * alpha, timestep);
+    }
+
     /**
      * Checks what a plan is asked for.
      *

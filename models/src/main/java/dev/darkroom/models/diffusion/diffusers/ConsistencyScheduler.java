@@ -11,6 +11,8 @@ import dev.darkroom.models.diffusion.Prediction;
 import dev.darkroom.models.diffusion.Solver;
 import dev.darkroom.models.diffusion.Solvers;
 
+import org.jspecify.annotations.Nullable;
+
 import java.util.ArrayList;
 import java.util.List;
 
@@ -73,7 +75,7 @@ record ConsistencyScheduler(
 
     @Override
     public String taken() {
-        return "timesteps";
+        return "levels";
     }
 
     @Override
@@ -83,10 +85,7 @@ record ConsistencyScheduler(
 
     @Override
     public List<NoiseLevel> levels(int steps, SchedulerArguments arguments) {
-        List<Integer> given = arguments.timesteps();
-        if (!given.isEmpty()) {
-            requireTimesteps(given, steps);
-        }
+        List<Integer> given = given(arguments.levels(), steps);
         List<NoiseLevel> levels = new ArrayList<>();
         int stride = trainTimesteps / steps;
         for (int i = 0; i < steps; i++) {
@@ -95,6 +94,20 @@ record ConsistencyScheduler(
         }
         levels.add(NoiseLevel.varianceExploding(sigmaMin, 0)); // the identity, and no more noise
         return levels;
+    }
+
+    private List<Integer> given(@Nullable LevelChoice levels, int steps) {
+        if (levels == null) {
+            return List.of();
+        }
+        if (levels.timesteps().isEmpty()) {
+            throw new IllegalArgumentException(
+                    "a consistency model has noise levels of its own, of which timesteps take"
+                        + " some");
+        }
+        List<Integer> given = levels.timesteps().stream().map(Double::intValue).toList();
+        requireTimesteps(given, steps);
+        return given;
     }
 
     private void requireTimesteps(List<Integer> given, int steps) {

@@ -23,14 +23,19 @@ record DdimScheduler(BetaOptions betas, Clipping clipping, NoiseLevel last)
 
     @Override
     public List<NoiseLevel> levels(int steps, SchedulerArguments arguments) {
-        return BetaOptions.endingAt(last, betas.levels(steps));
+        return arguments.levels() == null
+                ? BetaOptions.endingAt(last, betas.levels(steps))
+                : betas.given(arguments.levels(), steps, last);
     }
 
     @Override
     public Solver solver(int steps, SchedulerArguments arguments) {
+        if (arguments.levels() != null) {
+            return Solver.ddim(arguments.eta(0), arguments.clippedNoise(), null);
+        }
         int stride = trainTimesteps() / steps;
         return Solver.ddim(
-                arguments.eta(),
+                arguments.eta(0),
                 arguments.clippedNoise(),
                 at -> {
                     int t = (int) at.timestep() - stride;
@@ -40,6 +45,6 @@ record DdimScheduler(BetaOptions betas, Clipping clipping, NoiseLevel last)
 
     @Override
     public String taken() {
-        return "eta clippedNoise";
+        return "eta clippedNoise levels";
     }
 }

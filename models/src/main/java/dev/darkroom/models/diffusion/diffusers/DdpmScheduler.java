@@ -37,11 +37,18 @@ record DdpmScheduler(BetaOptions betas, Clipping clipping, ReverseVariance varia
 
     @Override
     public List<NoiseLevel> levels(int steps, SchedulerArguments arguments) {
-        return BetaOptions.endingAt(NoiseLevel.CLEAN, betas.levels(steps));
+        return arguments.levels() == null
+                ? BetaOptions.endingAt(NoiseLevel.CLEAN, betas.levels(steps))
+                : betas.given(arguments.levels(), steps, NoiseLevel.CLEAN);
     }
 
     @Override
     public Solver solver(int steps, SchedulerArguments arguments) {
         return Solver.ddpm(variance);
+    }
+
+    @Override
+    public String taken() {
+        return "levels";
     }
 }

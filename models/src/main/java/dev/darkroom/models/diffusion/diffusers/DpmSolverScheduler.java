@@ -202,7 +202,7 @@ record DpmSolverScheduler(
         return config.flag("lower_order_final", true);
     }
 
-    private static DpmSolver.Options solver(SchedulerConfig config) {
+    static DpmSolver.Options solver(SchedulerConfig config) {
         String algorithm = config.text("algorithm_type", "dpmsolver++");
         DpmSolver.Algorithm solved =
                 switch (algorithm) {
@@ -240,15 +240,17 @@ record DpmSolverScheduler(
 
     @Override
     public String taken() {
-        return dynamicShift ? "mu" : "";
+        return dynamicShift ? "mu levels" : "levels";
     }
 
     @Override
     public List<NoiseLevel> levels(int steps, SchedulerArguments arguments) {
         List<NoiseLevel> at = new ArrayList<>();
-        if (flow) {
-            Double mu = arguments.mu();
-            double shift = mu == null ? flowShift : Math.exp(mu);
+        Double mu = arguments.mu();
+        double shift = mu == null ? flowShift : Math.exp(mu);
+        if (arguments.levels() != null) {
+            at.addAll(given(arguments.levels(), steps, shift));
+        } else if (flow) {
             double stride = (1.0 / trainTimesteps() - 1) / steps;
             for (int i = steps; i > 0; i--) {
                 // Rounded as NumPy's linspace, as a timestep may be just below a whole number.
@@ -267,6 +269,18 @@ record DpmSolverScheduler(
         }
         NoiseLevel end = flow ? NoiseLevel.flow((float) lastSigma(at), 0) : level(lastSigma(at), 0);
         return BetaOptions.endingAt(end, withoutDoubled(at));
+    }
+
+    private List<NoiseLevel> given(LevelChoice levels, int steps, double shift) {
+        if (flow) {
+            return FlowLevels.given(levels, steps, trainTimesteps(), shift);
+        }
+        NoiseSchedule schedule = betas.schedule();
+        return levels.levels(
+                steps,
+                betas.sigmas(),
+                schedule::timestepOf,
+                (sigma, t) -> level(sigma, (long) Math.rint(t)));
     }
 
     private double lastSigma(List<NoiseLevel> levels) {
@@ -315,10 +329,7 @@ record DpmSolverScheduler(
         }
     }
 
-    /** The variance-preserving level of a sigma in variance-exploding form. */
     private static NoiseLevel level(double sigma, long timestep) {
-        double rounded = (float) sigma;
-        double alpha = 1 / Math.hypot(rounded, 1);
-        return new NoiseLevel(alpha, rounded * alpha, timestep);
+        return BetaOptions.preserving((float) sigma, timestep);
     }
 }

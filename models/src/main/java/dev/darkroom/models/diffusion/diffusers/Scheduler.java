@@ -61,6 +61,15 @@ public interface Scheduler {
     }
 
     /**
+     * Checks a call's arguments.
+     *
+     * @throws IllegalArgumentException if one is set that it does not take
+     */
+    default void require(SchedulerArguments arguments) {
+        arguments.requireNoneBut(taken());
+    }
+
+    /**
      * Levels and solver for a number of steps.
      *
      * @param steps from 1 to {@link #mostSteps}
@@ -68,7 +77,7 @@ public interface Scheduler {
      *     argument
      */
     default SamplingPlan plan(int steps, SchedulerArguments arguments) {
-        arguments.requireNoneBut(taken());
+        require(arguments);
         BetaOptions.requireSteps(steps, mostSteps());
         List<NoiseLevel> levels = levels(steps, arguments);
         return new SamplingPlan(levels, initialScale(levels), solver(steps, arguments), clipping());
@@ -106,19 +115,31 @@ public interface Scheduler {
      * else both have stay. On a flow it is another solver along the model's own levels.
      *
      * @param content of the file
-     * @param name one of {@link #names}, or the name of diffusers' class
+     * @param name one of {@link #names}, or the name of diffusers' class; settings may follow it,
+     *     as in {@code unipc:solver_order=3}: diffusers' options of the class and arguments of its
+     *     steps
      * @param warnings collect the unknown options
      * @throws IllegalArgumentException if there is no such sampler
      * @throws ConfigException if an option is not supported, or the sampler does not fit the model
      */
     static Scheduler read(Path file, ObjectNode content, String name, Warnings warnings)
             throws ConfigException {
-        SchedulerClasses.Named named = SchedulerClasses.named(name);
+        SchedulerClasses.Chosen chosen = SchedulerClasses.chosen(name);
         return ConfigReader.read(
                 file,
                 content,
                 warnings,
-                json -> SchedulerClasses.replaced(SchedulerConfig.of(json), named));
+                json -> SchedulerClasses.replaced(SchedulerConfig.of(json), chosen));
+    }
+
+    /**
+     * Checks the name and the settings of a sampler, as far as that goes without a model.
+     *
+     * @param name as {@link #read(Path, ObjectNode, String, Warnings)} takes it
+     * @throws IllegalArgumentException if there is no such sampler or setting
+     */
+    static void requireSampler(String name) {
+        SchedulerClasses.chosen(name);
     }
 
     /**

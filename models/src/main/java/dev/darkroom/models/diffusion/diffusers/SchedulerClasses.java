@@ -2,12 +2,14 @@ package dev.darkroom.models.diffusion.diffusers;
 
 import static java.util.Map.entry;
 
+import dev.darkroom.common.NameAndSettings;
 import dev.darkroom.models.diffusion.DpmSolver;
 import dev.darkroom.models.diffusion.ExponentialSolver;
 import dev.darkroom.models.diffusion.Prediction;
 import dev.darkroom.models.diffusion.ReverseVariance;
 import dev.darkroom.models.diffusion.Solver;
 import dev.darkroom.models.diffusion.Solvers;
+import dev.darkroom.models.diffusion.diffusers.EulerScheduler.Method;
 
 import org.jspecify.annotations.Nullable;
 
@@ -24,10 +26,18 @@ final class SchedulerClasses {
      *
      * @param className diffusers' class
      * @param options of that class
-     * @param solver what it is on the levels of a flow; null if it has levels of its own
+     * @param method what it is on the levels of a flow; null if it has levels of its own
+     * @param onlyLevels whether the class lends it its levels alone
      */
     record Named(
-            String name, String className, Map<String, Object> options, @Nullable Solver solver) {}
+            String name,
+            String className,
+            Map<String, Object> options,
+            @Nullable Method method,
+            boolean onlyLevels) {}
+
+    /** A sampler with its settings. */
+    record Chosen(Named named, SamplerSettings settings) {}
 
     static final Map<String, Function<SchedulerConfig, Scheduler>> CLASSES = new TreeMap<>();
 
@@ -36,35 +46,47 @@ final class SchedulerClasses {
     static {
         CLASSES.put("DDPMScheduler", DdpmScheduler::read);
         CLASSES.put("DDIMScheduler", DdimScheduler::read);
+        CLASSES.put("DDIMInverseScheduler", DdimInverseScheduler::read);
         CLASSES.put("EulerDiscreteScheduler", EulerScheduler::read);
         CLASSES.put("EulerAncestralDiscreteScheduler", EulerScheduler::readAncestral);
         CLASSES.put("HeunDiscreteScheduler", EulerScheduler::readHeun);
+        CLASSES.put("LMSDiscreteScheduler", EulerScheduler::readLms);
+        CLASSES.put("KDPM2DiscreteScheduler", EulerScheduler::readMidpoint);
+        CLASSES.put("KDPM2AncestralDiscreteScheduler", EulerScheduler::readAncestralMidpoint);
+        CLASSES.put("EDMEulerScheduler", EdmScheduler::readEuler);
+        CLASSES.put("EDMDPMSolverMultistepScheduler", EdmScheduler::readMultistep);
         CLASSES.put("DPMSolverMultistepScheduler", DpmSolverScheduler::read);
         CLASSES.put("DPMSolverSinglestepScheduler", DpmSolverScheduler::readSinglestep);
         CLASSES.put("DEISMultistepScheduler", DpmSolverScheduler::readDeis);
         CLASSES.put("UniPCMultistepScheduler", DpmSolverScheduler::readUniPc);
         CLASSES.put("SASolverScheduler", DpmSolverScheduler::readSaSolver);
         CLASSES.put("LCMScheduler", LcmScheduler::read);
+        CLASSES.put("TCDScheduler", LcmScheduler::readTcd);
         CLASSES.put("PNDMScheduler", PndmScheduler::read);
         CLASSES.put(ConsistencyScheduler.CLASS, ConsistencyScheduler::read);
         CLASSES.put("SCMScheduler", ScmScheduler::read);
+        CLASSES.put("IPNDMScheduler", IpndmScheduler::read);
         CLASSES.put("FlowMatchEulerDiscreteScheduler", FlowEulerScheduler::read);
+        CLASSES.put("FlowMatchHeunDiscreteScheduler", FlowEulerScheduler::readHeun);
+        CLASSES.put("FlowMatchLCMScheduler", FlowEulerScheduler::readLcm);
         name("ddpm", "DDPMScheduler", Solver.ddpm(ReverseVariance.FIXED_SMALL));
-        name("ddim", "DDIMScheduler", Solver.ddim(0));
-        name("euler", "EulerDiscreteScheduler", Solver.euler());
-        name("euler-a", "EulerAncestralDiscreteScheduler", Solver.eulerAncestral());
-        name("heun", "HeunDiscreteScheduler", Solver.heun());
+        Method ddim = new Method("eta", (call, level, early) -> Solver.ddim(call.eta(0)));
+        name("ddim", "DDIMScheduler", ddim);
+        name("euler", "EulerDiscreteScheduler", Method.EULER);
+        name("euler-a", "EulerAncestralDiscreteScheduler", Method.ANCESTRAL);
+        name("heun", "HeunDiscreteScheduler", Method.HEUN);
+        name("dpm2", "KDPM2DiscreteScheduler", Method.MIDPOINT);
+        name("dpm2-a", "KDPM2AncestralDiscreteScheduler", Method.ANCESTRAL_MIDPOINT);
+        name("lms", "LMSDiscreteScheduler", Method.LMS);
         dpmSolver("dpm++2m", "dpmsolver++", DpmSolver.Algorithm.DATA_ODE, 2, false);
         dpmSolver("dpm++2m-karras", "dpmsolver++", DpmSolver.Algorithm.DATA_ODE, 2, true);
         dpmSolver("dpm++2m-sde", "sde-dpmsolver++", DpmSolver.Algorithm.DATA_SDE, 2, false);
         dpmSolver("dpm++3m", "dpmsolver++", DpmSolver.Algorithm.DATA_ODE, 3, false);
+        pndm("plms", true, Solver.plms(Prediction.FLOW));
+        pndm("pndm", false, Solver.pndm(Prediction.FLOW));
         NAMES.put(
-                "plms",
-                new Named(
-                        "plms",
-                        "PNDMScheduler",
-                        Map.of("skip_prk_steps", true),
-                        Solver.plms(Prediction.FLOW)));
+                "ipndm",
+                new Named("ipndm", "PNDMScheduler", Map.of(), of(Solver.improvedPndm()), true));
         dpmSolver("dpm++2s", DpmSolver.Algorithm.DATA_ODE, 2);
         dpmSolver("dpm++3s", DpmSolver.Algorithm.DATA_ODE, 3);
         name("deis", "DEISMultistepScheduler", Solver.deis(2, true));
@@ -75,14 +97,17 @@ final class SchedulerClasses {
                 "SASolverScheduler",
                 Solver.saSolver(false, 2, 2, true, DpmSolverScheduler.SA_NOISE));
         name("lcm", "LCMScheduler", Solvers::lcm);
-        name("flow-euler", "FlowMatchEulerDiscreteScheduler", Solver.euler());
-        ScoreSampler.DESCRIPTIONS
-                .keySet()
-                .forEach(
-                        each ->
-                                NAMES.put(
-                                        each,
-                                        new Named(each, ScoreSampler.LEVELS, Map.of(), null)));
+        name(
+                "tcd",
+                "TCDScheduler",
+                new Method(
+                        "eta",
+                        (call, level, early) ->
+                                Solver.tcd(call.eta(LcmScheduler.TCD_GAMMA), null)));
+        name("flow-euler", "FlowMatchEulerDiscreteScheduler", Method.EULER);
+        for (String each : ScoreSampler.DESCRIPTIONS.keySet()) {
+            NAMES.put(each, new Named(each, ScoreSampler.LEVELS, Map.of(), null, false));
+        }
     }
 
     /** What each sampler is, with its paper, in the order of {@link #NAMES}. */
@@ -104,6 +129,18 @@ final class SchedulerClasses {
                             "heun",
                             "Heun's method, two evaluations a step (Karras et al. 2022,"
                                     + " arXiv:2206.00364)"),
+                    entry(
+                            "dpm2",
+                            "the midpoint method in log σ, two evaluations a step (Lu et al. 2022,"
+                                    + " arXiv:2206.00927; k-diffusion)"),
+                    entry(
+                            "dpm2-a",
+                            "the same with fresh noise in each step (k-diffusion;"
+                                    + " arXiv:2206.00927)"),
+                    entry(
+                            "lms",
+                            "linear multistep, by the last four slopes (k-diffusion; Karras et al."
+                                    + " 2022, arXiv:2206.00364)"),
                     entry(
                             "dpm++2m",
                             "DPM-Solver++ by the last two estimates (Lu et al. 2022,"
@@ -144,6 +181,18 @@ final class SchedulerClasses {
                             "pseudo linear multistep, by the last four outputs (Liu et al. 2022,"
                                     + " arXiv:2202.09778)"),
                     entry(
+                            "pndm",
+                            "the same after three steps of Runge and Kutta (Liu et al. 2022,"
+                                    + " arXiv:2202.09778)"),
+                    entry(
+                            "ipndm",
+                            "improved PNDM, by the last four estimates of the noise (Zhang and Chen"
+                                    + " 2022, arXiv:2204.13902)"),
+                    entry(
+                            "tcd",
+                            "sampling of trajectory consistency models, with eta for gamma (Zheng"
+                                    + " et al. 2024, arXiv:2402.19159)"),
+                    entry(
                             "lcm",
                             "multistep sampling of latent consistency models (Luo et al. 2023,"
                                     + " arXiv:2310.04378)"),
@@ -167,25 +216,40 @@ final class SchedulerClasses {
     }
 
     /** Another sampler for the model of a config. */
-    static Scheduler replaced(SchedulerConfig config, Named named) {
+    static Scheduler replaced(SchedulerConfig config, Chosen chosen) {
         if (config.className().equals(ConsistencyScheduler.CLASS)) {
             throw new IllegalArgumentException(
                     "a consistency model goes to the picture at once, which no other sampler does;"
                             + " leave out the sampler");
         }
+        Scheduler replaced = withOptions(config, chosen.named(), chosen.settings().options());
+        return chosen.settings().arguments().isEmpty()
+                ? replaced
+                : new PresetScheduler(replaced, chosen.settings()::added);
+    }
+
+    private static Scheduler withOptions(
+            SchedulerConfig config, Named named, Map<String, Object> settings) {
         boolean flow =
                 config.className().startsWith("FlowMatch")
                         || config.text("prediction_type", "").equals("flow_prediction");
         if (ScoreSampler.DESCRIPTIONS.containsKey(named.name())) {
-            return ScoreSampler.of(
-                    named.name(),
-                    config,
-                    read(flow ? config : config.as(ScoreSampler.LEVELS, Map.of())));
+            SchedulerConfig changed =
+                    config.as(flow ? config.className() : ScoreSampler.LEVELS, settings);
+            Scheduler sampler = ScoreSampler.of(named.name(), changed, read(changed));
+            changed.requireAsked(settings.keySet());
+            return sampler;
         }
-        if (flow && !named.className().equals(config.className())) {
-            return new FlowScheduler(read(config), solver(named));
+        boolean forFlows = named.className().startsWith("FlowMatch");
+        boolean same = named.className().equals(config.className());
+        if (flow && !same && !(forFlows && named.method() == null)) {
+            Method method = method(named);
+            return new AnotherSolver(read(config, config.className(), settings), method);
         }
-        Scheduler replaced = read(config.as(named.className(), named.options()));
+        var options = new LinkedHashMap<>(named.options());
+        options.putAll(settings);
+        Scheduler replaced =
+                read(config, named.className(), options, Set.copyOf(settings.keySet()));
         if (flow != replaced.process().isFlow()) {
             throw new IllegalArgumentException(
                     "sampler "
@@ -194,18 +258,45 @@ final class SchedulerClasses {
                             + config.className()
                             + ", which is not made by flow matching");
         }
-        return replaced;
+        return named.onlyLevels() ? new AnotherSolver(replaced, method(named)) : replaced;
     }
 
-    private static Solver solver(Named named) {
-        if (named.solver() == null) {
+    private static Scheduler read(
+            SchedulerConfig config, String className, Map<String, Object> settings) {
+        return read(config, className, settings, settings.keySet());
+    }
+
+    private static Scheduler read(
+            SchedulerConfig config,
+            String className,
+            Map<String, Object> options,
+            Set<String> settings) {
+        SchedulerConfig changed = config.as(className, options);
+        Scheduler scheduler = read(changed);
+        changed.requireAsked(settings);
+        return scheduler;
+    }
+
+    private static Method method(Named named) {
+        if (named.method() == null) {
             throw new IllegalArgumentException(
                     "sampler "
                             + named.name()
                             + " has noise levels of its own, but a model made by flow matching"
                             + " keeps its own; take one of the other samplers");
         }
-        return named.solver();
+        return named.method();
+    }
+
+    /**
+     * A sampler by its name and settings.
+     *
+     * @throws IllegalArgumentException if there is no such sampler or setting
+     */
+    static Chosen chosen(String text) {
+        var parsed = NameAndSettings.parse("sampler", text);
+        return new Chosen(
+                named(parsed.name()), SamplerSettings.of(parsed.name(), parsed.settings()));
     }
 
     static Named named(String name) {
@@ -215,8 +306,11 @@ final class SchedulerClasses {
                     NAMES.values().stream()
                             .filter(each -> each.className().equals(name))
                             .findFirst()
-                            .map(each -> new Named(name, name, Map.of(), each.solver()))
+                            .map(each -> new Named(name, name, Map.of(), each.method(), false))
                             .orElse(null);
+        }
+        if (named == null && CLASSES.containsKey(name)) {
+            named = new Named(name, name, Map.of(), null, false);
         }
         if (named == null) {
             throw new IllegalArgumentException(
@@ -239,8 +333,27 @@ final class SchedulerClasses {
         return description;
     }
 
+    private static Method of(Solver solver) {
+        return new Method("", (arguments, level, early) -> solver);
+    }
+
     private static void name(String name, String className, Solver solver) {
-        NAMES.put(name, new Named(name, className, Map.of(), solver));
+        name(name, className, of(solver));
+    }
+
+    private static void name(String name, String className, Method method) {
+        NAMES.put(name, new Named(name, className, Map.of(), method, false));
+    }
+
+    private static void pndm(String name, boolean skipped, Solver solver) {
+        NAMES.put(
+                name,
+                new Named(
+                        name,
+                        "PNDMScheduler",
+                        Map.of("skip_prk_steps", skipped),
+                        of(solver),
+                        false));
     }
 
     private static void dpmSolver(String name, DpmSolver.Algorithm algorithm, int order) {
@@ -251,7 +364,8 @@ final class SchedulerClasses {
                         name,
                         "DPMSolverSinglestepScheduler",
                         Map.of("solver_order", order, "lower_order_final", true),
-                        solver));
+                        of(solver),
+                        false));
     }
 
     private static void dpmSolver(
@@ -266,6 +380,7 @@ final class SchedulerClasses {
                                 "algorithm_type", type,
                                 "solver_order", order,
                                 "use_karras_sigmas", karras),
-                        karras ? null : Solver.multistep(options)));
+                        karras ? null : of(Solver.multistep(options)),
+                        false));
     }
 }

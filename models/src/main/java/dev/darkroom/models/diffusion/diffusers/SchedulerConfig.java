@@ -4,8 +4,11 @@ import dev.darkroom.models.config.ConfigReader;
 
 import org.jspecify.annotations.Nullable;
 
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 
 /**
  * A {@code scheduler_config.json} while it is read: the options that a class of diffusers was
@@ -52,6 +55,7 @@ final class SchedulerConfig {
         "rtol",
         "s_noise",
         "sample_max_value",
+        "scale_factors",
         "set_alpha_to_one",
         "shift",
         "shift_terminal",
@@ -78,6 +82,7 @@ final class SchedulerConfig {
         "use_exponential_sigmas",
         "use_flow_sigmas",
         "use_karras_sigmas",
+        "upscale_mode",
         "use_lu_lambdas",
         "variance_type"
     };
@@ -85,12 +90,23 @@ final class SchedulerConfig {
     private final ConfigReader json;
     private final String className;
     private final Map<String, Object> set;
+    private final Set<String> asked = new HashSet<>();
 
     private SchedulerConfig(ConfigReader json, String className, Map<String, Object> set) {
         this.json = json;
         this.className = className;
         this.set = set;
         json.ignore(OF_ANY_CLASS);
+    }
+
+    /** Whether some class has such an option. */
+    static boolean isOption(String name) {
+        return options().contains(name);
+    }
+
+    /** The options of all classes. */
+    static List<String> options() {
+        return List.of(OF_ANY_CLASS);
     }
 
     /** The options for the class that the file names. */
@@ -107,7 +123,7 @@ final class SchedulerConfig {
      * The options for another class: as diffusers' {@code from_config}, which keeps those that both
      * have.
      *
-     * @param set options to set besides
+     * @param set options to set besides; texts are read as what they are asked for
      */
     SchedulerConfig as(String className, Map<String, Object> set) {
         return new SchedulerConfig(json, className, set);
@@ -118,10 +134,33 @@ final class SchedulerConfig {
         return className;
     }
 
+    /**
+     * Checks that what was set besides the file has an effect.
+     *
+     * @throws IllegalArgumentException if the class did not ask for it
+     */
+    void requireAsked(Set<String> names) {
+        for (String name : names) {
+            if (!asked.contains(name)) {
+                throw new IllegalArgumentException(
+                        className
+                                + " has no option "
+                                + name
+                                + "; it has "
+                                + String.join(", ", new TreeSet<>(asked)));
+            }
+        }
+    }
+
     // ---- Options; null in the file is "not given", and false for a flag ----
 
+    private @Nullable Object set(String name) {
+        asked.add(name);
+        return set.get(name);
+    }
+
     String text(String name, String missing) {
-        if (set.get(name) instanceof String value) {
+        if (set(name) instanceof String value) {
             return value;
         }
         String value = json.textOrNull(name);
@@ -130,34 +169,53 @@ final class SchedulerConfig {
 
     /** Whether the file has a value that is not null. */
     boolean has(String name) {
-        return json.has(name);
+        return set(name) != null || json.has(name);
     }
 
     @Nullable Double numberOrNull(String name) {
+        if (set(name) instanceof String value) {
+            return SamplerSettings.parsed(name, value);
+        }
         return json.numberOrNull(name);
     }
 
     double number(String name, double missing) {
-        Double value = json.numberOrNull(name);
+        Double value = numberOrNull(name);
         return value == null ? missing : value;
     }
 
     int integer(String name, int missing) {
-        if (set.get(name) instanceof Integer value) {
+        Object chosen = set(name);
+        if (chosen instanceof Integer value) {
             return value;
+        }
+        if (chosen instanceof String value) {
+            double number = SamplerSettings.parsed(name, value);
+            if (number != Math.rint(number)) {
+                throw unsupported(name, value, "it is a whole number");
+            }
+            return (int) number;
         }
         Integer value = json.integerOrNull(name);
         return value == null ? missing : value;
     }
 
     boolean flag(String name, boolean missing) {
-        if (set.get(name) instanceof Boolean value) {
+        Object chosen = set(name);
+        if (chosen instanceof Boolean value) {
             return value;
+        }
+        if (chosen instanceof String value) {
+            if (!value.equals("true") && !value.equals("false")) {
+                throw unsupported(name, value, "it is true or false");
+            }
+            return value.equals("true");
         }
         Boolean value = json.flagOrNull(name);
         return value == null ? missing && !json.has(name) : value;
     }
 
+    /** Lists are the file's. */
     @Nullable List<Double> numbersOrNull(String name) {
         return json.numbersOrNull(name);
     }
@@ -166,16 +224,5 @@ final class SchedulerConfig {
     IllegalArgumentException unsupported(String name, Object value, String advice) {
         return new IllegalArgumentException(
                 className + " with " + name + " = " + value + " is not supported; " + advice);
-    }
-
-    /**
-     * Refuses an option that is on.
-     *
-     * @throws IllegalArgumentException if it is true
-     */
-    void refuse(String name) {
-        if (flag(name, false)) {
-            throw unsupported(name, true, "set it to false");
-        }
     }
 }

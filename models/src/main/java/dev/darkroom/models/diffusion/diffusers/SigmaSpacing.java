@@ -8,9 +8,7 @@ enum SigmaSpacing {
     KARRAS {
         @Override
         double at(double u, double greatest, double least) {
-            double from = Math.pow(greatest, 1 / RHO);
-            double to = Math.pow(least, 1 / RHO);
-            return Math.pow(from + u * (to - from), RHO);
+            return karras(u, greatest, least, RHO);
         }
     },
 
@@ -45,6 +43,13 @@ enum SigmaSpacing {
      * @param u where, from 0 for the greatest to 1 for the least
      */
     abstract double at(double u, double greatest, double least);
+
+    /** Karras's with another exponent than 7. */
+    static double karras(double u, double greatest, double least, double rho) {
+        double from = Math.pow(greatest, 1 / rho);
+        double to = Math.pow(least, 1 / rho);
+        return Math.pow(from + u * (to - from), rho);
+    }
 
     /** {@code steps} sigmas, greatest first. */
     double[] sigmas(int steps, double greatest, double least) {

@@ -1,5 +1,6 @@
 package dev.darkroom.models.diffusion.guidance;
 
+import dev.darkroom.common.NameAndSettings;
 import dev.darkroom.models.diffusion.Denoised;
 import dev.darkroom.models.diffusion.Evaluator;
 import dev.darkroom.models.diffusion.Guidance;
@@ -45,24 +46,8 @@ public record NamedGuidance(GuidanceKind kind, Map<String, String> settings, dou
      *     or out of range
      */
     public static NamedGuidance parse(String text) {
-        int colon = text.indexOf(':');
-        GuidanceKind kind = GuidanceKind.named(colon < 0 ? text : text.substring(0, colon));
-        var settings = new LinkedHashMap<String, String>();
-        if (colon >= 0) {
-            for (String each : text.substring(colon + 1).split(",", -1)) {
-                int equals = each.indexOf('=');
-                if (equals < 0) {
-                    throw new IllegalArgumentException(
-                            "'" + each + "' of the guidance '" + text + "' is not key=value");
-                }
-                String key = each.substring(0, equals);
-                if (settings.put(key, each.substring(equals + 1)) != null) {
-                    throw new IllegalArgumentException(
-                            "the guidance '" + text + "' sets " + key + " twice");
-                }
-            }
-        }
-        return new NamedGuidance(kind, settings, 1);
+        var parsed = NameAndSettings.parse("guidance", text);
+        return new NamedGuidance(GuidanceKind.named(parsed.name()), parsed.settings(), 1);
     }
 
     @Override

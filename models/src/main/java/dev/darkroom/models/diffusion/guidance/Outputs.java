@@ -4,7 +4,7 @@ import dev.darkroom.models.diffusion.ClassifierFree;
 import dev.darkroom.models.diffusion.Denoised;
 import dev.darkroom.models.diffusion.Evaluator;
 import dev.darkroom.models.diffusion.NoiseLevel;
-import dev.darkroom.models.diffusion.Prediction;
+import dev.darkroom.models.diffusion.Preconditioning;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
 
@@ -34,7 +34,7 @@ final class Outputs {
             Evaluator evaluator,
             double rescale,
             BinaryOperator<Tensor> combination) {
-        Prediction prediction = evaluator.prediction();
+        Preconditioning prediction = evaluator.prediction();
         List<Denoised> both = evaluator.denoise(x, at, PAIR);
         try (var scope = TensorScope.open()) {
             Tensor unconditional = prediction.output(both.get(0).x0(), x, at);

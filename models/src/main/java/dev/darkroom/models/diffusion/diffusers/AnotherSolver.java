@@ -8,11 +8,12 @@ import dev.darkroom.models.diffusion.Solver;
 import java.util.List;
 
 /**
- * The levels of a flow's scheduler, and another solver along them.
+ * The levels of a scheduler, and another solver along them.
  *
- * @param own the model's scheduler
+ * @param own the scheduler whose levels they are
+ * @param method the solver
  */
-record FlowScheduler(Scheduler own, Solver solver) implements Scheduler {
+record AnotherSolver(Scheduler own, EulerScheduler.Method method) implements Scheduler {
     @Override
     public ForwardProcess process() {
         return own.process();
@@ -25,7 +26,7 @@ record FlowScheduler(Scheduler own, Solver solver) implements Scheduler {
 
     @Override
     public Solver solver(int steps, SchedulerArguments arguments) {
-        return solver;
+        return method.solver(arguments, null, null);
     }
 
     @Override
@@ -34,7 +35,12 @@ record FlowScheduler(Scheduler own, Solver solver) implements Scheduler {
     }
 
     @Override
+    public double initialScale(List<NoiseLevel> levels) {
+        return own.initialScale(levels);
+    }
+
+    @Override
     public String taken() {
-        return own.taken();
+        return method.taken() + " mu levels";
     }
 }
