@@ -163,7 +163,7 @@ final class InvertCommand implements Callable<Integer> {
                 var pipeline = loader.load(checkpoint.model(), options, quiet, cancelled, err);
                 var progress =
                         !quiet && Terminal.isStderr() ? new Progress("inverting", err) : null;
-                var watcher = new Watcher(pipeline, cancelled, progress, false, false);
+                var watcher = new Watcher(pipeline, cancelled, progress, null, false, false);
                 var inverted = pipeline.invert(request, iterations, watcher)) {
             write(inverted);
             if (!quiet) {
