@@ -65,7 +65,7 @@ class RoundingTest {
                         .formatted(options.isEmpty() ? "" : ", " + options));
         Scheduler scheduler = Scheduler.read(file, sampler);
         SamplingPlan plan = scheduler.plan(steps, SchedulerArguments.NONE.withEta(eta));
-        Prediction prediction = scheduler.process().prediction();
+        Preconditioning prediction = scheduler.process().prediction();
         try (var scope = TensorScope.open()) {
             List<double[]> rounded = run(plan, prediction, DType.FLOAT32);
             List<double[]> exact = run(plan, prediction, DType.FLOAT64);
@@ -90,7 +90,8 @@ class RoundingTest {
     }
 
     /** The latents after each evaluation. */
-    private static List<double[]> run(SamplingPlan plan, Prediction prediction, DType dtype) {
+    private static List<double[]> run(
+            SamplingPlan plan, Preconditioning prediction, DType dtype) {
         try (var start = new Generator(1);
                 var generator = new Generator(2)) {
             Shape shape = Shape.of(2, 3, 4, 4);
