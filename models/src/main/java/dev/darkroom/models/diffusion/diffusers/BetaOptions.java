@@ -22,6 +22,9 @@ import java.util.List;
 record BetaOptions(NoiseSchedule schedule, Spacing spacing, int offset, Prediction prediction) {
     private static final int TIMESTEPS = 1000;
 
+    /** By how much λ rounds where two levels are the same. */
+    private static final double SAME = 1e-6;
+
     /** The defaults of the classes that have DDPM's. */
     static BetaOptions read(SchedulerConfig config, Spacing spacing) {
         return read(config, spacing, 0.0001, 0.02, "linear");
@@ -161,11 +164,11 @@ record BetaOptions(NoiseSchedule schedule, Spacing spacing, int offset, Predicti
     /**
      * The levels that a call gives, in variance-preserving form.
      *
-     * @param end where sampling ends
+     * @param end where sampling ends, unless the last of them has as little noise: then it ends
+     *     without any
      */
     List<NoiseLevel> given(LevelChoice levels, int steps, NoiseLevel end) {
-        return endingAt(
-                end,
+        List<NoiseLevel> given =
                 levels.levels(
                         steps,
                         sigmas(),
@@ -173,7 +176,9 @@ record BetaOptions(NoiseSchedule schedule, Spacing spacing, int offset, Predicti
                         (sigma, t) ->
                                 t == Math.rint(t) && sigma == schedule.sigma(t)
                                         ? schedule.level((int) t)
-                                        : preserving(sigma, t)));
+                                        : preserving(sigma, t));
+        boolean falls = given.getLast().lambda() < end.lambda() - SAME;
+        return endingAt(falls ? end : NoiseLevel.CLEAN, given);
     }
 
     /** The variance-preserving level of a sigma in variance-exploding form. */
