@@ -41,9 +41,9 @@ import java.util.concurrent.atomic.AtomicBoolean;
         footer = {
             "",
             "'darkroom sample --latents FILE' makes the picture again with the same prompt,"
-                + " sampler, steps and guidance, which are printed; and another with another"
-                + " prompt. A student of few steps can't be inverted: of the model in the box,"
-                + " --quality can."
+                    + " sampler, steps and guidance, which are printed; and another with another"
+                    + " prompt. A student of few steps can't be inverted: of the model in the box,"
+                    + " --quality can."
         })
 final class InvertCommand implements Callable<Integer> {
     private static final int ITERATIONS = 2;
