@@ -411,4 +411,21 @@ class SchedulerTest {
         assertThrows(
                 IllegalArgumentException.class, () -> SchedulerArguments.NONE.withMu(Double.NaN));
     }
+
+    @Test
+    void samplersByTheScoreHaveSettings() throws IOException {
+        Path file = file("{\"_class_name\": \"DDPMScheduler\"}");
+        assertEquals(9, Scheduler.read(file, "pc:corrector_steps=2").plan(3).evaluations().size());
+        assertEquals(
+                13, Scheduler.read(file, "langevin:langevin_steps=4").plan(3).evaluations().size());
+        assertEquals(3, Scheduler.read(file, "rk45:rtol=1e-6").plan(3).evaluations().size());
+        for (String wrong :
+                List.of("rk45:snr=1", "rk45:rtol", "rk45:rtol=x", "pc:corrector_steps=1.5")) {
+            var refused = assertThrows(Exception.class, () -> Scheduler.read(file, wrong), wrong);
+            assertTrue(
+                    refused.getMessage().contains("rtol")
+                            || refused.getMessage().contains("corrector_steps"),
+                    refused.getMessage());
+        }
+    }
 }
