@@ -7,9 +7,9 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.darkroom.cli.Main;
+import dev.darkroom.models.config.ConfigReader;
 import dev.darkroom.models.diffusion.diffusers.LevelChoice;
 import dev.darkroom.models.diffusion.diffusers.LevelSpacing;
-import dev.darkroom.models.config.ConfigReader;
 import dev.darkroom.models.family.pixel.PixelUnet;
 import dev.darkroom.models.family.pixel.PixelUnetConfig;
 import dev.darkroom.models.pipeline.Pipeline;

@@ -103,7 +103,7 @@ record ConsistencyScheduler(
         if (levels.timesteps().isEmpty()) {
             throw new IllegalArgumentException(
                     "a consistency model has noise levels of its own, of which timesteps take"
-                        + " some");
+                            + " some");
         }
         List<Integer> given = levels.timesteps().stream().map(Double::intValue).toList();
         requireTimesteps(given, steps);
