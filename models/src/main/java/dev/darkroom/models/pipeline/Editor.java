@@ -67,7 +67,9 @@ record Editor(
                     "inversion needs a picture, without a mask and of strength 1");
         }
         Sampling sampling = request.sampling();
-        if (sampling.eta() > 0 || sampling.start() != null || sampling.end() != null) {
+        Double eta = sampling.eta();
+        boolean isStochastic = eta != null && eta > 0;
+        if (isStochastic || sampling.start() != null || sampling.end() != null) {
             throw new IllegalArgumentException(
                     "inversion follows the whole deterministic way back; leave eta, start and end"
                             + " out");
