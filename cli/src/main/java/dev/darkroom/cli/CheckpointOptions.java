@@ -32,6 +32,15 @@ final class CheckpointOptions {
     private boolean quality;
 
     @Option(
+            names = "--auto-guidance",
+            paramLabel = "MODEL",
+            description =
+                    "A weaker version of the model, such as an earlier checkpoint of its training,"
+                            + " named as --model is: --guidance then leads away from what that"
+                            + " makes of the same prompt (Karras et al. 2024).")
+    private @Nullable String autoGuidance;
+
+    @Option(
             names = "--embedding",
             paramLabel = "FILE[=TOKEN]",
             description =
@@ -42,12 +51,12 @@ final class CheckpointOptions {
     private List<String> embeddings = new ArrayList<>();
 
     /**
-     * Adds the embeddings to the options of a pipeline.
+     * Adds the weaker model of autoguidance and the embeddings to the options of a pipeline.
      *
-     * @throws IllegalArgumentException if one has a blank side
+     * @throws IllegalArgumentException if a name or a side of one is blank
      */
     PipelineOptions with(PipelineOptions options) {
-        PipelineOptions all = options;
+        PipelineOptions all = options.withAutoGuidance(autoGuidance);
         for (String embedding : embeddings) {
             all = all.withEmbedding(Embedding.parse(embedding));
         }

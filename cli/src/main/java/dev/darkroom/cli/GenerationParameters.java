@@ -77,6 +77,9 @@ record GenerationParameters(
         if (result.used().containsKey("guidance")) {
             fields.add("Guidance: " + quoted(String.valueOf(used("guidance"))));
         }
+        if (result.used().containsKey("autoGuidance")) {
+            fields.add("Auto guidance: " + quoted(String.valueOf(used("autoGuidance"))));
+        }
         fields.add("Seed: " + Seed.value(request.sampling().seed() + index));
         Edit edit = inputs.edit();
         if (edit != null) {

@@ -1,5 +1,6 @@
 package dev.darkroom.cli;
 
+import dev.darkroom.models.diffusion.guidance.Autoguided;
 import dev.darkroom.models.diffusion.guidance.GuidanceKind;
 
 import picocli.CommandLine.Command;
@@ -26,6 +27,11 @@ final class GuidanceCommand implements Callable<Integer> {
             out.printf(Locale.ROOT, "%-10s %s (%s)%n", kind.id(), kind.title(), kind.paper());
             out.printf(Locale.ROOT, "%-10s %s%n", "", settings(kind));
         }
+        out.printf(
+                Locale.ROOT,
+                "--auto-guidance MODEL, beside any but perp-neg: %s (%s)%n",
+                Autoguided.TITLE,
+                Autoguided.PAPER);
         out.flush();
         return 0;
     }

@@ -24,5 +24,7 @@ class GuidanceCommandTest {
             var guidance = NamedGuidance.parse(kind.id() + ":" + lines.get(line + 1).strip());
             assertEquals(kind.defaults(), guidance.settings());
         }
+        assertTrue(lines.getLast().contains("--auto-guidance MODEL"), lines.getLast());
+        assertTrue(lines.getLast().contains("arXiv:2406.02507"), lines.getLast());
     }
 }

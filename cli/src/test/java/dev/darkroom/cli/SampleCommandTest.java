@@ -244,6 +244,18 @@ class SampleCommandTest {
     }
 
     @Test
+    void aWeakerModelGuides() throws IOException {
+        pipeline.sample("a", "--model", "m", "--out", file("a.png"));
+        assertNull(pipeline.options.autoGuidance());
+        var run =
+                pipeline.sample(
+                        "a", "--model", "m", "--auto-guidance", "org/weak", "--out", file("b.png"));
+        assertEquals(0, run.exit(), run.err());
+        assertEquals("org/weak", pipeline.options.autoGuidance());
+        assertEquals(2, pipeline.sample("a", "--model", "m", "--auto-guidance", " ").exit());
+    }
+
+    @Test
     void aVariantIsAPartOfAName() {
         var run = pipeline.sample("a", "--model", "m", "--variant", "../fp16");
         assertEquals(2, run.exit());

@@ -37,18 +37,25 @@ class DistilledGuidanceTest {
 
     @BeforeEach
     void copy() throws IOException {
-        Cases.copyModel("pixart_lcm", folder);
-        Path config = folder.resolve("transformer/config.json");
-        String json = Files.readString(config);
-        Files.writeString(config, json.replaceFirst("\\{", "{\"time_cond_proj_dim\": 8,"));
+        student(folder);
     }
 
     private static Path model() {
         return Cases.named("pixart_lcm").resolve("model");
     }
 
+    /** The case's model, conditioned on a guidance that does not matter. */
+    static Path student(Path folder) throws IOException {
+        Cases.copyModel("pixart_lcm", folder);
+        Path config = folder.resolve("transformer/config.json");
+        String json = Files.readString(config);
+        Files.writeString(config, json.replaceFirst("\\{", "{\"time_cond_proj_dim\": 8,"));
+        project(folder, 0);
+        return folder;
+    }
+
     /** The case's transformer with a projection of the guidance. */
-    private void project(double size) throws IOException {
+    private static void project(Path folder, double size) throws IOException {
         try (var scope = TensorScope.open();
                 var generator = new Generator(3);
                 var file = Safetensors.open(model().resolve(WEIGHTS), LoadMode.READ)) {
@@ -85,7 +92,7 @@ class DistilledGuidanceTest {
 
     @Test
     void theRequestsGuidanceSteersTheStudent() throws IOException {
-        project(1);
+        project(folder, 1);
         byte[] weak = sample(folder, 2);
         assertFalse(Arrays.equals(weak, sample(folder, 8)));
         assertArrayEquals(weak, sample(folder, 2));
@@ -97,7 +104,6 @@ class DistilledGuidanceTest {
      */
     @Test
     void nothingIsGuidedBesides() throws IOException {
-        project(0);
         byte[] plain = sample(model(), 1);
         assertArrayEquals(plain, sample(folder, 1));
         assertArrayEquals(plain, sample(folder, 8));

@@ -313,6 +313,14 @@ public final class Checkpoint implements AutoCloseable {
         leftOut.addAll(List.of(names));
     }
 
+    /** Says that a network is not going to be used: it is neither loaded nor counted. */
+    public void leaveOut(Module network) {
+        Objects.requireNonNull(network, "network");
+        if (!options.loadAtOnce()) {
+            networks.keySet().removeIf(each -> each.network().equals(network));
+        }
+    }
+
     /**
      * The class of a part that must be there.
      *

@@ -244,6 +244,11 @@ public final class SingleFile implements AutoCloseable {
         networks.fit(denoiser, activations, decoding);
     }
 
+    /** Says that a network is not going to be used: it is neither loaded nor counted. */
+    public void leaveOut(Module network) {
+        networks.leaveOut(network);
+    }
+
     /** Frees the networks that take turns, until they are used again. */
     public void release() {
         networks.release();

@@ -7,12 +7,14 @@ import dev.darkroom.models.diffusion.Guidance;
 import dev.darkroom.models.diffusion.Network;
 import dev.darkroom.models.diffusion.NetworkEvaluator;
 import dev.darkroom.models.diffusion.NoiseSource;
+import dev.darkroom.models.diffusion.Preconditioning;
 import dev.darkroom.models.diffusion.SamplingPlan;
 import dev.darkroom.models.diffusion.SeededNoise;
 import dev.darkroom.models.diffusion.Step;
 import dev.darkroom.models.diffusion.StepListener;
 import dev.darkroom.models.diffusion.diffusers.Scheduler;
 import dev.darkroom.models.diffusion.diffusers.SchedulerArguments;
+import dev.darkroom.models.diffusion.guidance.Autoguided;
 import dev.darkroom.models.family.Conditioner;
 import dev.darkroom.models.family.Defaults;
 import dev.darkroom.models.family.DiffusionNetwork;
@@ -38,12 +40,15 @@ import org.jspecify.annotations.Nullable;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.BooleanSupplier;
+import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
 
 /**
  * Latent diffusion (Rombach et al. 2022, arXiv:2112.10752) with the model of any family: encode the
@@ -58,6 +63,7 @@ final class LatentPipeline implements Pipeline {
     private final Source source;
     private final List<Map<String, Object>> embeddings;
     private final Model model;
+    private final @Nullable WeakerModel weaker;
     private final PipelineOptions options;
     private final Defaults defaults;
     private final PictureDecoder decoder;
@@ -67,17 +73,20 @@ final class LatentPipeline implements Pipeline {
     /**
      * @param source is closed with the pipeline
      * @param embeddings that were learned, as they are described
+     * @param weaker for autoguidance; null for guidance by the model itself
      * @param own what the checkpoint says of itself
      */
     LatentPipeline(
             Source source,
             Model model,
             List<Map<String, Object>> embeddings,
+            @Nullable WeakerModel weaker,
             Defaults own,
             PipelineOptions options) {
         this.source = source;
         this.embeddings = embeddings;
         this.model = model;
+        this.weaker = weaker;
         this.options = options;
         defaults = own.orElse(student()).orElse(model.defaults());
         decoder = new PictureDecoder(model.codec());
@@ -124,15 +133,18 @@ final class LatentPipeline implements Pipeline {
             Scheduler scheduler = model.samplers().named(request.sampling().sampler());
             SamplingPlan plan = plan(scheduler, run);
             requireMemory(run);
+            if (weaker != null) {
+                weaker.require(run);
+            }
             Editor.require(run, model, given != null);
             if (given != null) {
                 requireStart(run, given);
             }
             Map<String, Condition> conditions = conditions(run, notes);
-            source.release();
+            release();
             Start start = start(run, plan, noise, given, notes);
             conditions.replaceAll((name, each) -> each.with(Condition.SHOWN, start.shown()));
-            source.release();
+            release();
             BooleanSupplier cancelled = () -> interrupted.get() || monitor.isCancelled();
             Denoiser denoiser = guided(run, plan, scheduler, conditions, cancelled);
             notes.phaseDone("encode");
@@ -144,7 +156,7 @@ final class LatentPipeline implements Pipeline {
                             start.latents(),
                             trace.stepNoise(noise),
                             new Steps(start, trace, monitor));
-            source.release();
+            release();
             Finite.require(latents, "the sampled latents", remedy(run));
             notes.phaseDone("sample");
             List<Picture> pictures =
@@ -175,7 +187,7 @@ final class LatentPipeline implements Pipeline {
         } catch (UncheckedIOException e) { // of a part that is loaded again
             throw PipelineException.of(e);
         } finally {
-            source.release();
+            release();
         }
     }
 
@@ -207,11 +219,11 @@ final class LatentPipeline implements Pipeline {
             SamplingPlan plan = plan(scheduler, run).inverted(iterations);
             requireMemory(run);
             Map<String, Condition> conditions = conditions(run, notes);
-            source.release();
+            release();
             NoiseSource mean = (shape, dtype, device) -> Tensor.zeros(shape, dtype, device);
             var editor = new Editor(model, plan, mean, options.device(), latentType(), notes);
             Tensor data = editor.latents(run, edit);
-            source.release();
+            release();
             BooleanSupplier cancelled = () -> interrupted.get() || monitor.isCancelled();
             Denoiser denoiser = guided(run, plan, scheduler, conditions, cancelled);
             notes.phaseDone("encode");
@@ -236,14 +248,45 @@ final class LatentPipeline implements Pipeline {
             Map<String, Condition> conditions,
             BooleanSupplier cancelled) {
         Guidance guidance = run.guidance().over(plan.evaluations(), () -> zeros(run));
-        return guidance.with(
+        Preconditioning prediction = scheduler.process().prediction();
+        return guidance.with(evaluator(conditions, guidance, prediction, cancelled));
+    }
+
+    /** Frees networks that take turns in memory, until they are used again. */
+    private void release() {
+        source.release();
+        if (weaker != null) {
+            weaker.source().release();
+        }
+    }
+
+    /** The model's network under the conditions of a request, and the weaker model's, if any. */
+    private Evaluator evaluator(
+            Map<String, Condition> conditions,
+            Guidance guidance,
+            Preconditioning prediction,
+            BooleanSupplier cancelled) {
+        UnaryOperator<Network> around = network -> cancellable(network, cancelled);
+        Condition condition = conditions.get(WeakerModel.CONDITION);
+        if (weaker == null || condition == null) {
+            return new NetworkEvaluator(
+                    model.network(), prediction, conditions, guidance, true, around);
+        }
+        return new Autoguided(
                 new NetworkEvaluator(
                         model.network(),
-                        scheduler.process().prediction(),
+                        prediction,
                         conditions,
-                        guidance,
+                        Autoguided.own(guidance),
                         true,
-                        network -> cancellable(network, cancelled)));
+                        around),
+                new NetworkEvaluator(
+                        weaker.model().network(),
+                        prediction,
+                        Map.of(Evaluator.CONDITIONAL, condition),
+                        Guidance.NONE,
+                        true,
+                        around));
     }
 
     private SamplingPlan plan(Scheduler scheduler, ResolvedRequest run) {
@@ -284,21 +327,21 @@ final class LatentPipeline implements Pipeline {
         conditions.put(
                 Evaluator.CONDITIONAL,
                 rows(run, conditioner.encode(run.inputs(), run.sampled(), notes)));
-        if (isAsked(run, Evaluator.UNCONDITIONAL)) {
-            conditions.put(
-                    Evaluator.UNCONDITIONAL,
-                    rows(run, conditioner.without(run.inputs(), run.sampled(), notes)));
+        if (run.asks(Evaluator.UNCONDITIONAL)) {
+            if (weaker != null) {
+                conditions.put(WeakerModel.CONDITION, rows(run, weaker.encode(run)));
+            } else {
+                conditions.put(
+                        Evaluator.UNCONDITIONAL,
+                        rows(run, conditioner.without(run.inputs(), run.sampled(), notes)));
+            }
         }
-        if (isAsked(run, Evaluator.EMPTY)) {
+        if (run.asks(Evaluator.EMPTY)) {
             conditions.put(
                     Evaluator.EMPTY,
                     rows(run, conditioner.empty(run.inputs(), run.sampled(), notes)));
         }
         return conditions;
-    }
-
-    private static boolean isAsked(ResolvedRequest run, String condition) {
-        return run.guidance().evaluations().stream().anyMatch(names -> names.contains(condition));
     }
 
     private Tensor zeros(ResolvedRequest run) {
@@ -438,6 +481,7 @@ final class LatentPipeline implements Pipeline {
                 Math.max(
                         model.codec().bytesToLoad() + model.codec().decodingBytes(run.sampled()),
                         network.bytesToLoad()
+                                + (weaker == null ? 0 : weaker.model().network().bytesToLoad())
                                 + activations(network, run.rows(), run.latents(), options));
         var budget = MemoryBudget.current();
         if (HEAP * bytes > budget.available()) {
@@ -465,6 +509,9 @@ final class LatentPipeline implements Pipeline {
                 notes,
                 model.samplers().name(run.request().sampling().sampler()),
                 scheduler.process().prediction());
+        if (weaker != null && run.asks(Evaluator.UNCONDITIONAL)) {
+            notes.used("autoGuidance", weaker.source().name());
+        }
         notes.used("dtype", options.dtype().toString());
         notes.used("vaeDtype", codec.dtype().toString());
         notes.used("device", options.device().toString());
@@ -477,27 +524,43 @@ final class LatentPipeline implements Pipeline {
 
     @Override
     public List<String> warnings() {
-        return source.warnings();
+        return weaker == null
+                ? source.warnings()
+                : Stream.concat(source.warnings().stream(), weaker.source().warnings().stream())
+                        .distinct()
+                        .toList();
     }
 
     @Override
     public Map<String, Object> describe() {
-        if (embeddings.isEmpty()) {
-            return source.describe();
-        }
         var description = new LinkedHashMap<>(source.describe());
-        description.put("embeddings", embeddings);
+        if (!embeddings.isEmpty()) {
+            description.put("embeddings", embeddings);
+        }
+        if (weaker != null) {
+            description.put("autoGuidance", weaker.source().describe());
+        }
         return description;
     }
 
     @Override
     public Map<String, String> hashWeights() {
-        return source.hashWeights(false);
+        return hashWeights(false);
     }
 
     @Override
     public Map<String, String> rehashWeights() {
-        return source.hashWeights(true);
+        return hashWeights(true);
+    }
+
+    private Map<String, String> hashWeights(boolean rehashed) {
+        var hashes = new LinkedHashMap<>(source.hashWeights(rehashed));
+        if (weaker != null) {
+            weaker.source()
+                    .hashWeights(rehashed)
+                    .forEach((file, hash) -> hashes.put("autoGuidance/" + file, hash));
+        }
+        return Collections.unmodifiableMap(hashes);
     }
 
     @Override
@@ -506,6 +569,10 @@ final class LatentPipeline implements Pipeline {
         if (closed.compareAndSet(false, true)) {
             model.codec().close();
             source.close();
+            if (weaker != null) {
+                weaker.model().codec().close();
+                weaker.source().close();
+            }
         }
     }
 }

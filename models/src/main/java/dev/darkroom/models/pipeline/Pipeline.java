@@ -104,7 +104,24 @@ public interface Pipeline extends AutoCloseable {
      */
     static Pipeline of(String name, Model model, PipelineOptions options) {
         PipelineLoader.requireDevice(options.device());
-        return new LatentPipeline(new GivenModel(name), model, List.of(), Defaults.NONE, options);
+        return new LatentPipeline(
+                new GivenModel(name), model, List.of(), null, Defaults.NONE, options);
+    }
+
+    /**
+     * A pipeline of a model that was put together in Java, which is guided away from a weaker one
+     * (autoguidance). See {@link #of(String, Model, PipelineOptions)} and {@link
+     * PipelineOptions#autoGuidance}.
+     *
+     * @param weaker of the same family, stays the caller's; of it, network and conditioner are used
+     * @throws IllegalArgumentException if the weaker model is another kind of model
+     */
+    static Pipeline of(String name, Model model, Model weaker, PipelineOptions options) {
+        PipelineLoader.requireDevice(options.device());
+        var guide = new WeakerModel(new GivenModel("the weaker model"), weaker);
+        guide.require(model);
+        return new LatentPipeline(
+                new GivenModel(name), model, List.of(), guide, Defaults.NONE, options);
     }
 
     /** Samples without watching. See {@link #sample(SampleRequest, SampleMonitor, Tensor)}. */

@@ -13,7 +13,6 @@ import dev.darkroom.models.family.Family;
 import dev.darkroom.models.family.Model;
 import dev.darkroom.models.family.RequestedSize;
 import dev.darkroom.models.family.Size;
-import dev.darkroom.models.text.TextualInversion;
 import dev.darkroom.models.vae.VaeLocation;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.InsufficientMemoryException;
@@ -26,6 +25,7 @@ import java.io.IOException;
 import java.lang.System.Logger.Level;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CancellationException;
 
 /** Finds a model and loads it as its family does. */
@@ -39,28 +39,111 @@ final class PipelineLoader {
 
     static Pipeline load(String model, PipelineOptions options, Families families) {
         requireDevice(options.device());
-        return loaded(
-                () ->
-                        switch (ModelLocation.of(model)) {
-                            case ModelLocation.Folder folder ->
-                                    checkpoint(folder.path(), null, options, families);
-                            case ModelLocation.WeightsFile file ->
-                                    file(file.path(), options, families);
-                            case ModelLocation.OnHub named -> ofHub(named.id(), options, families);
-                        });
+        return loaded(() -> pipeline(open(model, options, families), options, families));
     }
 
     static Pipeline load(Path folder, PipelineOptions options, Families families) {
         requireDevice(options.device());
-        return loaded(() -> checkpoint(folder, null, options, families));
+        return loaded(
+                () -> pipeline(checkpoint(folder, null, options, families), options, families));
+    }
+
+    /**
+     * A model whose networks are not yet loaded.
+     *
+     * @param source is closed with the pipeline
+     * @param embeddings that were learned, as they are described
+     * @param own what the checkpoint says of itself
+     */
+    private record Opened(
+            Source source,
+            String family,
+            Model model,
+            List<Map<String, Object>> embeddings,
+            Defaults own,
+            Networks networks) {}
+
+    /** The networks of what was opened. */
+    private interface Networks {
+        /** Loads them as they fit. */
+        void fit(Module denoiser, long activations, long decoding) throws IOException;
+
+        /** Leaves out one that is not going to be used. */
+        void leaveOut(Module network);
+    }
+
+    private static Opened open(String model, PipelineOptions options, Families families)
+            throws IOException, InterruptedException {
+        return switch (ModelLocation.of(model)) {
+            case ModelLocation.Folder folder -> checkpoint(folder.path(), null, options, families);
+            case ModelLocation.WeightsFile file -> file(file.path(), options, families);
+            case ModelLocation.OnHub named -> ofHub(named.id(), options, families);
+        };
+    }
+
+    /** Makes the pipeline, with the weaker model that the options name. */
+    private static Pipeline pipeline(Opened opened, PipelineOptions options, Families families)
+            throws IOException, InterruptedException {
+        return orClosed(
+                opened.source,
+                () -> {
+                    fit(opened, options);
+                    WeakerModel weaker = weaker(opened, options, families);
+                    Pipeline pipeline =
+                            new LatentPipeline(
+                                    opened.source,
+                                    opened.model,
+                                    opened.embeddings,
+                                    weaker,
+                                    opened.own,
+                                    options);
+                    if (options.logging()) {
+                        pipeline.warnings().forEach(w -> LOG.log(Level.WARNING, w));
+                    }
+                    return pipeline;
+                });
+    }
+
+    private static @Nullable WeakerModel weaker(
+            Opened guided, PipelineOptions options, Families families)
+            throws IOException, InterruptedException {
+        if (options.autoGuidance() == null) {
+            return null;
+        }
+        Opened opened = open(options.autoGuidance(), options.withVae(null), families);
+        return orClosed(
+                opened.source,
+                () -> {
+                    if (!opened.family.equals(guided.family)) {
+                        throw new PipelineException(
+                                opened.source.name()
+                                        + " can't be the weaker model of autoguidance: it is of the"
+                                        + " family "
+                                        + opened.family
+                                        + ", and the model of "
+                                        + guided.family);
+                    }
+                    var weaker = new WeakerModel(opened.source, opened.model);
+                    try {
+                        weaker.require(guided.model);
+                    } catch (IllegalArgumentException e) {
+                        throw new PipelineException(String.valueOf(e.getMessage()), e);
+                    }
+                    Module decoder = opened.model.codec().network();
+                    if (decoder != null) {
+                        opened.networks.leaveOut(decoder);
+                    }
+                    fit(opened, options);
+                    return weaker;
+                });
     }
 
     /** What loads, and what may go wrong with it. */
-    private interface Loading {
-        Pipeline run() throws IOException, InterruptedException;
+    private interface Loading<T> {
+        T run() throws IOException, InterruptedException;
     }
 
-    private static Pipeline loaded(Loading loading) {
+    private static Pipeline loaded(Loading<Pipeline> loading) {
         try {
             return loading.run();
         } catch (InterruptedException e) {
@@ -83,7 +166,7 @@ final class PipelineLoader {
         }
     }
 
-    private static Pipeline ofHub(ModelId id, PipelineOptions options, Families families)
+    private static Opened ofHub(ModelId id, PipelineOptions options, Families families)
             throws IOException, InterruptedException {
         String variant = options.variant();
         if (variant != null && id.variant() != null && !variant.equals(id.variant())) {
@@ -102,22 +185,38 @@ final class PipelineLoader {
                 snapshot.folder(), snapshot, options.withVariant(chosen.variant()), families);
     }
 
-    private static Pipeline checkpoint(
+    private static Opened checkpoint(
             Path folder, @Nullable Snapshot origin, PipelineOptions options, Families families)
             throws IOException, InterruptedException {
         Checkpoint checkpoint = Checkpoint.open(folder, options.loading(vae(folder, options)));
-        return owned(
-                new CheckpointSource(checkpoint, origin),
-                options,
-                source -> {
+        Source source = new CheckpointSource(checkpoint, origin);
+        return orClosed(
+                source,
+                () -> {
                     checkpoint.listen(options.listener());
                     Family family = family(checkpoint, families);
                     var defaults = Defaults.read(folder); // before the weights, which take long
                     var embeddings = EmbeddingLoader.load(options);
                     Model model = family.load(checkpoint).withEmbeddings(embeddings);
                     checkpoint.requireNoOthers();
-                    fit(checkpoint::fit, model, options);
-                    return pipeline(source, model, embeddings, defaults, options);
+                    return new Opened(
+                            source,
+                            family.name(),
+                            model,
+                            EmbeddingLoader.describe(embeddings),
+                            defaults,
+                            new Networks() {
+                                @Override
+                                public void fit(Module denoiser, long activations, long decoding)
+                                        throws IOException {
+                                    checkpoint.fit(denoiser, activations, decoding);
+                                }
+
+                                @Override
+                                public void leaveOut(Module network) {
+                                    checkpoint.leaveOut(network);
+                                }
+                            });
                 });
     }
 
@@ -130,65 +229,57 @@ final class PipelineLoader {
                 : VaeLocation.folder(vae, checkpoint, options.hub(), options.listener());
     }
 
-    private static Pipeline file(Path path, PipelineOptions options, Families families)
+    private static Opened file(Path path, PipelineOptions options, Families families)
             throws IOException, InterruptedException {
         SingleFile file = SingleFile.open(path, options.loading(vae(null, options)));
         var family = families.find(file.header()).orElseThrow(file::unknown);
-        return owned(
-                new SingleFileSource(file, family.name()),
-                options,
-                source -> {
+        Source source = new SingleFileSource(file, family.name());
+        return orClosed(
+                source,
+                () -> {
                     file.listen(options.listener());
                     var defaults = Defaults.read(file);
                     var embeddings = EmbeddingLoader.load(options);
                     Model model = family.load(file).withEmbeddings(embeddings);
-                    fit(file::fit, model, options);
-                    return pipeline(source, model, embeddings, defaults, options);
+                    return new Opened(
+                            source,
+                            family.name(),
+                            model,
+                            EmbeddingLoader.describe(embeddings),
+                            defaults,
+                            new Networks() {
+                                @Override
+                                public void fit(Module denoiser, long activations, long decoding)
+                                        throws IOException {
+                                    file.fit(denoiser, activations, decoding);
+                                }
+
+                                @Override
+                                public void leaveOut(Module network) {
+                                    file.leaveOut(network);
+                                }
+                            });
                 });
     }
 
-    private static Pipeline pipeline(
-            Source source,
-            Model model,
-            List<TextualInversion> embeddings,
-            Defaults own,
-            PipelineOptions options)
-            throws IOException {
-        return new LatentPipeline(
-                source, model, EmbeddingLoader.describe(embeddings), own, options);
-    }
-
-    /** What makes a pipeline of an opened source. */
-    private interface Making {
-        Pipeline of(Source source) throws IOException, InterruptedException;
-    }
-
-    /** Makes a pipeline that closes its source, which is closed here where that fails. */
-    private static Pipeline owned(Source source, PipelineOptions options, Making making)
+    /** Makes something of an opened source, which is closed where that fails. */
+    private static <T> T orClosed(Source source, Loading<T> making)
             throws IOException, InterruptedException {
-        boolean loaded = false;
+        boolean made = false;
         try {
-            Pipeline pipeline = making.of(source);
-            loaded = true;
-            if (options.logging()) {
-                pipeline.warnings().forEach(w -> LOG.log(Level.WARNING, w));
-            }
-            return pipeline;
+            T result = making.run();
+            made = true;
+            return result;
         } finally {
-            if (!loaded) {
+            if (!made) {
                 source.close();
             }
         }
     }
 
-    /** Loads networks as they fit. */
-    private interface Fitting {
-        void fit(Module denoiser, long activations, long decoding) throws IOException;
-    }
-
     /** Loads the networks as they fit beside what a picture of the checkpoint's own size takes. */
-    private static void fit(Fitting fitting, Model model, PipelineOptions options)
-            throws IOException {
+    private static void fit(Opened opened, PipelineOptions options) throws IOException {
+        Model model = opened.model;
         long activations = 0;
         long decoding = 0;
         if (options.device().type() == Device.Type.CPU) {
@@ -202,7 +293,7 @@ final class PipelineLoader {
                 LOG.log(Level.DEBUG, "no size of its own, each request names one", e);
             }
         }
-        fitting.fit(model.network(), activations, decoding);
+        opened.networks.fit(model.network(), activations, decoding);
     }
 
     private static Family family(Checkpoint checkpoint, Families families) {

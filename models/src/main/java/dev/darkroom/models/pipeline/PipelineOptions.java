@@ -47,6 +47,10 @@ import java.util.stream.Stream;
  *     CLIP
  * @param vae the autoencoder that takes the place of the checkpoint's: {@code tiny} for the one in
  *     its folder {@code vae_tiny}, a folder, or the name of a model on a hub; null for its own
+ * @param autoGuidance a weaker version of the model, such as an earlier checkpoint of its training,
+ *     by what {@link Pipeline#load(String, PipelineOptions)} takes: guidance leads away from what
+ *     that estimates of the same prompt, and not from the unconditional estimate ({@linkplain
+ *     dev.darkroom.models.diffusion.guidance.Autoguided autoguidance}); null for none
  * @param hub where models are found by their names, and kept; null for what the environment says
  * @param listener is told how downloading and loading go on, and can end them
  */
@@ -64,6 +68,7 @@ public record PipelineOptions(
         WeightFormat weights,
         List<Embedding> embeddings,
         @Nullable String vae,
+        @Nullable String autoGuidance,
         @Nullable HubOptions hub,
         LoadListener listener) {
     /** Checks the values. */
@@ -80,6 +85,10 @@ public record PipelineOptions(
         if (variant != null && !variant.matches("[\\w-]+([.][\\w-]+)*")) {
             throw new IllegalArgumentException(
                     "a variant is a part of a file's name such as fp16, not \"" + variant + "\"");
+        }
+        if (autoGuidance != null && autoGuidance.isBlank()) {
+            throw new IllegalArgumentException(
+                    "autoguidance needs the name of a weaker model, not an empty one");
         }
         if (threads < 0 || threads > 1024) {
             throw new IllegalArgumentException(
@@ -110,6 +119,7 @@ public record PipelineOptions(
                 Offload.AUTO,
                 WeightFormat.AUTO,
                 List.of(),
+                null,
                 null,
                 null,
                 LoadListener.NONE);
@@ -188,6 +198,11 @@ public record PipelineOptions(
         return with(copy -> copy.vae = vae);
     }
 
+    /** These options with guidance away from a weaker version of the model; null for none. */
+    public PipelineOptions withAutoGuidance(@Nullable String model) {
+        return with(copy -> copy.autoGuidance = model);
+    }
+
     /**
      * These options with another hub or cache, token and so on, such as {@code
      * HubOptions.fromEnvironment().withOffline(true)}; null for what the environment says.
@@ -233,6 +248,7 @@ public record PipelineOptions(
         private WeightFormat weights;
         private List<Embedding> embeddings;
         private @Nullable String vae;
+        private @Nullable String autoGuidance;
         private @Nullable HubOptions hub;
         private LoadListener listener;
 
@@ -250,6 +266,7 @@ public record PipelineOptions(
             weights = from.weights;
             embeddings = from.embeddings;
             vae = from.vae;
+            autoGuidance = from.autoGuidance;
             hub = from.hub;
             listener = from.listener;
         }
@@ -269,6 +286,7 @@ public record PipelineOptions(
                     weights,
                     embeddings,
                     vae,
+                    autoGuidance,
                     hub,
                     listener);
         }

@@ -91,6 +91,11 @@ record ResolvedRequest(
         return request.inputs();
     }
 
+    /** Whether the guidance asks for the estimate under a condition. */
+    boolean asks(String condition) {
+        return guidance.evaluations().stream().anyMatch(names -> names.contains(condition));
+    }
+
     /** How many pictures are made. */
     int batch() {
         return inputs().batch();

@@ -25,6 +25,7 @@ import dev.darkroom.models.diffusion.Network;
 import dev.darkroom.models.diffusion.NoiseSchedule;
 import dev.darkroom.models.diffusion.Prediction;
 import dev.darkroom.models.diffusion.diffusers.Scheduler;
+import dev.darkroom.models.family.Model;
 import dev.darkroom.models.family.SamplerChoice;
 import dev.darkroom.models.lora.Lora;
 import dev.darkroom.models.lora.LoraConfig;
@@ -161,6 +162,36 @@ class ToyFamilyTest {
             }
         }
         assertEquals(live, Memory.liveTensors());
+    }
+
+    @Test
+    void isGuidedByAWeakerToy() throws IOException {
+        SamplerChoice own =
+                samplers("{\"_class_name\": \"DDIMScheduler\", \"prediction_type\": \"sample\"}");
+        SamplerChoice flow = samplers("{\"_class_name\": \"FlowMatchEulerDiscreteScheduler\"}");
+        SampleRequest guided = request("euler", new ClassifierFree(3));
+        try (var network = network(1);
+                var weaker =
+                        Weights.random(
+                                4,
+                                DType.FLOAT32,
+                                Device.CPU,
+                                w -> new Toy.Net(w, new Toy.Config(1, 1)))) {
+            Model model = Toy.model(network, own);
+            var options = PipelineOptions.defaults();
+            try (var alone = Pipeline.of("toy", model, options);
+                    var pipeline = Pipeline.of("toy", model, Toy.model(weaker, own), options)) {
+                byte[] plain = alone.sample(guided).pictures().getFirst().rgb();
+                var result = pipeline.sample(guided);
+                assertFalse(Arrays.equals(plain, result.pictures().getFirst().rgb()));
+                assertEquals("the weaker model", result.used().get("autoGuidance"));
+            }
+            var refused =
+                    assertThrows(
+                            IllegalArgumentException.class,
+                            () -> Pipeline.of("toy", model, Toy.model(weaker, flow), options));
+            assertTrue(refused.getMessage().contains("prediction: FLOW"), refused.getMessage());
+        }
     }
 
     /** Whatever it learns, the loss falls, by its own parameters and by those of adapters. */
