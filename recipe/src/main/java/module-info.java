@@ -4,6 +4,7 @@ module dev.darkroom.recipe {
     requires dev.darkroom.training;
     requires com.fasterxml.jackson.databind;
     requires info.picocli;
+    requires xchart;
     requires static org.jspecify;
 
     opens dev.darkroom.recipe to

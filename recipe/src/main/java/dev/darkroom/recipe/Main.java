@@ -7,6 +7,7 @@ import dev.darkroom.recipe.score.CheckCommand;
 import dev.darkroom.recipe.score.DrawCommand;
 import dev.darkroom.recipe.score.EvaluateCommand;
 import dev.darkroom.recipe.score.ReferenceCommand;
+import dev.darkroom.recipe.score.SamplersCommand;
 
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -27,6 +28,7 @@ import picocli.CommandLine.Spec;
             EvaluateCommand.class,
             DrawCommand.class,
             ReferenceCommand.class,
+            SamplersCommand.class,
             PackageCommand.class
         })
 public final class Main implements Runnable {

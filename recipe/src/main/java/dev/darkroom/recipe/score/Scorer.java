@@ -159,7 +159,7 @@ public final class Scorer {
     }
 
     /** Says what a square picture shows. */
-    Verdict judge(BufferedImage picture) {
+    public Verdict judge(BufferedImage picture) {
         var cutout = Cutout.of(picture);
         float[] sought = Features.of(cutout);
         double copied = copied(picture);

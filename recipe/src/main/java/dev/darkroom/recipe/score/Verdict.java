@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param sharpness strength of the edges, as a share of that in the training picture whose object
  *     looks most like it; NaN if the scorer does not know them one by one, 0 if there is no object
  */
-record Verdict(
+public record Verdict(
         @Nullable String emoji,
         Colour background,
         @Nullable Colour object,

@@ -5,10 +5,13 @@ import dev.darkroom.recipe.Fixture;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+
+import javax.imageio.ImageIO;
 
 /** Pictures of the few emoji, made as training pictures are. */
 public final class FixturePictures {
@@ -47,6 +50,18 @@ public final class FixturePictures {
             }
         }
         return pictures;
+    }
+
+    /** Writes a folder as the command {@code data} makes it. */
+    public static void write(Path folder, long seed, int variants, int recoloured)
+            throws IOException {
+        Map<Row, BufferedImage> pictures = of(seed, variants, recoloured);
+        for (var each : pictures.entrySet()) {
+            Path file = folder.resolve(String.valueOf(each.getKey().file()));
+            ImageIO.write(each.getValue(), "png", file.toFile());
+        }
+        Row.write(folder.resolve(Row.METADATA), List.copyOf(pictures.keySet()));
+        Row.write(folder.resolve(Row.HELD_OUT), heldOut(seed));
     }
 
     /** What a seed holds out. */
