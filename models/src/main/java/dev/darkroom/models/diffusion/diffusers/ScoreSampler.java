@@ -61,7 +61,7 @@ record ScoreSampler(Scheduler own, Solver solver) implements Scheduler {
         }
         Solver solver =
                 switch (name) {
-                    case RK45 -> Solver.rk45(config.number("rtol", 1e-4), level(levels.process()));
+                    case RK45 -> Solver.rk45(config.number("rtol", 1e-3), level(levels.process()));
                     case CORRECTED ->
                             Solver.predictorCorrector(
                                     PredictorCorrector.Predictor.ANCESTRAL,
