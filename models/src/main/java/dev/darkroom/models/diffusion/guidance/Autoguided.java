@@ -5,7 +5,7 @@ import dev.darkroom.models.diffusion.Evaluator;
 import dev.darkroom.models.diffusion.Guidance;
 import dev.darkroom.models.diffusion.NoiseLevel;
 import dev.darkroom.models.diffusion.Perturbation;
-import dev.darkroom.models.diffusion.Prediction;
+import dev.darkroom.models.diffusion.Preconditioning;
 import dev.darkroom.runtime.Tensor;
 
 import org.jspecify.annotations.Nullable;
@@ -89,7 +89,7 @@ public record Autoguided(Evaluator network, Evaluator weaker) implements Evaluat
     }
 
     @Override
-    public Prediction prediction() {
+    public Preconditioning prediction() {
         return network.prediction();
     }
 }
