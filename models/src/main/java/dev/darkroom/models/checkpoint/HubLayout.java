@@ -107,6 +107,8 @@ public record HubLayout(
      * @throws IOException if a file is missing or malformed
      */
     public Tokenizer tokenizer(String part, String className) throws IOException {
+        Objects.requireNonNull(part, "part");
+        Objects.requireNonNull(className, "className");
         Path folder = Files.createTempDirectory("darkroom-tokenizer-");
         List<Path> written = new ArrayList<>();
         try {

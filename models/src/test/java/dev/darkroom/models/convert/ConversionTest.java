@@ -10,17 +10,24 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
+import dev.darkroom.models.checkpoint.CheckpointWriter;
+import dev.darkroom.models.checkpoint.Library;
 import dev.darkroom.models.checkpoint.SingleFile;
+import dev.darkroom.models.config.ConfigReader;
 import dev.darkroom.models.family.Edit;
 import dev.darkroom.models.family.Image;
 import dev.darkroom.models.pipeline.Pipeline;
 import dev.darkroom.models.pipeline.PipelineOptions;
 import dev.darkroom.models.pipeline.SampleRequest;
+import dev.darkroom.models.vae.AutoencoderTiny;
+import dev.darkroom.models.vae.AutoencoderTinyConfig;
 import dev.darkroom.runtime.DType;
+import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Memory;
 import dev.darkroom.runtime.Ops;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
+import dev.darkroom.runtime.nn.Weights;
 import dev.darkroom.runtime.safetensors.LoadMode;
 import dev.darkroom.runtime.safetensors.Safetensors;
 import dev.darkroom.runtime.safetensors.SafetensorsHeader;
@@ -35,6 +42,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -468,6 +476,45 @@ class ConversionTest {
             all.putAll(metadata);
             SafetensorsWriter.write(to, tensors, all);
         }
+    }
+
+    /** Tiny autoencoders have no names in such files: not as the only one, nor beside another. */
+    @Test
+    void aTinyAutoencoderStaysOut() throws IOException {
+        Path folder = copy("sd15");
+        String config =
+                """
+                {"_class_name": "AutoencoderTiny", "encoder_block_out_channels": [4, 4],
+                 "decoder_block_out_channels": [4, 4], "num_encoder_blocks": [1, 1],
+                 "num_decoder_blocks": [1, 1], "latent_channels": 4}
+                """;
+        var json = (ObjectNode) JSON.readTree(config);
+        var tiny = ConfigReader.of(json, AutoencoderTinyConfig::of);
+        Path beside = folder.resolve("vae_tiny");
+        Files.createDirectories(beside);
+        try (var network =
+                Weights.random(1, DType.FLOAT32, Device.CPU, w -> new AutoencoderTiny(w, tiny))) {
+            CheckpointWriter.network(beside, Library.DIFFUSERS, json, network, DType.FLOAT32);
+        }
+        Path file = temporary.resolve("file.safetensors");
+        List<String> warnings = convert(folder, file).warnings();
+        assertEquals(
+                List.of(folder + ": a single file has no place for the part vae_tiny"), warnings);
+        Path back = temporary.resolve("back");
+        convert(file, back);
+        Map<String, String> expected = tensors(folder);
+        expected.keySet().removeIf(key -> key.startsWith("vae_tiny/"));
+        assertEquals(expected, tensors(back));
+        for (String name : List.of("config.json", "diffusion_pytorch_model.safetensors")) {
+            Files.copy(
+                    beside.resolve(name),
+                    folder.resolve("vae").resolve(name),
+                    StandardCopyOption.REPLACE_EXISTING);
+        }
+        edit(
+                folder.resolve("model_index.json"),
+                index -> index.putArray("vae").add("diffusers").add("AutoencoderTiny"));
+        assertRefused(folder, temporary.resolve("x.safetensors"), "its autoencoder is a tiny one");
     }
 
     @Test
