@@ -9,6 +9,8 @@ module dev.darkroom.recipe {
 
     opens dev.darkroom.recipe to
             info.picocli;
+    opens dev.darkroom.recipe.classifier to
+            info.picocli;
     opens dev.darkroom.recipe.data to
             info.picocli;
     opens dev.darkroom.recipe.score to

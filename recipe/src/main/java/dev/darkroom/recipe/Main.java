@@ -1,5 +1,6 @@
 package dev.darkroom.recipe;
 
+import dev.darkroom.recipe.classifier.ClassifierCommand;
 import dev.darkroom.recipe.data.DataCommand;
 import dev.darkroom.recipe.data.SheetCommand;
 import dev.darkroom.recipe.score.CaptionsCommand;
@@ -29,6 +30,7 @@ import picocli.CommandLine.Spec;
             DrawCommand.class,
             ReferenceCommand.class,
             SamplersCommand.class,
+            ClassifierCommand.class,
             PackageCommand.class
         })
 public final class Main implements Runnable {
