@@ -90,8 +90,7 @@ class RoundingTest {
     }
 
     /** The latents after each evaluation. */
-    private static List<double[]> run(
-            SamplingPlan plan, Preconditioning prediction, DType dtype) {
+    private static List<double[]> run(SamplingPlan plan, Preconditioning prediction, DType dtype) {
         try (var start = new Generator(1);
                 var generator = new Generator(2)) {
             Shape shape = Shape.of(2, 3, 4, 4);

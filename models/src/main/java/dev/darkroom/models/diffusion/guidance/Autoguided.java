@@ -35,7 +35,7 @@ public record Autoguided(Evaluator network, Evaluator weaker) implements Evaluat
      * @throws IllegalArgumentException if they do not
      */
     public Autoguided {
-        if (network.prediction() != weaker.prediction()) {
+        if (!network.prediction().equals(weaker.prediction())) {
             throw new IllegalArgumentException(
                     "a network that predicts "
                             + network.prediction()
