@@ -46,6 +46,9 @@ public final class SamplersCommand implements Callable<Integer> {
 
     @Mixin private final CaptionsOption captions = new CaptionsOption();
 
+    /** The sampler whose evaluations are not known before. */
+    private static final String ADAPTIVE = "rk45";
+
     @Option(
             names = "--docs",
             required = true,
@@ -115,6 +118,10 @@ public final class SamplersCommand implements Callable<Integer> {
 
     /** A sampler for the model; null and a reason if it is for others. */
     private SamplersMeasurement.Choice scheduler(String sampler) throws IOException {
+        if (sampler.equals(ADAPTIVE)) {
+            return new SamplersMeasurement.Choice(
+                    null, "it evaluates the network as often as its tolerance needs");
+        }
         Path config = MODEL.folder().resolve("scheduler/scheduler_config.json");
         var choice = SamplerChoice.read(config, Warnings.collected());
         try {
