@@ -21,6 +21,7 @@ import java.util.function.ToDoubleFunction;
  *   <li>DEIS (Zhang and Chen 2022, arXiv:2204.13902, section 3.3, in log ρ): the last ε;
  *   <li>UniPC (Zhao et al. 2023, arXiv:2302.04867, algorithms 5 to 8): the last x̂0 or ε, and a
  *       corrector through the one at the end of the step, which costs no evaluation more;
+ *   <li>RES (Zhang et al. 2023, arXiv:2308.02157), multistep: the last x̂0;
  *   <li>SA-Solver (Xue et al. 2023, arXiv:2309.05019, algorithm 1): the same for the SDE;
  *   <li>singlestep DPM-Solver (Lu et al. 2022, arXiv:2206.00927, algorithms 1 and 2, and
  *       arXiv:2211.01095): those since the start of a group of one to three levels.

@@ -284,6 +284,33 @@ public interface Solver {
     }
 
     /**
+     * RES, the refined exponential solver, in its multistep form (Zhang et al. 2023,
+     * arXiv:2308.02157): see {@link ExponentialSolver}. The slope between the last estimates of x̂0
+     * is integrated exactly, where DPM-Solver++ takes a midpoint rule.
+     *
+     * @param order through how many estimates a step goes, 1 to 4
+     */
+    static Solver res(int order) {
+        var exact = ExponentialSolver.Slope.EXACT;
+        var options =
+                new ExponentialSolver.Options(false, order, exact, 0, exact, false, Set.of(), null);
+        return (denoiser, x, levels, noise, on) ->
+                ExponentialSolver.multistep(denoiser, x, levels, options, noise, on);
+    }
+
+    /**
+     * ER-SDE-Solver (Cui et al. 2023, arXiv:2309.06169) with the noise that its authors choose for
+     * trained models.
+     *
+     * @param order through how many estimates a step goes, 1 to 3
+     */
+    static Solver erSde(int order) {
+        ErSde.requireOrder(order);
+        return (denoiser, x, levels, noise, on) ->
+                ErSde.solve(denoiser, x, levels, order, ErSde::noise, noise, on);
+    }
+
+    /**
      * SA-Solver (Xue et al. 2023, arXiv:2309.05019): see {@link ExponentialSolver}.
      *
      * @param ofNoise whether ε is interpolated rather than x̂0

@@ -29,6 +29,9 @@ class ConvergenceTest {
                 throw new AssertionError("an ODE needs no noise");
             };
 
+    private static final NoiseSource ZEROS =
+            (shape, dtype, device) -> Tensor.zeros(dtype, shape.toArray());
+
     @FunctionalInterface
     interface Method {
         Tensor solve(Denoiser denoiser, Tensor x, List<NoiseLevel> levels);
@@ -108,6 +111,14 @@ class ConvergenceTest {
                 Arguments.of("UniPC 2, flow", uniPc(false, 2), flow, 3),
                 Arguments.of("UniPC 2 by ε", uniPc(true, 2), vp, 3),
                 Arguments.of("UniPC 3", uniPc(false, 3), vp, 4),
+                Arguments.of("RES 2", of(Solver.res(2)), vp, 2),
+                Arguments.of("RES 2, flow", of(Solver.res(2)), flow, 2),
+                Arguments.of("RES 3", of(Solver.res(3)), fineVp, 3),
+                Arguments.of("ER-SDE 1 without noise", erSde(1), vp, 1),
+                Arguments.of("ER-SDE 2 without noise", erSde(2), vp, 2),
+                Arguments.of("ER-SDE 2 without noise, alpha = 1", erSde(2), ve, 2),
+                // Its first derivative is that between two estimates, as the authors take it.
+                Arguments.of("ER-SDE 3 without noise", erSde(3), vp, 2),
                 Arguments.of("SA-Solver without noise", saSolver(), vp, 2));
     }
 
@@ -127,12 +138,12 @@ class ConvergenceTest {
     private static Method saSolver() {
         return (d, x, levels) ->
                 Solver.saSolver(false, 2, 2, false, at -> 0)
-                        .solve(
-                                d,
-                                x,
-                                levels,
-                                (shape, dtype, device) -> Tensor.zeros(dtype, shape.toArray()),
-                                StepListener.NONE);
+                        .solve(d, x, levels, ZEROS, StepListener.NONE);
+    }
+
+    private static Method erSde(int order) {
+        return (d, x, levels) ->
+                ErSde.solve(d, x, levels, order, at -> at, ZEROS, StepListener.NONE);
     }
 
     private static Method dpm(DpmSolver.Algorithm algorithm, int order, DpmSolver.Kind kind) {
@@ -149,7 +160,7 @@ class ConvergenceTest {
         boolean late = name.endsWith("3M") || name.startsWith("DPM-Solver ");
         boolean later = late || name.startsWith("SA") || name.startsWith("iPNDM,");
         // A method of the fourth order comes near to the rounding.
-        boolean middle = name.matches("LMS [34].*|DEIS 3|PNDM, flow");
+        boolean middle = name.matches("LMS [34].*|DEIS 3|RES 3|PNDM, flow");
         int few = name.startsWith("LMS 4") ? 320 : 640;
         int steps = later ? 1280 : middle ? few : name.contains("3S") ? 60 : 160;
         double coarse = error(solver, levels.apply(steps));

@@ -228,6 +228,17 @@ class DistributionTest {
     }
 
     @Test
+    void extendedReverseSdes() {
+        List<NoiseLevel> exploding = Gaussian.endingClean(Gaussian.exploding(400));
+        List<NoiseLevel> flow = Gaussian.endingClean(Gaussian.flow(400));
+        for (List<NoiseLevel> levels : List.of(exploding, every(2), flow)) {
+            for (int order = 1; order <= 3; order++) {
+                check(levels, order == 1 ? 0.04 : 0.01, along(Solver.erSde(order), levels));
+            }
+        }
+    }
+
+    @Test
     void predictorsAndCorrectors() {
         List<NoiseLevel> exploding = Gaussian.endingClean(Gaussian.exploding(400));
         for (List<NoiseLevel> levels : List.of(exploding, every(2))) {

@@ -65,6 +65,8 @@ class SamplingPlanTest {
         solvers.put(
                 "UNI_PC 3", Solver.uniPc(false, 3, ExponentialSolver.Slope.HALF, true, Set.of()));
         solvers.put("DE_IS 3", Solver.deis(3, false));
+        solvers.put("R_ES", Solver.res(2));
+        solvers.put("ER_SDE", Solver.erSde(3));
         solvers.put("SA_SOLVER", Solver.saSolver(false, 2, 2, true, at -> 1));
         solvers.put("SA_SOLVER by ε", Solver.saSolver(true, 2, 2, true, at -> 0.5));
         for (int order = 2; order <= 3; order++) {

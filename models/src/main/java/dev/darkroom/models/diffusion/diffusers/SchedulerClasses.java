@@ -18,6 +18,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Function;
+import java.util.function.IntFunction;
 
 /** Which config is read by what, and the short names of samplers. */
 final class SchedulerClasses {
@@ -96,6 +97,8 @@ final class SchedulerClasses {
                 "sa-solver",
                 "SASolverScheduler",
                 Solver.saSolver(false, 2, 2, true, DpmSolverScheduler.SA_NOISE));
+        ordered("res-multistep", 2, Solver::res);
+        ordered("er-sde", 3, Solver::erSde);
         name("lcm", "LCMScheduler", Solvers::lcm);
         name(
                 "tcd",
@@ -176,6 +179,14 @@ final class SchedulerClasses {
                             "sa-solver",
                             "SA-Solver, stochastic Adams steps with a corrector (Xue et al. 2023,"
                                     + " arXiv:2309.05019)"),
+                    entry(
+                            "res-multistep",
+                            "refined exponential solver by the last two estimates, or order"
+                                    + " (Zhang et al. 2023, arXiv:2308.02157)"),
+                    entry(
+                            "er-sde",
+                            "ER-SDE-Solver by the last three estimates, or order, with fresh noise"
+                                    + " (Cui et al. 2023, arXiv:2309.06169)"),
                     entry(
                             "plms",
                             "pseudo linear multistep, by the last four outputs (Liu et al. 2022,"
@@ -331,6 +342,16 @@ final class SchedulerClasses {
                     name + " is the name of a class; only samplers have descriptions");
         }
         return description;
+    }
+
+    /** A solver along DPM-Solver's levels whose order may be set. */
+    private static void ordered(String name, int order, IntFunction<Solver> solver) {
+        var method =
+                new Method(
+                        "order",
+                        (call, level, early) ->
+                                solver.apply(call.order() == null ? order : call.order()));
+        NAMES.put(name, new Named(name, "DPMSolverMultistepScheduler", Map.of(), method, true));
     }
 
     private static Method of(Solver solver) {
