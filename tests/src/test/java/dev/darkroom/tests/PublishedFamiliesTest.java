@@ -1,8 +1,6 @@
 package dev.darkroom.tests;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -14,7 +12,6 @@ import dev.darkroom.models.plan.Plan;
 import dev.darkroom.runtime.Shape;
 
 import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -57,6 +54,7 @@ class PublishedFamiliesTest {
                 "stabilityai/stable-diffusion-xl-base-1.0, xl-base-1.0, 4",
                 "stabilityai/stable-diffusion-xl-refiner-1.0, xl-refiner-1.0, 4",
                 "diffusers/stable-diffusion-xl-1.0-inpainting-0.1, xl-base-1.0, 9",
+                "playgroundai/playground-v2.5-1024px-aesthetic, xl-base-1.0, 4",
             })
     void familiesRunAtFullSize(String model, String keys, int channels) throws IOException {
         Map<String, Long> expected = write(model, keys, channels);
@@ -66,20 +64,6 @@ class PublishedFamiliesTest {
         plan.parts().forEach(part -> parameters.put(part.name(), part.parameters()));
         assertEquals(expected, new TreeMap<>(parameters));
         System.out.printf("published: %s %s%n", model, parameters);
-    }
-
-    /** The levels of EDM, which Playground was trained with, are refused by their name. */
-    @Test
-    void playgroundIsRefusedByItsScheduler() throws IOException {
-        write("playgroundai/playground-v2.5-1024px-aesthetic", "xl-base-1.0", 4);
-        var request = SampleRequest.builder().steps(1).build();
-        var e =
-                assertThrows(
-                        IOException.class,
-                        () -> Plan.of(folder, PipelineOptions.defaults(), request));
-        assertTrue(
-                String.valueOf(e.getMessage()).contains("EDMDPMSolverMultistepScheduler"),
-                e.getMessage());
     }
 
     /**
