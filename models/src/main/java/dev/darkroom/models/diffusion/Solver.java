@@ -68,22 +68,9 @@ public interface Solver {
 
     /** {@link Solvers#heun}. */
     static Solver heun() {
-        return new Solver() {
-            @Override
-            public Tensor solve(
-                    Denoiser denoiser,
-                    Tensor x,
-                    List<NoiseLevel> levels,
-                    NoiseSource noise,
-                    StepListener on) {
-                return Solvers.heun(denoiser, x, levels, on);
-            }
-
-            @Override
-            public List<NoiseLevel> evaluations(List<NoiseLevel> levels) {
-                return Solvers.heunEvaluations(levels);
-            }
-        };
+        return new EvaluatingSolver(
+                (denoiser, x, levels, noise, on) -> Solvers.heun(denoiser, x, levels, on),
+                Solvers::heunEvaluations);
     }
 
     /**
@@ -107,23 +94,11 @@ public interface Solver {
     static Solver predictorCorrector(
             PredictorCorrector.Predictor predictor, int corrections, double snr) {
         PredictorCorrector.requireCorrections(corrections, snr);
-        return new Solver() {
-            @Override
-            public Tensor solve(
-                    Denoiser denoiser,
-                    Tensor x,
-                    List<NoiseLevel> levels,
-                    NoiseSource noise,
-                    StepListener on) {
-                return PredictorCorrector.solve(
-                        denoiser, x, levels, predictor, corrections, snr, noise, on);
-            }
-
-            @Override
-            public List<NoiseLevel> evaluations(List<NoiseLevel> levels) {
-                return PredictorCorrector.evaluations(levels, corrections);
-            }
-        };
+        return new EvaluatingSolver(
+                (denoiser, x, levels, noise, on) ->
+                        PredictorCorrector.solve(
+                                denoiser, x, levels, predictor, corrections, snr, noise, on),
+                levels -> PredictorCorrector.evaluations(levels, corrections));
     }
 
     /**
@@ -133,25 +108,20 @@ public interface Solver {
      * @param stepSize α of a level over its sigma², above 0
      */
     static Solver langevin(int stepsPerLevel, double stepSize) {
-        return new Solver() {
-            @Override
-            public Tensor solve(
-                    Denoiser denoiser,
-                    Tensor x,
-                    List<NoiseLevel> levels,
-                    NoiseSource noise,
-                    StepListener on) {
-                int clean = levels.getLast().sigma() == 0 ? 1 : 0;
-                double least = levels.get(Math.max(0, levels.size() - 1 - clean)).sigma();
-                return Langevin.annealed(
-                        denoiser, x, levels, stepsPerLevel, stepSize * least * least, noise, on);
-            }
-
-            @Override
-            public List<NoiseLevel> evaluations(List<NoiseLevel> levels) {
-                return Langevin.evaluations(levels, stepsPerLevel);
-            }
-        };
+        return new EvaluatingSolver(
+                (denoiser, x, levels, noise, on) -> {
+                    int clean = levels.getLast().sigma() == 0 ? 1 : 0;
+                    double least = levels.get(Math.max(0, levels.size() - 1 - clean)).sigma();
+                    return Langevin.annealed(
+                            denoiser,
+                            x,
+                            levels,
+                            stepsPerLevel,
+                            stepSize * least * least,
+                            noise,
+                            on);
+                },
+                levels -> Langevin.evaluations(levels, stepsPerLevel));
     }
 
     /**
@@ -161,22 +131,10 @@ public interface Solver {
      */
     static Solver inversion(int iterations) {
         Inversion.requireIterations(iterations);
-        return new Solver() {
-            @Override
-            public Tensor solve(
-                    Denoiser denoiser,
-                    Tensor x,
-                    List<NoiseLevel> levels,
-                    NoiseSource noise,
-                    StepListener on) {
-                return Inversion.solve(denoiser, x, levels, iterations, on);
-            }
-
-            @Override
-            public List<NoiseLevel> evaluations(List<NoiseLevel> levels) {
-                return Inversion.evaluations(levels, iterations);
-            }
-        };
+        return new EvaluatingSolver(
+                (denoiser, x, levels, noise, on) ->
+                        Inversion.solve(denoiser, x, levels, iterations, on),
+                levels -> Inversion.evaluations(levels, iterations));
     }
 
     /**
@@ -439,22 +397,10 @@ public interface Solver {
                         return middle == null ? ALONG.middle(at, end) : middle.apply(at);
                     }
                 };
-        return new Solver() {
-            @Override
-            public Tensor solve(
-                    Denoiser denoiser,
-                    Tensor x,
-                    List<NoiseLevel> levels,
-                    NoiseSource noise,
-                    StepListener on) {
-                return Plms.rungeKutta(denoiser, x, levels, prediction, steps, on);
-            }
-
-            @Override
-            public List<NoiseLevel> evaluations(List<NoiseLevel> levels) {
-                return Plms.evaluations(levels, steps);
-            }
-        };
+        return new EvaluatingSolver(
+                (denoiser, x, levels, noise, on) ->
+                        Plms.rungeKutta(denoiser, x, levels, prediction, steps, on),
+                levels -> Plms.evaluations(levels, steps));
     }
 
     /**

@@ -27,6 +27,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CancellationException;
+import java.util.function.Consumer;
 
 /** Finds a model and loads it as its family does. */
 final class PipelineLoader {
@@ -63,13 +64,16 @@ final class PipelineLoader {
             Defaults own,
             Networks networks) {}
 
-    /** The networks of what was opened. */
-    private interface Networks {
-        /** Loads them as they fit. */
-        void fit(Module denoiser, long activations, long decoding) throws IOException;
+    /**
+     * What is done with the networks of what was opened.
+     *
+     * @param loading of all, as they fit
+     * @param leavingOut of one that is not going to be used
+     */
+    private record Networks(Fitting loading, Consumer<Module> leavingOut) {}
 
-        /** Leaves out one that is not going to be used. */
-        void leaveOut(Module network);
+    private interface Fitting {
+        void fit(Module denoiser, long activations, long decoding) throws IOException;
     }
 
     private static Opened open(String model, PipelineOptions options, Families families)
@@ -131,7 +135,7 @@ final class PipelineLoader {
                     }
                     Module decoder = opened.model.codec().network();
                     if (decoder != null) {
-                        opened.networks.leaveOut(decoder);
+                        opened.networks.leavingOut.accept(decoder);
                     }
                     fit(opened, options);
                     return weaker;
@@ -205,18 +209,7 @@ final class PipelineLoader {
                             model,
                             EmbeddingLoader.describe(embeddings),
                             defaults,
-                            new Networks() {
-                                @Override
-                                public void fit(Module denoiser, long activations, long decoding)
-                                        throws IOException {
-                                    checkpoint.fit(denoiser, activations, decoding);
-                                }
-
-                                @Override
-                                public void leaveOut(Module network) {
-                                    checkpoint.leaveOut(network);
-                                }
-                            });
+                            new Networks(checkpoint::fit, checkpoint::leaveOut));
                 });
     }
 
@@ -247,18 +240,7 @@ final class PipelineLoader {
                             model,
                             EmbeddingLoader.describe(embeddings),
                             defaults,
-                            new Networks() {
-                                @Override
-                                public void fit(Module denoiser, long activations, long decoding)
-                                        throws IOException {
-                                    file.fit(denoiser, activations, decoding);
-                                }
-
-                                @Override
-                                public void leaveOut(Module network) {
-                                    file.leaveOut(network);
-                                }
-                            });
+                            new Networks(file::fit, file::leaveOut));
                 });
     }
 
@@ -293,7 +275,7 @@ final class PipelineLoader {
                 LOG.log(Level.DEBUG, "no size of its own, each request names one", e);
             }
         }
-        opened.networks.fit(model.network(), activations, decoding);
+        opened.networks.loading.fit(model.network(), activations, decoding);
     }
 
     private static Family family(Checkpoint checkpoint, Families families) {
