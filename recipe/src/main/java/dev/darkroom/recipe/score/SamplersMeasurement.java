@@ -77,6 +77,7 @@ final class SamplersMeasurement {
         }
         int steps = steps(scheduler, most);
         if (steps == 0) {
+            refused.put(sampler + ", " + most + " evaluations", "a step takes more");
             return null;
         }
         Optional<SamplerPoint> before =
