@@ -4,6 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.darkroom.models.diffusion.diffusers.LevelChoice;
+import dev.darkroom.models.diffusion.diffusers.LevelSpacing;
 import dev.darkroom.models.family.Edit;
 import dev.darkroom.models.pipeline.CancelledException;
 import dev.darkroom.models.pipeline.EmbeddedModel;
@@ -53,6 +55,19 @@ class InversionTest {
                 assertEquals("euler", inverted.request().sampling().sampler());
                 assertEquals(2, inverted.used().get("iterations"));
                 SampleRequest again = request().sampler("euler").guidanceScale(1).build();
+                Picture back =
+                        pipeline.sample(again, SampleMonitor.NONE, inverted.latents())
+                                .pictures()
+                                .getFirst();
+                double decibels = decibels(picture, back);
+                assertTrue(decibels > 36, () -> decibels + " dB");
+            }
+            var karras = LevelChoice.of(LevelSpacing.KARRAS);
+            SampleRequest along = request().levels(karras).edit(whole(picture)).build();
+            try (var inverted = pipeline.invert(along)) {
+                assertEquals(karras, inverted.request().sampling().levels());
+                SampleRequest again =
+                        request().sampler("euler").guidanceScale(1).levels(karras).build();
                 Picture back =
                         pipeline.sample(again, SampleMonitor.NONE, inverted.latents())
                                 .pictures()

@@ -2,6 +2,7 @@ package dev.darkroom.models.pipeline;
 
 import dev.darkroom.models.diffusion.NoiseSource;
 import dev.darkroom.models.diffusion.SamplingPlan;
+import dev.darkroom.models.family.Defaults;
 import dev.darkroom.models.family.Edit;
 import dev.darkroom.models.family.Image;
 import dev.darkroom.models.family.Model;
@@ -91,14 +92,7 @@ record Editor(
      * nothing, and no guidance, under which the way back is less sure.
      */
     static SampleRequest deterministic(SampleRequest request) {
-        Sampling given = request.sampling();
-        var sampling =
-                new Sampling(
-                        given.steps(),
-                        given.guidanceScale() == null ? Double.valueOf(1) : given.guidanceScale(),
-                        given.guidance(),
-                        given.sampler() == null ? "euler" : given.sampler(),
-                        given.seed());
+        Sampling sampling = request.sampling().orElse(new Defaults(null, 1.0), "euler");
         return new SampleRequest(request.inputs(), sampling, request.size());
     }
 
@@ -106,7 +100,7 @@ record Editor(
     Start start(ResolvedRequest run, Edit edit) {
         boolean shows = model.network().shownChannels() > 0;
         boolean fromNoise = edit.mask() != null && edit.strength() == 1;
-        Tensor picture = fitted(edit.picture(), run).times(2).minus(1); // [1,3,H,W]
+        Tensor picture = picture(run, edit);
         Tensor encoded = null;
         if (!fromNoise || !shows) {
             encoded = encoded(run, picture, "input_encode_noise");
@@ -153,8 +147,12 @@ record Editor(
 
     /** The latents of the picture that a request brings {@code [N,…]}. */
     Tensor latents(ResolvedRequest run, Edit edit) {
-        Tensor picture = fitted(edit.picture(), run).times(2).minus(1); // [1,3,H,W]
-        return encoded(run, picture, "input_encode_noise");
+        return encoded(run, picture(run, edit), "input_encode_noise");
+    }
+
+    /** The picture as the encoder takes it {@code [1,3,H,W]}. */
+    private static Tensor picture(ResolvedRequest run, Edit edit) {
+        return fitted(edit.picture(), run).times(2).minus(1);
     }
 
     private Tensor drawn(ResolvedRequest run, String name) {

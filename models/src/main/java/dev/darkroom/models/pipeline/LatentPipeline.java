@@ -112,11 +112,8 @@ final class LatentPipeline implements Pipeline {
     public SampleResult sample(
             SampleRequest request, SampleMonitor monitor, @Nullable Tensor latents) {
         Objects.requireNonNull(request, "request");
-        Objects.requireNonNull(monitor, "monitor; SampleMonitor.NONE watches nothing");
-        var interrupted = new AtomicBoolean();
-        var guarded = new GuardedMonitor(monitor);
-        return worker.run(
-                () -> explained(() -> run(request, guarded, latents, interrupted)), interrupted);
+        return watched(
+                monitor, (guarded, interrupted) -> run(request, guarded, latents, interrupted));
     }
 
     private SampleResult run(
@@ -132,10 +129,7 @@ final class LatentPipeline implements Pipeline {
             var run = ResolvedRequest.of(request, model, defaults);
             Scheduler scheduler = model.samplers().named(request.sampling().sampler());
             SamplingPlan plan = plan(scheduler, run);
-            requireMemory(run);
-            if (weaker != null) {
-                weaker.require(run);
-            }
+            requireFits(run);
             Editor.require(run, model, given != null);
             if (given != null) {
                 requireStart(run, given);
@@ -171,13 +165,21 @@ final class LatentPipeline implements Pipeline {
     /** A run that may fail. */
     @FunctionalInterface
     private interface Run<T> {
-        T run() throws IOException;
+        T run(SampleMonitor monitor, AtomicBoolean interrupted) throws IOException;
+    }
+
+    /** What a run gives that a monitor watches. */
+    private <T> T watched(SampleMonitor monitor, Run<T> run) {
+        Objects.requireNonNull(monitor, "monitor; SampleMonitor.NONE watches nothing");
+        var interrupted = new AtomicBoolean();
+        var guarded = new GuardedMonitor(monitor);
+        return worker.run(() -> explained(run, guarded, interrupted), interrupted);
     }
 
     /** What a run gives; its failures are those of the pipeline. */
-    private <T> T explained(Run<T> run) {
+    private <T> T explained(Run<T> run, SampleMonitor monitor, AtomicBoolean interrupted) {
         try {
-            return run.run();
+            return run.run(monitor, interrupted);
         } catch (IOException
                 | IllegalArgumentException
                 | ModelException
@@ -199,12 +201,9 @@ final class LatentPipeline implements Pipeline {
     @Override
     public InversionResult invert(SampleRequest request, int iterations, SampleMonitor monitor) {
         Objects.requireNonNull(request, "request");
-        Objects.requireNonNull(monitor, "monitor; SampleMonitor.NONE watches nothing");
-        var interrupted = new AtomicBoolean();
-        var guarded = new GuardedMonitor(monitor);
-        return worker.run(
-                () -> explained(() -> inverted(request, iterations, guarded, interrupted)),
-                interrupted);
+        return watched(
+                monitor,
+                (guarded, interrupted) -> inverted(request, iterations, guarded, interrupted));
     }
 
     private InversionResult inverted(
@@ -217,7 +216,7 @@ final class LatentPipeline implements Pipeline {
             var run = ResolvedRequest.of(Editor.deterministic(request), model, defaults);
             Scheduler scheduler = model.samplers().named(run.request().sampling().sampler());
             SamplingPlan plan = plan(scheduler, run).inverted(iterations);
-            requireMemory(run);
+            requireFits(run);
             Map<String, Condition> conditions = conditions(run, notes);
             release();
             NoiseSource mean = (shape, dtype, device) -> Tensor.zeros(shape, dtype, device);
@@ -250,6 +249,14 @@ final class LatentPipeline implements Pipeline {
         Guidance guidance = run.guidance().over(plan.evaluations(), () -> zeros(run));
         Preconditioning prediction = scheduler.process().prediction();
         return guidance.with(evaluator(conditions, guidance, prediction, cancelled));
+    }
+
+    /** Refuses a run that there is no memory for, or that the weaker model can't take part in. */
+    private void requireFits(ResolvedRequest run) {
+        requireMemory(run);
+        if (weaker != null) {
+            weaker.require(run);
+        }
     }
 
     /** Frees networks that take turns in memory, until they are used again. */

@@ -89,11 +89,16 @@ public record Sampling(
 
     /** This, and where it says nothing, what defaults say. */
     public Sampling orElse(Defaults defaults) {
+        return orElse(defaults, null);
+    }
+
+    /** This, and where it says nothing, what defaults say, and another sampler. */
+    Sampling orElse(Defaults defaults, @Nullable String other) {
         return new Sampling(
                 steps == null ? defaults.steps() : steps,
                 guidanceScale == null ? defaults.guidanceScale() : guidanceScale,
                 guidance,
-                sampler,
+                sampler == null ? other : sampler,
                 levels,
                 eta,
                 end,
