@@ -1,5 +1,8 @@
 package dev.darkroom.models.unet;
 
+import static dev.darkroom.models.config.Option.require;
+import static dev.darkroom.models.config.Option.requireSize;
+
 import dev.darkroom.models.config.ConfigReader;
 import dev.darkroom.models.layers.ResnetBlock;
 import dev.darkroom.models.layers.TransformerOptions;
@@ -82,11 +85,12 @@ public record UnetConfig(
         onlyCrossAttention = List.copyOf(onlyCrossAttention);
         int levels = blockOutChannels.size();
         require(levels >= 1 && levels <= MAX_BLOCKS, "block_out_channels", blockOutChannels);
-        requireSize("down_block_types", downBlockAttention, levels);
-        requireSize("up_block_types", upBlockAttention, levels);
-        requireSize("attention_head_dim", attentionHeads, levels);
-        requireSize("transformer_layers_per_block", transformerLayers, levels);
-        requireSize("only_cross_attention", onlyCrossAttention, levels);
+        requireSize("down_block_types", downBlockAttention, levels, "block_out_channels");
+        requireSize("up_block_types", upBlockAttention, levels, "block_out_channels");
+        requireSize("attention_head_dim", attentionHeads, levels, "block_out_channels");
+        requireSize(
+                "transformer_layers_per_block", transformerLayers, levels, "block_out_channels");
+        requireSize("only_cross_attention", onlyCrossAttention, levels, "block_out_channels");
         require(inChannels >= 1, "in_channels", inChannels);
         require(outChannels >= 1, "out_channels", outChannels);
         require(sampleSize == null || sampleSize >= 1, "sample_size", sampleSize);
@@ -133,23 +137,6 @@ public record UnetConfig(
 
     private static boolean isCount(int layers) {
         return layers >= 1 && layers <= MAX_LAYERS;
-    }
-
-    private static void require(boolean holds, String option, @Nullable Object value) {
-        if (!holds) {
-            throw new IllegalArgumentException(option + " can't be " + value);
-        }
-    }
-
-    private static void requireSize(String option, List<?> values, int levels) {
-        if (values.size() != levels) {
-            throw new IllegalArgumentException(
-                    option
-                            + " must have "
-                            + levels
-                            + " elements, as block_out_channels says, not "
-                            + values.size());
-        }
     }
 
     /**

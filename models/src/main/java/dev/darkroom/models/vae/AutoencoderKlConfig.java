@@ -1,5 +1,8 @@
 package dev.darkroom.models.vae;
 
+import static dev.darkroom.models.config.Option.require;
+import static dev.darkroom.models.config.Option.requireSize;
+
 import dev.darkroom.models.config.ConfigReader;
 import dev.darkroom.models.layers.ResnetBlock;
 import dev.darkroom.runtime.Warnings;
@@ -113,26 +116,6 @@ public record AutoencoderKlConfig(
                 throw new IllegalArgumentException(
                         "shift_factor " + shiftFactor + " and latents_mean can't both be given");
             }
-        }
-    }
-
-    private static void require(boolean holds, String option, @Nullable Object value) {
-        if (!holds) {
-            throw new IllegalArgumentException(option + " can't be " + value);
-        }
-    }
-
-    private static void requireSize(
-            String option, @Nullable List<?> values, int size, String other) {
-        if (values != null && values.size() != size) {
-            throw new IllegalArgumentException(
-                    option
-                            + " must have "
-                            + size
-                            + " elements, as "
-                            + other
-                            + " says, not "
-                            + values.size());
         }
     }
 

@@ -1,5 +1,7 @@
 package dev.darkroom.models.vae;
 
+import static dev.darkroom.models.config.Option.require;
+
 import dev.darkroom.models.config.ConfigReader;
 import dev.darkroom.runtime.Warnings;
 import dev.darkroom.runtime.nn.Activation;
@@ -83,12 +85,6 @@ public record AutoencoderTinyConfig(
                         && blocks.stream().allMatch(each -> each >= 0 && each <= MAX_BLOCKS),
                 "num_" + of + "_blocks, of which there is one for each of its channels,",
                 blocks);
-    }
-
-    private static void require(boolean holds, String option, Object value) {
-        if (!holds) {
-            throw new IllegalArgumentException(option + " can't be " + value);
-        }
     }
 
     /**

@@ -3,6 +3,7 @@ package dev.darkroom.training.stage;
 import dev.darkroom.models.checkpoint.CheckpointWriter;
 import dev.darkroom.models.checkpoint.Library;
 import dev.darkroom.models.config.ConfigReader;
+import dev.darkroom.models.config.Option;
 import dev.darkroom.models.family.DataSizes;
 import dev.darkroom.models.vae.AutoencoderKl;
 import dev.darkroom.models.vae.AutoencoderKlConfig;
@@ -60,7 +61,7 @@ final class LatentData implements AutoCloseable {
                 Path autoencoder,
                 @Nullable String variant) {
             int augmentations = json.integer("variants", 1);
-            TrainingConfig.require(augmentations >= 1, "variants", augmentations);
+            Option.require(augmentations >= 1, "variants", augmentations);
             return new Config(
                     context.data(json),
                     autoencoder,

@@ -1,5 +1,7 @@
 package dev.darkroom.training.stage;
 
+import static dev.darkroom.models.config.Option.require;
+
 import dev.darkroom.models.config.ConfigReader;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
@@ -41,12 +43,6 @@ record TrainingConfig(
     TrainingConfig {
         require(batch >= 1, "batch", batch);
         require(steps >= 1, "steps", steps);
-    }
-
-    static void require(boolean holds, String option, Object value) {
-        if (!holds) {
-            throw new IllegalArgumentException(option + " can't be " + value);
-        }
     }
 
     static TrainingConfig of(ConfigReader json) {

@@ -1,5 +1,8 @@
 package dev.darkroom.models.family.pixel;
 
+import static dev.darkroom.models.config.Option.require;
+import static dev.darkroom.models.config.Option.requireSize;
+
 import dev.darkroom.models.config.ConfigReader;
 import dev.darkroom.models.family.Size;
 import dev.darkroom.models.layers.AttentionBlock;
@@ -110,8 +113,8 @@ public record PixelUnetConfig(
         blockOutChannels = List.copyOf(blockOutChannels);
         int levels = blockOutChannels.size();
         require(levels >= 1 && levels <= MAX_BLOCKS, "block_out_channels", blockOutChannels);
-        requireSize("down_block_types", downBlocks, levels);
-        requireSize("up_block_types", upBlocks, levels);
+        requireSize("down_block_types", downBlocks, levels, "block_out_channels");
+        requireSize("up_block_types", upBlocks, levels, "block_out_channels");
         require(inChannels >= 1, "in_channels", inChannels);
         require(outChannels >= 1, "out_channels", outChannels);
         require(
@@ -164,23 +167,6 @@ public record PixelUnetConfig(
 
     private static boolean isSize(int pixels) {
         return pixels >= 1 && pixels <= MAX_SIZE;
-    }
-
-    private static void require(boolean holds, String option, @Nullable Object value) {
-        if (!holds) {
-            throw new IllegalArgumentException(option + " can't be " + value);
-        }
-    }
-
-    private static void requireSize(String option, List<?> values, int levels) {
-        if (values.size() != levels) {
-            throw new IllegalArgumentException(
-                    option
-                            + " must have "
-                            + levels
-                            + " elements, as block_out_channels says, not "
-                            + values.size());
-        }
     }
 
     /**
