@@ -82,6 +82,16 @@ public record HubOptions(
     }
 
     /**
+     * The options that are given, or else those of the {@linkplain #fromEnvironment() environment}.
+     *
+     * @param given null for none
+     * @throws HubException if those of the environment are malformed
+     */
+    public static HubOptions orFromEnvironment(@Nullable HubOptions given) throws HubException {
+        return given == null ? fromEnvironment() : given;
+    }
+
+    /**
      * As {@link #fromEnvironment()}, with other variables.
      *
      * @param user the user's home folder, where {@code HOME} names none

@@ -9,7 +9,6 @@ import dev.darkroom.runtime.TensorScope;
 import java.util.Arrays;
 import java.util.NavigableMap;
 import java.util.TreeMap;
-import java.util.stream.IntStream;
 
 /**
  * Embeddings of tokens that a {@link ClipTextEncoder} was not trained with: textual inversion (Gal
@@ -75,11 +74,6 @@ public final class LearnedTokens {
     /** Returns how many ids a token takes: 1 for one that is not learned. */
     public int count(int id) {
         return counts.getOrDefault(id, 1);
-    }
-
-    /** Returns ids with all of a learned token's in the place of its first. */
-    public int[] expanded(int[] ids) {
-        return Arrays.stream(ids).flatMap(id -> IntStream.range(id, id + count(id))).toArray();
     }
 
     /** Returns which of the ids are learned ones, of the same shape. */

@@ -73,10 +73,8 @@ final class EmbeddingLoader {
 
     private static Path download(ModelId id, PipelineOptions options)
             throws IOException, InterruptedException {
-        HubOptions hubOptions =
-                options.hub() == null ? HubOptions.fromEnvironment() : options.hub();
         var files = new EmbeddingFiles(id.repository());
-        try (var hub = new Hub(hubOptions)) {
+        try (var hub = new Hub(HubOptions.orFromEnvironment(options.hub()))) {
             return inside(hub.get(id, files, options.listener()).folder());
         }
     }

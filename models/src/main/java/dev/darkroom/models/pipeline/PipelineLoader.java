@@ -183,7 +183,7 @@ final class PipelineLoader {
                             + "; leave out one of them");
         }
         ModelId chosen = variant == null ? id : id.withVariant(variant);
-        HubOptions hub = options.hub() == null ? HubOptions.fromEnvironment() : options.hub();
+        HubOptions hub = HubOptions.orFromEnvironment(options.hub());
         var snapshot = new ModelLocation.OnHub(chosen).snapshot(hub, options.listener());
         return checkpoint(
                 snapshot.folder(), snapshot, options.withVariant(chosen.variant()), families);

@@ -40,8 +40,7 @@ public final class VaeLocation {
         return switch (ModelLocation.of(vae)) {
             case ModelLocation.Folder folder -> folder.path();
             case ModelLocation.OnHub named ->
-                    named.snapshot(hub == null ? HubOptions.fromEnvironment() : hub, listener)
-                            .folder();
+                    named.snapshot(HubOptions.orFromEnvironment(hub), listener).folder();
             case ModelLocation.WeightsFile file ->
                     throw new CheckpointException(
                             "an autoencoder is a folder with a config.json and weights, not the"
