@@ -404,6 +404,59 @@ static void typed_calls(void) {
   dr_tensor_free(x);
 }
 
+/* The shim's own operator, where the processor has it; blocks of 64 queries and 512 keys. */
+static void attention(void) {
+  const dr_op* attend = NULL;
+  if (dr_op_find("darkroom::attention", "", &attend, &error) != DR_OK) {
+    CHECK(error.code == DR_NO_SUCH_OPERATOR);
+    return;
+  }
+  enum { HEADS = 3, QUERIES = 70, KEYS = 515, WIDTH = 6, VALUES = 5 };
+  static uint16_t q[QUERIES * HEADS * WIDTH], k[HEADS * KEYS * WIDTH], v[HEADS * KEYS * VALUES];
+  for (size_t i = 0; i < sizeof q / sizeof *q; ++i) q[i] = (uint16_t)(0x3f00 + i % 90);
+  for (size_t i = 0; i < sizeof k / sizeof *k; ++i) k[i] = (uint16_t)(0xbf00 + i % 70);
+  for (size_t i = 0; i < sizeof v / sizeof *v; ++i) v[i] = 0x4040; /* 3 */
+  const struct {
+    void* data;
+    int64_t sizes[4], strides[4];
+  } each[] = {
+      {q, {1, HEADS, QUERIES, WIDTH}, {1, WIDTH, HEADS * WIDTH, 1}},
+      {k, {1, HEADS, KEYS, WIDTH}, {1, KEYS * WIDTH, WIDTH, 1}},
+      {v, {1, HEADS, KEYS, VALUES}, {1, KEYS * VALUES, VALUES, 1}},
+  };
+  dr_tensor* t[3];
+  for (int i = 0; i < 3; ++i) {
+    OK(dr_tensor_from_memory(each[i].data, each[i].sizes, each[i].strides, 4, BF16, CPU, &t[i],
+                             &error));
+  }
+  dr_tensor* y = call(attend, ARGS(tensor(t[0]), tensor(t[1]), tensor(t[2]), real(0.4)));
+  const dr_tensor_info info = inspect(y);
+  CHECK(info.dim == 4 && info.sizes[1] == HEADS && info.sizes[2] == QUERIES);
+  CHECK(info.sizes[3] == VALUES && info.strides[1] == VALUES);
+  const uint16_t* results = info.data;
+  for (int i = 0; i < HEADS * QUERIES * VALUES; ++i) CHECK(results[i] == 0x4040);
+  dr_tensor_free(y);
+
+  dr_tensor* odd = call(op("narrow", ""), ARGS(tensor(t[1]), integer(3), integer(0), integer(5)));
+  dr_tensor* less = call(op("narrow", ""), ARGS(tensor(t[2]), integer(2), integer(0), integer(9)));
+  dr_tensor* none = call(op("narrow", ""), ARGS(tensor(t[1]), integer(2), integer(0), integer(0)));
+  dr_tensor* wide = call(op("to", "dtype"), ARGS(tensor(t[0]), integer(F32)));
+  dr_tensor* flat = call(op("select", "int"), ARGS(tensor(t[0]), integer(0), integer(0)));
+  dr_tensor* wrong[][3] = {
+      {odd, odd, t[2]}, {t[0], odd, t[2]}, {t[0], t[1], less}, {t[0], none, none},
+      {wide, t[1], t[2]}, {flat, t[1], t[2]},
+  };
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; ++i) {
+    FAILS(DR_ERROR, "darkroom::attention",
+          try_call(attend, ARGS(tensor(wrong[i][0]), tensor(wrong[i][1]), tensor(wrong[i][2]),
+                                real(0.4))));
+  }
+  FAILS(DR_ERROR, "positive",
+        try_call(attend, ARGS(tensor(t[0]), tensor(t[1]), tensor(t[2]), real(0))));
+  dr_tensor* all[] = {odd, less, none, wide, flat, t[0], t[1], t[2]};
+  for (size_t i = 0; i < sizeof all / sizeof *all; ++i) dr_tensor_free(all[i]);
+}
+
 static void modes(void) {
   float data[] = {1, 2, 3, 4};
   dr_tensor* x = borrow(data, F32, 2, 2);
@@ -964,6 +1017,7 @@ int main(void) {
   lookup();
   calls();
   typed_calls();
+  attention();
   modes();
   memory();
   foreign_dlpack();

@@ -15,10 +15,11 @@ import java.util.function.BiFunction;
 
 /**
  * How the CPU computes products, convolutions and attention in bfloat16 and float16: in their own
- * type, or in float32 with arguments and results cast. Which is faster depends on the processor and
- * on what libtorch was built with, by a factor of up to 30 either way, so it is chosen for the
- * machine: by instructions where they decide, else by a measurement that is kept in the {@link
- * Cache}, so that every run on the machine computes the same.
+ * type, or in float32 with arguments and results cast; and attention in a third way. Which is
+ * faster depends on the processor and on what libtorch was built with, by a factor of up to 30
+ * either way, so it is chosen for the machine: by instructions where they decide, else by a
+ * measurement that is kept in the {@link Cache}, so that every run on the machine computes the
+ * same.
  *
  * <p>Results agree within the rounding of the type, but not bit for bit. What computes in float32
  * or float64, or on another device, is not concerned.
@@ -33,7 +34,13 @@ public final class Kernels {
         /** In the type of the arguments. */
         OWN,
         /** In float32; arguments and results are cast. */
-        FLOAT32
+        FLOAT32,
+        /**
+         * Attention in bfloat16 by the shim's operator, where the processor has AVX512_BF16, on
+         * Linux: scores are computed in blocks. Attention that it doesn't know, with a mask or
+         * heads of an odd width, is computed in float32.
+         */
+        BLOCKS
     }
 
     /** What is computed. */
@@ -42,7 +49,7 @@ public final class Kernels {
         PRODUCTS,
         /** Convolutions and their gradients. */
         CONVOLUTIONS,
-        /** Attention without gradients, by libtorch's fused operator. */
+        /** Attention without gradients, by libtorch's fused operator or the shim's. */
         ATTENTION,
         /** Attention that records gradients, by libtorch's fused operator, and its gradients. */
         ATTENTION_GRADIENTS
@@ -92,7 +99,17 @@ public final class Kernels {
      * @throws IllegalArgumentException if it can't be understood
      */
     public static Kernels parse(String text) {
-        return parse(text, (type, work) -> MachineKernels.current().way(type, work));
+        Kernels kernels = parse(text, (type, work) -> MachineKernels.current().way(type, work));
+        if (kernels.way(DType.BFLOAT16, Work.ATTENTION) == Way.BLOCKS
+                && !DotProductAttention.hasBlocks()) {
+            throw new IllegalArgumentException(
+                    "-D"
+                            + PROPERTY
+                            + ": bfloat16.attention=blocks is for Linux on processors with"
+                            + " AVX512_BF16, which this machine's is not; leave it out for what"
+                            + " is fast here");
+        }
+        return kernels;
     }
 
     /**
@@ -126,23 +143,30 @@ public final class Kernels {
             Way way = find(Way.values(), sides[sides.length - 1]);
             DType type = names.length == 2 ? find(TYPES.toArray(DType[]::new), names[0]) : null;
             Work work = names.length == 2 ? find(Work.values(), names[1]) : null;
+            if (way == Way.BLOCKS && (type != DType.BFLOAT16 || work != Work.ATTENTION)) {
+                throw notUnderstood(part);
+            }
             if (way != null && sides.length == 1) {
                 TYPES.forEach(each -> put(given, each, Arrays.asList(Work.values()), way));
             } else if (way != null && type != null && work != null) {
                 put(given, type, List.of(work), way);
             } else {
-                throw new IllegalArgumentException(
-                        "-D"
-                                + PROPERTY
-                                + " is own, float32 or a list of TYPE.WORK=WAY with the types"
-                                + " bfloat16 and float16, the works products, convolutions,"
-                                + " attention and attention_gradients, and the ways own and"
-                                + " float32; \""
-                                + part.strip()
-                                + "\" is none of these");
+                throw notUnderstood(part);
             }
         }
         return given;
+    }
+
+    private static IllegalArgumentException notUnderstood(String part) {
+        return new IllegalArgumentException(
+                "-D"
+                        + PROPERTY
+                        + " is own, float32 or a list of TYPE.WORK=WAY with the types"
+                        + " bfloat16 and float16, the works products, convolutions,"
+                        + " attention and attention_gradients, and the ways own and"
+                        + " float32, for bfloat16.attention also blocks; \""
+                        + part.strip()
+                        + "\" is none of these");
     }
 
     private static void put(

@@ -15,10 +15,15 @@ import java.util.Optional;
  * @param processor with its instructions
  * @param oneDnn whether libtorch has oneDNN
  * @param mkl whether libtorch has MKL
+ * @param blocks whether the shim has attention in blocks, {@link Way#BLOCKS}
  * @param oneDnnLimit what {@code ONEDNN_MAX_CPU_ISA} says, in capitals; null if nothing
  */
 record MachineKernels(
-        Processor processor, boolean oneDnn, boolean mkl, @Nullable String oneDnnLimit) {
+        Processor processor,
+        boolean oneDnn,
+        boolean mkl,
+        boolean blocks,
+        @Nullable String oneDnnLimit) {
     /** Instructions of 16-bit products that oneDNN leaves alone under a limit. */
     private static final Map<String, String> HIDDEN =
             Map.ofEntries(
@@ -42,6 +47,7 @@ record MachineKernels(
                 Processor.current(),
                 settings.contains("MKL-DNN v"),
                 settings.contains("Math Kernel Library"),
+                DotProductAttention.hasBlocks(),
                 limit(System.getenv("ONEDNN_MAX_CPU_ISA"), System.getenv("DNNL_MAX_CPU_ISA")));
     }
 
@@ -70,16 +76,23 @@ record MachineKernels(
         }
         return switch (work) {
             case PRODUCTS, CONVOLUTIONS -> products(type);
-            case ATTENTION -> hasTiles(type) ? Optional.of(Way.OWN) : attention(type);
-            case ATTENTION_GRADIENTS -> attention(type);
+            case ATTENTION -> attention(type);
+            case ATTENTION_GRADIENTS -> fusedAttention(type);
         };
     }
 
-    /**
-     * libtorch's fused attention multiplies by oneDNN where there is AMX for the type and no
-     * gradient is wanted, else by MKL; without that, number by number.
-     */
+    /** libtorch's fused attention multiplies by oneDNN where there is AMX for the type. */
     private Optional<Way> attention(DType type) {
+        if (hasTiles(type)) {
+            return Optional.of(Way.OWN);
+        }
+        return blocks && type == DType.BFLOAT16 && has("avx512_bf16")
+                ? Optional.of(Way.BLOCKS)
+                : fusedAttention(type);
+    }
+
+    /** Else, and for gradients, it multiplies by MKL; without that, number by number. */
+    private Optional<Way> fusedAttention(DType type) {
         if (!mkl) {
             return Optional.of(Way.FLOAT32);
         }

@@ -18,6 +18,12 @@ final class SixteenBits {
      * @return null where libtorch's operator is called as it is, also to refuse mixed types
      */
     static @Nullable DType inFloat32(Work work, @Nullable Tensor... arguments) {
+        DType type = commonType(arguments);
+        return type != null && Kernels.current().way(type, work) == Way.FLOAT32 ? type : null;
+    }
+
+    /** Returns the 16-bit type that all arguments are computed in; null if it isn't one for all. */
+    static @Nullable DType commonType(@Nullable Tensor... arguments) {
         DType type = null;
         for (Tensor each : arguments) {
             DType narrow = each == null ? type : typeOf(each);
@@ -26,7 +32,7 @@ final class SixteenBits {
             }
             type = narrow;
         }
-        return type != null && Kernels.current().way(type, work) == Way.FLOAT32 ? type : null;
+        return type;
     }
 
     /** Returns the 16-bit type that an operator computes in on the CPU; null if it is none. */

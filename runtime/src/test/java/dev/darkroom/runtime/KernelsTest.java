@@ -20,6 +20,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
@@ -34,19 +35,25 @@ class KernelsTest {
     private static final String GRANITE = SAPPHIRE + " amx_fp16";
 
     private static MachineKernels machine(
-            String architecture, String instructions, boolean mkl, String limit) {
+            String architecture, String instructions, boolean mkl, boolean blocks, String limit) {
         var processor = new Processor("any", architecture, Set.of(instructions.split(" ")));
         return new MachineKernels(
-                processor, true, mkl, MachineKernels.limit(limit.isEmpty() ? null : limit, null));
+                processor,
+                true,
+                mkl,
+                blocks,
+                MachineKernels.limit(limit.isEmpty() ? null : limit, null));
     }
 
-    /** "o" for own, "f" for float32, "?" for what is to be measured. */
+    /** "o" for own, "f" for float32, "b" for blocks, "?" for what is to be measured. */
     private static String decided(MachineKernels machine) {
         var text = new StringBuilder();
         for (DType type : List.of(DType.BFLOAT16, DType.FLOAT16)) {
             for (Work work : Work.values()) {
                 Optional<Way> way = machine.decide(type, work);
-                text.append(way.map(each -> each == Way.OWN ? "o" : "f").orElse("?"));
+                text.append(
+                        way.map(each -> each.name().toLowerCase(Locale.ROOT).charAt(0))
+                                .orElse('?'));
             }
             text.append(' ');
         }
@@ -56,27 +63,35 @@ class KernelsTest {
     /** Products, convolutions, attention without and with gradients; bfloat16, then float16. */
     @ParameterizedTest
     @CsvSource({
-        // instructions, MKL, ONEDNN_MAX_CPU_ISA, expected
-        "AVX2, false, '', ffff ffff",
-        "AVX512, false, '', ffff ffff",
-        "ZEN4, false, '', ooff ffff",
-        "ZEN4, false, ALL, ooff ffff",
-        "ZEN4, false, AVX512_CORE_BF16, ooff ffff",
-        "ZEN4, false, AVX512_CORE, ffff ffff",
-        "ZEN4, false, avx2, ffff ffff",
-        "ZEN4, true, '', oooo ff??",
-        "AVX512, true, '', ff?? ff??",
-        "SAPPHIRE, false, '', ooof ??ff",
-        "SAPPHIRE, false, AVX512_CORE_AMX, ooof ??ff",
-        "SAPPHIRE, false, AVX512_CORE_FP16, ooff ??ff",
-        "SAPPHIRE, false, AVX512_CORE_BF16, ooff ffff",
-        "SAPPHIRE, false, AVX2_VNNI_2, ffff ffff",
-        "GRANITE, false, '', ooof ooof",
-        "GRANITE, false, AVX512_CORE_AMX, ooof ??ff",
-        "GRANITE, true, '', oooo ooo?",
-        "GRANITE, false, AVX512_CORE_AMX_FP16, ooof ooof"
+        // instructions, MKL, blocks, ONEDNN_MAX_CPU_ISA, expected
+        "AVX2, false, false, '', ffff ffff",
+        "AVX512, false, false, '', ffff ffff",
+        "ZEN4, false, false, '', ooff ffff",
+        "ZEN4, false, false, ALL, ooff ffff",
+        "ZEN4, false, false, AVX512_CORE_BF16, ooff ffff",
+        "ZEN4, false, false, AVX512_CORE, ffff ffff",
+        "ZEN4, false, false, avx2, ffff ffff",
+        "ZEN4, true, false, '', oooo ff??",
+        "AVX512, true, false, '', ff?? ff??",
+        "SAPPHIRE, false, false, '', ooof ??ff",
+        "SAPPHIRE, false, false, AVX512_CORE_AMX, ooof ??ff",
+        "SAPPHIRE, false, false, AVX512_CORE_FP16, ooff ??ff",
+        "SAPPHIRE, false, false, AVX512_CORE_BF16, ooff ffff",
+        "SAPPHIRE, false, false, AVX2_VNNI_2, ffff ffff",
+        "GRANITE, false, false, '', ooof ooof",
+        "GRANITE, false, false, AVX512_CORE_AMX, ooof ??ff",
+        "GRANITE, true, false, '', oooo ooo?",
+        "GRANITE, false, false, AVX512_CORE_AMX_FP16, ooof ooof",
+        "AVX512, false, true, '', ffff ffff",
+        "ZEN4, false, true, '', oobf ffff",
+        "ZEN4, true, true, '', oobo ff??",
+        "ZEN4, false, true, AVX512_CORE_BF16, oobf ffff",
+        "ZEN4, false, true, AVX512_CORE, ffff ffff",
+        "SAPPHIRE, false, true, '', ooof ??ff",
+        "SAPPHIRE, false, true, AVX512_CORE_FP16, oobf ??ff"
     })
-    void instructionsDecide(String cpu, boolean mkl, String limit, String expected) {
+    void instructionsDecide(
+            String cpu, boolean mkl, boolean blocks, String limit, String expected) {
         String instructions =
                 switch (cpu) {
                     case "AVX2" -> AVX2;
@@ -85,17 +100,23 @@ class KernelsTest {
                     case "SAPPHIRE" -> SAPPHIRE;
                     default -> GRANITE;
                 };
-        assertEquals(expected, decided(machine("amd64", instructions, mkl, limit)));
+        assertEquals(expected, decided(machine("amd64", instructions, mkl, blocks, limit)));
     }
 
     @Test
     void whatIsNotKnownIsMeasured() {
-        assertEquals("???? ????", decided(machine("aarch64", "asimd bf16", false, "")));
-        var silent = new MachineKernels(new Processor("any", "amd64", Set.of()), true, false, null);
+        assertEquals("???? ????", decided(machine("aarch64", "asimd bf16", false, false, "")));
+        var silent =
+                new MachineKernels(
+                        new Processor("any", "amd64", Set.of()), true, false, false, null);
         assertEquals("???? ????", decided(silent));
         var bare =
                 new MachineKernels(
-                        new Processor("any", "amd64", Set.of(ZEN4.split(" "))), false, false, null);
+                        new Processor("any", "amd64", Set.of(ZEN4.split(" "))),
+                        false,
+                        false,
+                        false,
+                        null);
         assertEquals("ffff ffff", decided(bare));
     }
 
@@ -128,6 +149,9 @@ class KernelsTest {
         var own = parse("own");
         assertEquals(own, parse(own.toString()));
         assertEquals(Way.OWN, own.way(DType.FLOAT16, Work.CONVOLUTIONS));
+        var blocks = parse("own,bfloat16.attention=blocks");
+        assertEquals(Way.BLOCKS, blocks.way(DType.BFLOAT16, Work.ATTENTION));
+        assertEquals(blocks, parse(blocks.toString()));
         var mixed = parse(" Float32 , bfloat16.products=own");
         assertEquals(Way.OWN, mixed.way(DType.BFLOAT16, Work.PRODUCTS));
         assertEquals(Way.FLOAT32, mixed.way(DType.FLOAT16, Work.PRODUCTS));
@@ -177,6 +201,9 @@ class KernelsTest {
                 "float32.attention=own",
                 "bfloat16.softmax=own",
                 "bfloat16.attention=fast",
+                "blocks",
+                "bfloat16.products=blocks",
+                "float16.attention=blocks",
                 "bfloat16.attention=own=own",
                 "own,"
             })
@@ -249,7 +276,7 @@ class KernelsTest {
         withCache(
                 cache,
                 () -> {
-                    var unknown = machine("unknown", "", false, "");
+                    var unknown = machine("unknown", "", false, false, "");
                     for (Work work : Work.values()) {
                         Way way = unknown.way(DType.BFLOAT16, work);
                         assertEquals(way, unknown.way(DType.BFLOAT16, work));
