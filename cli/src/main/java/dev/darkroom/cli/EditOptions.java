@@ -1,6 +1,7 @@
 package dev.darkroom.cli;
 
 import dev.darkroom.models.family.Edit;
+import dev.darkroom.models.family.Image;
 import dev.darkroom.models.pipeline.Picture;
 import dev.darkroom.training.data.PictureFile;
 
@@ -14,7 +15,6 @@ import java.nio.file.Path;
 /** A picture that others are made from. */
 final class EditOptions {
     private static final String ALPHA = "alpha";
-    private static final double STRENGTH = 0.8;
 
     @Option(
             names = "--init",
@@ -22,7 +22,8 @@ final class EditOptions {
             description =
                     "Start from this picture (PNG, JPEG, WebP, BMP, GIF) and not from noise alone."
                         + " Of another size than --width and --height, it is scaled to cover that"
-                        + " and cut; without them, the result has its size.")
+                        + " and cut; without them, the result has its size, or of an upscaler four"
+                        + " times that.")
     private @Nullable Path init;
 
     @Option(
@@ -30,7 +31,8 @@ final class EditOptions {
             paramLabel = "S",
             description =
                     "The share of the steps that is taken, above 0 to 1: how much of the picture is"
-                            + " made anew. Default: 0.8, with a mask 1.")
+                            + " made anew. Default: the model's, such as 0.8 for Stable Diffusion"
+                            + " 1.x and 0.3 for XL; with a mask 1, or nearly.")
     private @Nullable Double strength;
 
     @Option(
@@ -40,6 +42,14 @@ final class EditOptions {
                     "Make only what is white in this picture anew; 'alpha' for what is transparent"
                             + " in the initial one, a PNG.")
     private @Nullable Path mask;
+
+    @Option(
+            names = "--noise-level",
+            paramLabel = "N",
+            description =
+                    "Of an upscaler, how much noise it puts on the picture before it looks at it:"
+                            + " the more, the freer it is to invent. 0 to 350, default 20.")
+    private @Nullable Integer noiseLevel;
 
     /**
      * Reads the files.
@@ -51,15 +61,16 @@ final class EditOptions {
      */
     @Nullable Edit edit() throws IOException {
         if (init == null) {
-            if (mask != null || strength != null) {
+            if (mask != null || strength != null || noiseLevel != null) {
                 throw new IllegalArgumentException(
-                        "--mask and --strength are about a picture; name it with --init");
+                        "--mask, --strength and --noise-level are about a picture; name it with"
+                                + " --init");
             }
             return null;
         }
-        double share = strength != null ? strength : mask == null ? STRENGTH : 1;
         Picture picture = PictureFile.read(init);
-        return new Edit(picture.image(), mask == null ? null : mask(init, mask).mask(), share);
+        Image painted = mask == null ? null : mask(init, mask).mask();
+        return new Edit(picture.image(), painted, strength, noiseLevel);
     }
 
     private static Picture mask(Path init, Path mask) throws IOException {

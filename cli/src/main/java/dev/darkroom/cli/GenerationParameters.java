@@ -81,9 +81,11 @@ record GenerationParameters(
             fields.add("Auto guidance: " + quoted(String.valueOf(used("autoGuidance"))));
         }
         fields.add("Seed: " + Seed.value(request.sampling().seed() + index));
-        Edit edit = inputs.edit();
-        if (edit != null) {
-            fields.add("Denoising strength: " + edit.strength());
+        if (result.used().containsKey("strength")) {
+            fields.add("Denoising strength: " + used("strength"));
+        }
+        if (result.used().containsKey("noiseLevel")) {
+            fields.add("Noise level: " + used("noiseLevel"));
         }
         fields.add("Size: " + used("width") + "x" + used("height"));
         if (!weights.isEmpty()) {
@@ -206,7 +208,8 @@ record GenerationParameters(
         if (edit != null) {
             values.put("initialSize", edit.picture().size().toString());
             values.put("mask", edit.mask() != null);
-            values.put("strength", edit.strength());
+            put(values, "strength", edit.strength());
+            put(values, "noiseLevel", edit.noiseLevel());
         }
         put(values, "seed", Seed.value(sampling.seed()));
         put(values, "width", size.width());

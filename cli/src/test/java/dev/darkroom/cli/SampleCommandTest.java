@@ -441,11 +441,24 @@ class SampleCommandTest {
                         file("a.png"));
         assertEquals(0, run.exit(), run.err());
         var edit = Objects.requireNonNull(requireRequest().inputs().edit());
-        assertEquals(1, edit.strength());
+        assertNull(edit.strength());
         assertArrayEquals(
                 new float[] {1, 0, 1, 1, 1, 1, 1, 1}, Objects.requireNonNull(edit.mask()).values());
-        pipeline.sample("a", "--model", "m", "--init", init, "--out", file("a.png"));
-        assertEquals(0.8, Objects.requireNonNull(requireRequest().inputs().edit()).strength());
+        pipeline.sample(
+                "a",
+                "--model",
+                "m",
+                "--init",
+                init,
+                "--strength",
+                0.6,
+                "--noise-level",
+                30,
+                "--out",
+                file("a.png"));
+        edit = Objects.requireNonNull(requireRequest().inputs().edit());
+        assertEquals(0.6, edit.strength());
+        assertEquals(30, edit.noiseLevel());
     }
 
     @Test
@@ -458,6 +471,8 @@ class SampleCommandTest {
         assertRefused("the mask is 2×2, but the picture 4×2", "--init", init, "--mask", small);
         assertRefused("name it with --init", "--mask", small);
         assertRefused("name it with --init", "--strength", 0.5);
+        assertRefused("name it with --init", "--noise-level", 5);
+        assertRefused("negative", "--init", init, "--noise-level", -5);
         assertRefused("not 1.5", "--init", init, "--strength", 1.5);
         assertRefused("not 0.0", "--init", init, "--strength", 0);
         assertRefused("broken.png", "--init", broken);

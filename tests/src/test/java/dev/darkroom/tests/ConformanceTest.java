@@ -97,6 +97,7 @@ class ConformanceTest {
                     "StableDiffusionInpaintPipeline",
                     "LatentConsistencyModelImg2ImgPipeline" ->
                     ConformanceTest::edits;
+            case "StableDiffusionUpscalePipeline" -> ConformanceTest::editsAlone;
             default -> null;
         };
     }
@@ -207,8 +208,13 @@ class ConformanceTest {
      */
     private static void edits(Path folder, JsonNode call, Comparison comparison)
             throws IOException {
+        encodings(folder.resolve("model/vae"), comparison);
+        editsAlone(folder, call, comparison);
+    }
+
+    private static void editsAlone(Path folder, JsonNode call, Comparison comparison)
+            throws IOException {
         Path model = folder.resolve("model");
-        encodings(model.resolve("vae"), comparison);
         edit(model, call, "", comparison);
         for (var variant : call.path("variants").properties()) {
             ObjectNode changed = call.deepCopy();
@@ -256,7 +262,8 @@ class ConformanceTest {
                             call.get("pipeline").asText().contains("Inpaint")
                                     ? Image.of(comparison.input("input_mask"))
                                     : null,
-                            call.get("strength").asDouble()));
+                            call.has("strength") ? call.get("strength").asDouble() : null,
+                            call.has("noise_level") ? call.get("noise_level").asInt() : null));
         }
         try (var pipeline = Pipeline.load(folder, PipelineOptions.defaults())) {
             pipeline.sample(

@@ -31,6 +31,7 @@ import dev.darkroom.runtime.safetensors.SafetensorsWriter;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 import java.io.IOException;
@@ -90,6 +91,26 @@ class EditTest {
             assertArrayEquals(result.pictures().getFirst().rgb(), again.rgb());
         }
         assertEquals(before, Memory.liveTensors());
+    }
+
+    /** What diffusers' pipelines take for each: image-to-image, and inpainting. */
+    @ParameterizedTest
+    @CsvSource({
+        "sd15, false, 0.8, 7.5",
+        "sd15, true, 1.0, 7.5",
+        "sdxl, false, 0.3, 5.0",
+        "sdxl, true, 0.9999, 7.5",
+        "pixart_sigma, false, 0.8, 4.5",
+    })
+    void strengthAndGuidanceAreThoseOfTheFamilyAndTheTask(
+            String name, boolean masked, double strength, double guidance) {
+        try (var pipeline = open(Cases.named(name).resolve("model"))) {
+            Image mask = masked ? flat(1, 16, 16, 1) : null;
+            var request = request(new Edit(flat(3, 16, 16, 0.5f), mask));
+            SampleResult result = pipeline.sample(request.build());
+            assertEquals(strength, result.used().get("strength"));
+            assertEquals(guidance, result.used().get("guidanceScale"));
+        }
     }
 
     @Test

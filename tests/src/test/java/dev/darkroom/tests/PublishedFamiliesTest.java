@@ -55,6 +55,7 @@ class PublishedFamiliesTest {
                 "stabilityai/stable-diffusion-xl-refiner-1.0, xl-refiner-1.0, 4",
                 "diffusers/stable-diffusion-xl-1.0-inpainting-0.1, xl-base-1.0, 9",
                 "playgroundai/playground-v2.5-1024px-aesthetic, xl-base-1.0, 4",
+                "stabilityai/stable-diffusion-x4-upscaler, x4-upscaler, 7",
             })
     void familiesRunAtFullSize(String model, String keys, int channels) throws IOException {
         Map<String, Long> expected = write(model, keys, channels);
@@ -122,7 +123,7 @@ class PublishedFamiliesTest {
         String of =
                 keys.startsWith("xl")
                         ? "stabilityai/stable-diffusion-xl-base-1.0"
-                        : keys.startsWith("2")
+                        : keys.startsWith("2") || keys.startsWith("x4")
                                 ? "stabilityai/stable-diffusion-2-1"
                                 : "runwayml/stable-diffusion-v1-5";
         return published.resolve("hub").resolve(of).resolve(part);

@@ -60,12 +60,16 @@ public final class Checkpoint implements AutoCloseable {
                     "requires_safety_checker",
                     "add_watermarker");
 
+    /** The settings of pipelines that are whole numbers. */
+    private static final List<String> NUMBERS = List.of("max_noise_level");
+
     private final Path folder;
     private final LoadOptions options;
     private final String className;
     private final Map<String, String> parts;
     private final Map<String, String> labels;
     private final Map<String, Boolean> flags;
+    private final Map<String, Integer> numbers;
     private final @Nullable HubLayout layout;
     private final Warnings warnings;
     private final Set<String> used = new HashSet<>();
@@ -89,6 +93,7 @@ public final class Checkpoint implements AutoCloseable {
             Map<String, String> parts,
             Map<String, String> labels,
             Map<String, Boolean> flags,
+            Map<String, Integer> numbers,
             @Nullable HubLayout layout) {
         this.folder = folder;
         this.options = options;
@@ -97,6 +102,7 @@ public final class Checkpoint implements AutoCloseable {
         this.parts = parts;
         this.labels = labels;
         this.flags = flags;
+        this.numbers = numbers;
         this.layout = layout;
     }
 
@@ -170,7 +176,8 @@ public final class Checkpoint implements AutoCloseable {
                             OneLine.of(json.text("_class_name", "")),
                             parts,
                             json.textsByName("id2label"),
-                            flags(json),
+                            settings(FLAGS, json::flagOrNull),
+                            settings(NUMBERS, json::integerOrNull),
                             layout);
                 });
     }
@@ -186,18 +193,20 @@ public final class Checkpoint implements AutoCloseable {
                 Map.of(),
                 Map.of(),
                 Map.of(),
+                Map.of(),
                 null);
     }
 
-    private static Map<String, Boolean> flags(ConfigReader json) {
-        Map<String, Boolean> flags = new HashMap<>();
-        for (String name : FLAGS) {
-            Boolean value = json.flagOrNull(name);
+    private static <T> Map<String, T> settings(
+            List<String> names, Function<String, @Nullable T> reader) {
+        Map<String, T> settings = new HashMap<>();
+        for (String name : names) {
+            T value = reader.apply(name);
             if (value != null) {
-                flags.put(name, value);
+                settings.put(name, value);
             }
         }
-        return flags;
+        return settings;
     }
 
     /** A part is a folder in that of the checkpoint, and not elsewhere. */
@@ -305,6 +314,11 @@ public final class Checkpoint implements AutoCloseable {
      */
     public boolean flag(String name, boolean missing) {
         return flags.getOrDefault(name, missing);
+    }
+
+    /** A setting of the pipeline that is a whole number, such as {@code max_noise_level}. */
+    public int number(String name, int missing) {
+        return numbers.getOrDefault(name, missing);
     }
 
     /** Says that parts are known, though nothing here has a use for them. */

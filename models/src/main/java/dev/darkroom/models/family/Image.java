@@ -4,6 +4,8 @@ import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
 
+import java.util.Objects;
+
 /**
  * A picture or a mask that a request brings with it. Two are equal only if they are the same one.
  *
@@ -87,7 +89,7 @@ public record Image(int channels, int height, int width, float[] values) {
                         : new Size(wanted.height(), scaled(width, wanted.height(), height));
         try (var scope = TensorScope.open()) {
             return scope.keep(
-                    scaledTo(cover)
+                    scaledTo(cover, Resampling.LANCZOS)
                             .narrow(2, cover.height() / 2 - wanted.height() / 2, wanted.height())
                             .narrow(3, cover.width() / 2 - wanted.width() / 2, wanted.width())
                             .contiguous());
@@ -101,10 +103,12 @@ public record Image(int channels, int height, int width, float[] values) {
     /**
      * Scales it, whatever becomes of its ratio, as {@code VaeImageProcessor} does by itself.
      *
+     * @param filter diffusers' {@code resample}
      * @return float32 {@code [1,C,H,W]} from 0 to 1, on the CPU
      * @throws IllegalArgumentException if that is larger than any picture
      */
-    public Tensor scaledTo(Size wanted) {
+    public Tensor scaledTo(Size wanted, Resampling filter) {
+        Objects.requireNonNull(filter, "filter");
         if (wanted.equals(size())) {
             return Tensor.copyOf(values, 1, channels, height, width);
         }
@@ -124,7 +128,7 @@ public record Image(int channels, int height, int width, float[] values) {
             for (int i = 0; i < pixels; i++) {
                 plane[i] = (byte) Math.round(values[channel * pixels + i] * WHITE);
             }
-            byte[] made = Lanczos.scaled(plane, size(), wanted);
+            byte[] made = filter.scaled(plane, size(), wanted);
             for (int i = 0; i < scaled; i++) {
                 result[channel * scaled + i] = (made[i] & 0xff) / WHITE;
             }

@@ -54,7 +54,10 @@ public record Inputs(
                         + " not"),
 
         /** Sizes that a network is conditioned on. */
-        SIZES("its network is not conditioned on sizes");
+        SIZES("its network is not conditioned on sizes"),
+
+        /** Noise on a picture that is made larger. */
+        NOISE_LEVEL("it is no upscaler, so that there is no level of noise to choose");
 
         private final String reason;
 
@@ -169,6 +172,7 @@ public record Inputs(
         refuse(Extra.CLIP_SKIP, clipSkip > 0, allowed);
         refuse(Extra.PROMPT_READING, !reading.equals(PromptReading.PLAIN), allowed);
         refuse(Extra.SIZES, sizes != null || negativeSizes != null, allowed);
+        refuse(Extra.NOISE_LEVEL, edit != null && edit.noiseLevel() != null, allowed);
     }
 
     private static void refuse(Extra extra, boolean set, List<Extra> allowed) {

@@ -2,6 +2,8 @@ package dev.darkroom.models.family;
 
 import dev.darkroom.models.text.TextualInversion;
 
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
 import java.util.List;
 
@@ -14,6 +16,7 @@ import java.util.List;
  * @param samplers the checkpoint's scheduler, and those that can take its place
  * @param sizes which pictures it makes
  * @param defaults of the family, where neither request nor checkpoint say anything
+ * @param augmentation the noise on the picture that an upscaler is shown; null for any other model
  */
 public record Model(
         DiffusionNetwork network,
@@ -21,7 +24,19 @@ public record Model(
         LatentCodec codec,
         SamplerChoice samplers,
         Sizes sizes,
-        Defaults defaults) {
+        TaskDefaults defaults,
+        @Nullable NoiseAugmentation augmentation) {
+    /** A model that is no upscaler. */
+    public Model(
+            DiffusionNetwork network,
+            Conditioner conditioner,
+            LatentCodec codec,
+            SamplerChoice samplers,
+            Sizes sizes,
+            TaskDefaults defaults) {
+        this(network, conditioner, codec, samplers, sizes, defaults, null);
+    }
+
     /**
      * Returns this model with learned embeddings that prompts may name.
      *
@@ -29,6 +44,12 @@ public record Model(
      */
     public Model withEmbeddings(List<TextualInversion> embeddings) throws IOException {
         return new Model(
-                network, conditioner.withEmbeddings(embeddings), codec, samplers, sizes, defaults);
+                network,
+                conditioner.withEmbeddings(embeddings),
+                codec,
+                samplers,
+                sizes,
+                defaults,
+                augmentation);
     }
 }

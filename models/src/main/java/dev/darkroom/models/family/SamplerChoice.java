@@ -24,8 +24,13 @@ import java.nio.file.Path;
 public record SamplerChoice(Path file, ObjectNode config, Scheduler own) {
     private static final String CLASS_NAME = "_class_name";
 
+    /** The name of the part. */
+    private static final String PART = "scheduler";
+
+    private static final String CONFIG = "scheduler_config.json";
+
     /**
-     * Reads the part {@code scheduler}. Where {@code model_index.json} names another class than the
+     * Reads the part {@value #PART}. Where {@code model_index.json} names another class than the
      * scheduler's file, there is a warning and the class of the index is made of the file's
      * options, as diffusers does.
      *
@@ -33,11 +38,19 @@ public record SamplerChoice(Path file, ObjectNode config, Scheduler own) {
      * @throws IOException if the file can't be read or is not supported
      */
     public static SamplerChoice read(Checkpoint checkpoint) throws IOException {
-        String className = checkpoint.requirePart("scheduler");
+        return read(checkpoint, PART);
+    }
+
+    /**
+     * Reads a scheduler of a checkpoint that has several, as {@link #read(Checkpoint)} does.
+     *
+     * @param part its name
+     */
+    public static SamplerChoice read(Checkpoint checkpoint, String part) throws IOException {
+        String className = checkpoint.requirePart(part);
         Warnings warnings = checkpoint.warnings();
-        Path file = checkpoint.file("scheduler", "scheduler_config.json");
-        SamplerChoice described =
-                read(file, checkpoint.config("scheduler", "scheduler_config.json"), warnings);
+        Path file = checkpoint.file(part, CONFIG);
+        SamplerChoice described = read(file, checkpoint.config(part, CONFIG), warnings);
         if (described.className().equals(className)) {
             return described;
         }
@@ -48,7 +61,9 @@ public record SamplerChoice(Path file, ObjectNode config, Scheduler own) {
                                 + described.className()
                                 + ", but "
                                 + Checkpoint.INDEX
-                                + " names the scheduler "
+                                + " names the "
+                                + part
+                                + " "
                                 + className);
         if (warnings.isStrict()) {
             throw new CheckpointException(difference + "; make them the same");

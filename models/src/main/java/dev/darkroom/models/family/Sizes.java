@@ -52,6 +52,23 @@ public interface Sizes {
                 });
     }
 
+    /**
+     * Pictures that are so many times as large as the one that they are made of, as diffusers'
+     * upscaler takes that: in as many pixels, or a few less, that are whole multiples.
+     *
+     * @param factor of both, a side's
+     * @param own height and width of the smaller one where nothing is said
+     */
+    static Sizes enlarged(int factor, int own) {
+        UnaryOperator<Size> enlarged =
+                size -> {
+                    Size small = multiples(size, factor);
+                    return new Size(small.height() * factor, small.width() * factor);
+                };
+        return rounding(
+                enlarged, inMultiplesOf(factor * factor, enlarged.apply(new Size(own, own))));
+    }
+
     /** The size in whole multiples that is not larger than another. */
     static Size multiples(Size size, int multiple) {
         return new Size(

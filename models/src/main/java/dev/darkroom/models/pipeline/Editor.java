@@ -6,13 +6,17 @@ import dev.darkroom.models.family.Defaults;
 import dev.darkroom.models.family.Edit;
 import dev.darkroom.models.family.Image;
 import dev.darkroom.models.family.Model;
+import dev.darkroom.models.family.NoiseAugmentation;
 import dev.darkroom.models.family.RequestedSize;
+import dev.darkroom.models.family.Resampling;
 import dev.darkroom.models.family.Size;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Ops;
 import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
+
+import org.jspecify.annotations.Nullable;
 
 import java.util.Objects;
 
@@ -33,6 +37,10 @@ record Editor(
      */
     static void require(ResolvedRequest run, Model model, boolean isGiven) {
         Edit edit = run.inputs().edit();
+        if (model.augmentation() != null) {
+            requireUpscaling(run, edit, isGiven);
+            return;
+        }
         if (edit != null && isGiven) {
             throw new IllegalArgumentException(
                     "sampling starts from the given latents or from a picture, not from both");
@@ -56,6 +64,23 @@ record Editor(
         }
     }
 
+    private static void requireUpscaling(
+            ResolvedRequest run, @Nullable Edit edit, boolean isGiven) {
+        if (edit == null) {
+            throw new IllegalArgumentException(
+                    "this checkpoint makes a picture larger: give it the picture (--init)");
+        }
+        if (edit.mask() != null || edit.strength() != null) {
+            throw new IllegalArgumentException(
+                    "this checkpoint makes a picture larger, all of it and in all steps; leave the"
+                            + " mask and the strength out");
+        }
+        if (run.request().sampling().start() != null && !isGiven) {
+            throw new IllegalArgumentException(
+                    "an upscaler that starts midway needs latents that are noisy as at its start");
+        }
+    }
+
     /**
      * The picture that is inverted.
      *
@@ -63,7 +88,7 @@ record Editor(
      */
     static Edit inverted(SampleRequest request, Model model) {
         Edit edit = request.inputs().edit();
-        if (edit == null || edit.mask() != null || edit.strength() != 1) {
+        if (edit == null || edit.mask() != null || !Objects.equals(edit.strength(), 1.0)) {
             throw new IllegalArgumentException(
                     "inversion needs a picture, without a mask and of strength 1");
         }
@@ -77,7 +102,8 @@ record Editor(
         }
         if (model.network().shownChannels() > 0) {
             throw new IllegalArgumentException(
-                    "this checkpoint paints parts of a picture anew, and can't be inverted");
+                    "this checkpoint is shown a picture beside what it makes, and can't be"
+                            + " inverted");
         }
         if (model.samplers().isOfConsistency()) {
             throw new IllegalArgumentException(
@@ -99,7 +125,7 @@ record Editor(
     /** A start from what a request brings with it. */
     Start start(ResolvedRequest run, Edit edit) {
         boolean shows = model.network().shownChannels() > 0;
-        boolean fromNoise = edit.mask() != null && edit.strength() == 1;
+        boolean fromNoise = edit.mask() != null && Objects.equals(run.strength(), 1.0);
         Tensor picture = picture(run, edit);
         Tensor encoded = null;
         if (!fromNoise || !shows) {
@@ -118,7 +144,9 @@ record Editor(
             return Start.at(latents);
         }
         Tensor mask = // [1,1,H,W], 0 or 1
-                fitted(edit.mask(), run).ge(HALF).to(DType.FLOAT32);
+                fitted(edit.mask(), run, run.sampled(), Resampling.LANCZOS)
+                        .ge(HALF)
+                        .to(DType.FLOAT32);
         Tensor small = atLatents(mask, run).to(type).to(device);
         notes.traced("latent_mask", small);
         if (!shows) {
@@ -137,12 +165,29 @@ record Editor(
     }
 
     /** Its own size is moved to whole multiples; one that was asked for is covered. */
-    private static Tensor fitted(Image image, ResolvedRequest run) {
+    private static Tensor fitted(Image image, ResolvedRequest run, Size size, Resampling filter) {
         RequestedSize asked = run.request().size();
         boolean own = asked.width() == null && asked.height() == null;
         return own && run.picture().equals(run.sampled())
-                ? image.scaledTo(run.sampled())
-                : image.covering(run.sampled());
+                ? image.scaledTo(size, filter)
+                : image.covering(size);
+    }
+
+    /**
+     * What an upscaler is shown: the picture, as large as the latents, with noise {@code
+     * [N,3,h,w]}.
+     */
+    Tensor augmented(ResolvedRequest run, Edit edit, NoiseAugmentation augmentation) {
+        Shape latents = run.latents(); // [C,h,w]
+        var size = new Size((int) latents.size(1), (int) latents.size(2));
+        Tensor picture = // [1,3,h,w]
+                fitted(edit.picture(), run, size, Resampling.BICUBIC).times(2).minus(1);
+        Shape shape = Shape.of(run.batch(), picture.size(1), size.height(), size.width());
+        Tensor drawn = drawn(shape, "input_low_res_noise");
+        Tensor noised =
+                augmentation.noised(picture.to(device), drawn, augmentation.level(edit)).to(type);
+        notes.traced("low_res", noised);
+        return noised;
     }
 
     /** The latents of the picture that a request brings {@code [N,…]}. */
@@ -152,11 +197,15 @@ record Editor(
 
     /** The picture as the encoder takes it {@code [1,3,H,W]}. */
     private static Tensor picture(ResolvedRequest run, Edit edit) {
-        return fitted(edit.picture(), run).times(2).minus(1);
+        return fitted(edit.picture(), run, run.sampled(), Resampling.LANCZOS).times(2).minus(1);
     }
 
     private Tensor drawn(ResolvedRequest run, String name) {
-        Tensor drawn = noise.draw(run.batchedLatents(), DType.FLOAT32, device);
+        return drawn(run.batchedLatents(), name);
+    }
+
+    private Tensor drawn(Shape shape, String name) {
+        Tensor drawn = noise.draw(shape, DType.FLOAT32, device);
         notes.traced(name, drawn);
         return drawn;
     }

@@ -6,6 +6,7 @@ import dev.darkroom.models.family.dit.Dit;
 import dev.darkroom.models.family.pixart.PixArt;
 import dev.darkroom.models.family.pixel.PixelDiffusion;
 import dev.darkroom.models.family.sd.StableDiffusion;
+import dev.darkroom.models.family.sd.StableDiffusionUpscaler;
 import dev.darkroom.models.family.sd.StableDiffusionXl;
 import dev.darkroom.runtime.safetensors.SafetensorsHeader;
 
@@ -24,6 +25,7 @@ public final class Families {
                             new Dit(),
                             new StableDiffusion(),
                             new StableDiffusionXl(),
+                            new StableDiffusionUpscaler(),
                             new PixelDiffusion()));
 
     private final List<Family> all;

@@ -23,6 +23,7 @@ import dev.darkroom.models.family.Finite;
 import dev.darkroom.models.family.LatentCodec;
 import dev.darkroom.models.family.Model;
 import dev.darkroom.models.family.ModelException;
+import dev.darkroom.models.family.NoiseAugmentation;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.InsufficientMemoryException;
@@ -88,7 +89,7 @@ final class LatentPipeline implements Pipeline {
         this.model = model;
         this.weaker = weaker;
         this.options = options;
-        defaults = own.orElse(student()).orElse(model.defaults());
+        defaults = own.orElse(student());
         decoder = new PictureDecoder(model.codec());
         worker = new Worker("darkroom-" + source.name(), options.threads());
     }
@@ -99,7 +100,7 @@ final class LatentPipeline implements Pipeline {
      */
     private Defaults student() {
         if (model.network().takesGuidance()) {
-            return new Defaults(STUDENT_STEPS, model.defaults().guidanceScale());
+            return new Defaults(STUDENT_STEPS, null);
         }
         return model.samplers().isOfConsistency()
                 ? new Defaults(STUDENT_STEPS, 1.0)
@@ -298,8 +299,7 @@ final class LatentPipeline implements Pipeline {
 
     private SamplingPlan plan(Scheduler scheduler, ResolvedRequest run) {
         Sampling sampling = run.request().sampling();
-        Edit edit = run.inputs().edit();
-        double strength = edit == null || sampling.start() != null ? 1 : edit.strength();
+        double strength = Objects.requireNonNullElse(run.strength(), 1.0);
         // Students that take the guidance are sampled by diffusers' pipelines of their own, in
         // which a picture leaves them all steps, but less noise
         boolean lessNoise = model.network().takesGuidance() && scheduler.takesStrength();
@@ -399,16 +399,22 @@ final class LatentPipeline implements Pipeline {
             @Nullable Tensor given,
             Notes notes) {
         Edit edit = run.inputs().edit();
-        if (edit != null) {
-            return new Editor(model, plan, noise, options.device(), latentType(), notes)
-                    .start(run, edit);
+        var editor = new Editor(model, plan, noise, options.device(), latentType(), notes);
+        NoiseAugmentation augmentation = model.augmentation();
+        if (edit != null && augmentation == null) {
+            return editor.start(run, edit);
         }
-        return Start.at(
+        Tensor shown =
+                edit == null || augmentation == null
+                        ? null
+                        : editor.augmented(run, edit, augmentation);
+        Tensor latents =
                 given == null
                         ? noise.draw(run.batchedLatents(), DType.FLOAT32, options.device())
                                 .to(latentType())
                                 .times(plan.initialScale())
-                        : given.to(options.device()).to(latentType()));
+                        : given.to(options.device()).to(latentType());
+        return new Start(latents, shown, null);
     }
 
     /** What helps against latents that overflowed. */

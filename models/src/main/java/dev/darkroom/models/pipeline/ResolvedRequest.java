@@ -10,7 +10,10 @@ import dev.darkroom.models.family.Inputs;
 import dev.darkroom.models.family.Model;
 import dev.darkroom.models.family.RequestedSize;
 import dev.darkroom.models.family.Size;
+import dev.darkroom.models.family.TaskDefaults;
 import dev.darkroom.runtime.Shape;
+
+import org.jspecify.annotations.Nullable;
 
 import java.util.Objects;
 import java.util.stream.LongStream;
@@ -22,6 +25,7 @@ import java.util.stream.LongStream;
  * @param sampled size that is sampled, which covers it
  * @param latents of one picture, such as {@code [C,h,w]}
  * @param guidanceScale 1 or less for none
+ * @param strength the share of the steps that is taken; null where all are, or a start says which
  */
 record ResolvedRequest(
         SampleRequest request,
@@ -30,29 +34,38 @@ record ResolvedRequest(
         Shape latents,
         int steps,
         double guidanceScale,
-        Guidance guidance) {
+        Guidance guidance,
+        @Nullable Double strength) {
     /**
      * Fills in what a request leaves open.
      *
-     * @param defaults of the model, which leave nothing open
+     * @param defaults of the checkpoint, before those of its family
      * @throws IllegalArgumentException if the model does not take such a request
      */
     static ResolvedRequest of(SampleRequest request, Model model, Defaults defaults) {
         model.conditioner().require(request.inputs());
         var sizes = model.sizes().choose(size(request, model));
-        Sampling sampling = request.sampling();
-        double scale =
-                sampling.guidanceScale() != null
-                        ? sampling.guidanceScale()
-                        : Objects.requireNonNull(defaults.guidanceScale());
+        var task = model.defaults().of(request.inputs().edit());
+        Sampling sampling = request.sampling().orElse(defaults);
+        double scale = Objects.requireNonNullElse(sampling.guidanceScale(), task.guidanceScale());
         return new ResolvedRequest(
                 request,
                 sizes.picture(),
                 sizes.sampled(),
                 model.codec().latents(sizes.sampled()),
-                steps(sampling, defaults),
+                Objects.requireNonNullElse(sampling.steps(), task.steps()),
                 scale,
-                guidance(sampling, scale, model));
+                guidance(sampling, scale, model),
+                strength(request, task, model));
+    }
+
+    private static @Nullable Double strength(
+            SampleRequest request, TaskDefaults.Task task, Model model) {
+        Edit edit = request.inputs().edit();
+        boolean isUnused = request.sampling().start() != null || model.augmentation() != null;
+        return edit == null || isUnused
+                ? null
+                : Objects.requireNonNullElse(edit.strength(), task.strength());
     }
 
     /** The size of a picture that is made of another is that one's where nothing else is said. */
@@ -64,12 +77,6 @@ record ResolvedRequest(
         }
         Size nearest = model.sizes().nearest(edit.picture().size());
         return new RequestedSize(nearest.width(), nearest.height(), size.binning());
-    }
-
-    private static int steps(Sampling sampling, Defaults defaults) {
-        return sampling.steps() != null
-                ? sampling.steps()
-                : Objects.requireNonNull(defaults.steps());
     }
 
     /** A network that takes the guidance as an input is evaluated with the condition alone. */
@@ -136,8 +143,8 @@ record ResolvedRequest(
         notes.used("height", picture.height());
         notes.used("sampledWidth", sampled.width());
         notes.used("sampledHeight", sampled.height());
-        if (inputs().edit() != null) {
-            notes.used("strength", inputs().edit().strength());
+        if (strength != null) {
+            notes.used("strength", strength);
         }
         notes.used("batch", batch());
     }

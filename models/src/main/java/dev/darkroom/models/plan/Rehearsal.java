@@ -17,6 +17,7 @@ import dev.darkroom.models.pipeline.SampleResult;
 import dev.darkroom.models.vae.VaeLocation;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.DryRun;
+import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.nn.Module;
 
@@ -160,20 +161,28 @@ record Rehearsal(
             inputs = takes(model, text) ? text : asked(inputs, null, List.of(CLASS));
         }
         if (model.network().shownChannels() > 0 && inputs.edit() == null) {
-            inputs = inputs.with(blank(model.sizes().choose(asked.size()).picture()));
+            inputs = inputs.with(blank(model, model.sizes().choose(asked.size()).picture()));
         }
         return new SampleRequest(inputs, asked.sampling().orElse(own), asked.size());
     }
 
-    /** A picture all of which is made anew, for a network that is shown one. */
-    private static Edit blank(Size size) {
+    /**
+     * A picture for a network that is shown one, all of which is made anew or larger.
+     *
+     * @param made size of what is made
+     */
+    private static Edit blank(Model model, Size made) {
+        boolean enlarges = model.augmentation() != null;
+        Shape latents = model.codec().latents(made); // [C,h,w]
+        Size size = enlarges ? new Size((int) latents.size(1), (int) latents.size(2)) : made;
         int pixels = Math.toIntExact(size.pixels());
+        var picture = new Image(3, size.height(), size.width(), new float[3 * pixels]);
+        if (enlarges) {
+            return new Edit(picture, null);
+        }
         var mask = new float[pixels];
         Arrays.fill(mask, 1);
-        return new Edit(
-                new Image(3, size.height(), size.width(), new float[3 * pixels]),
-                new Image(1, size.height(), size.width(), mask),
-                1);
+        return new Edit(picture, new Image(1, size.height(), size.width(), mask), 1);
     }
 
     private static Inputs asked(Inputs rest, @Nullable String prompt, List<String> classes) {

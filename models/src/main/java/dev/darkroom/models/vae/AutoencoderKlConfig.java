@@ -192,6 +192,28 @@ public record AutoencoderKlConfig(
         return new ResnetBlock.Options(normGroups, AutoencoderKl.EPS, activation, null);
     }
 
+    /** Returns the same with another factor. */
+    AutoencoderKlConfig withScalingFactor(double factor) {
+        return new AutoencoderKlConfig(
+                inChannels,
+                outChannels,
+                downBlockAttention,
+                upBlockAttention,
+                blockOutChannels,
+                layersPerBlock,
+                activation,
+                latentChannels,
+                normGroups,
+                factor,
+                shiftFactor,
+                latentsMean,
+                latentsStd,
+                forceUpcast,
+                quantConv,
+                postQuantConv,
+                midBlockAttention);
+    }
+
     /** Returns the pixels of a side for each of the latents': 8 for four blocks. */
     public int downsampling() {
         return 1 << blockOutChannels.size() - 1;

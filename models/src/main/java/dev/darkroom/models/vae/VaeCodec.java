@@ -6,6 +6,8 @@ import dev.darkroom.models.family.LatentCodec;
 import dev.darkroom.models.family.Size;
 import dev.darkroom.runtime.Shape;
 
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
 
 /**
@@ -55,8 +57,21 @@ public interface VaeCodec extends LatentCodec {
      */
     static VaeCodec load(Checkpoint checkpoint, int inChannels, int outChannels)
             throws IOException {
+        return load(checkpoint, inChannels, outChannels, null);
+    }
+
+    /**
+     * Loads the autoencoder as {@link #load(Checkpoint, int, int)} does.
+     *
+     * @param scalingFactor that it has whatever its config says, which a warning tells; null for
+     *     its config's
+     * @throws IOException if it can't be read, or has other latents than the network
+     */
+    static VaeCodec load(
+            Checkpoint checkpoint, int inChannels, int outChannels, @Nullable Double scalingFactor)
+            throws IOException {
         boolean predicts = outChannels == inChannels || outChannels == 2 * inChannels;
-        return new VaeLoader(checkpoint)
+        return new VaeLoader(checkpoint, scalingFactor)
                 .load(
                         channels -> {
                             if (channels != inChannels || !predicts) {

@@ -31,6 +31,8 @@ final class VaeLoader {
 
     private final Checkpoint checkpoint;
 
+    private final @Nullable Double scalingFactor;
+
     /** The folder of another autoencoder; null for the checkpoint's own. */
     private final @Nullable Path other;
 
@@ -39,8 +41,12 @@ final class VaeLoader {
         void require(int channels) throws CheckpointException;
     }
 
-    VaeLoader(Checkpoint checkpoint) {
+    /**
+     * @param scalingFactor that an {@value #KL} has whatever its config says; null for its config's
+     */
+    VaeLoader(Checkpoint checkpoint, @Nullable Double scalingFactor) {
         this.checkpoint = checkpoint;
+        this.scalingFactor = scalingFactor;
         Path given = checkpoint.options().vae();
         Path part = given == null ? null : given.resolve(VaeCodec.PART);
         boolean isOfCheckpoint = part != null && Files.isRegularFile(part.resolve(CONFIG));
@@ -60,7 +66,7 @@ final class VaeLoader {
                             UnaryOperator.identity(),
                             w -> new AutoencoderTiny(w, config)));
         }
-        AutoencoderKlConfig config = config(AutoencoderKlConfig::of);
+        AutoencoderKlConfig config = scaled(config(AutoencoderKlConfig::of));
         fit.require(config.latentChannels());
         requireSize(config.downsampling());
         return new AutoencoderCodec(
@@ -70,6 +76,26 @@ final class VaeLoader {
                         w -> new AutoencoderKl(w, config)),
                 options.tiling(),
                 TinyPreview.of(checkpoint, config));
+    }
+
+    private AutoencoderKlConfig scaled(AutoencoderKlConfig config) throws IOException {
+        if (scalingFactor == null || config.scalingFactor() == scalingFactor) {
+            return config;
+        }
+        if (json().has("scaling_factor")) {
+            checkpoint
+                    .warnings()
+                    .add(
+                            file()
+                                    + ": scaling_factor is "
+                                    + config.scalingFactor()
+                                    + "; "
+                                    + scalingFactor
+                                    + " was taken, as "
+                                    + checkpoint.className()
+                                    + " does");
+        }
+        return config.withScalingFactor(scalingFactor);
     }
 
     /** Refuses another autoencoder whose pictures are larger or smaller than the checkpoint's. */

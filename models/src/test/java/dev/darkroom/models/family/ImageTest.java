@@ -10,17 +10,21 @@ import dev.darkroom.runtime.TensorScope;
 import dev.darkroom.testing.Golden;
 
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 import java.io.IOException;
 import java.util.List;
+import java.util.Locale;
 
 class ImageTest {
     /** Bytes, divided by 255 and multiplied again. */
     private static final double EXACT = 1e-6;
 
     /** Made by tests/oracle/resize.py with diffusers' {@code VaeImageProcessor}. */
-    @Test
-    void picturesAreScaledAndCutAsByDiffusers() throws IOException {
+    @ParameterizedTest
+    @ValueSource(strings = {"LANCZOS", "BICUBIC"})
+    void picturesAreScaledAndCutAsByDiffusers(Resampling filter) throws IOException {
         var values = new float[3 * 9 * 13];
         for (int c = 0, i = 0; c < 3; c++) {
             for (int y = 0; y < 9; y++) {
@@ -36,8 +40,10 @@ class ImageTest {
                 String[] sides = size.split("x");
                 var wanted = new Size(Integer.parseInt(sides[1]), Integer.parseInt(sides[0]));
                 Tensor covered = image.covering(wanted).times(255);
-                golden.assertClose("crop_" + size, covered, EXACT);
-                golden.assertClose("default_" + size, image.scaledTo(wanted).times(255), EXACT);
+                Tensor scaled = image.scaledTo(wanted, filter).times(255);
+                String name = filter.name().toLowerCase(Locale.ROOT);
+                golden.assertClose(name + "_crop_" + size, covered, EXACT);
+                golden.assertClose(name + "_default_" + size, scaled, EXACT);
             }
         }
     }

@@ -12,7 +12,6 @@ import dev.darkroom.models.config.ConfigWriter;
 import dev.darkroom.models.diffusion.Condition;
 import dev.darkroom.models.diffusion.Network;
 import dev.darkroom.models.family.Conditioner;
-import dev.darkroom.models.family.Defaults;
 import dev.darkroom.models.family.DiffusionNetwork;
 import dev.darkroom.models.family.Family;
 import dev.darkroom.models.family.Inputs;
@@ -22,6 +21,7 @@ import dev.darkroom.models.family.Report;
 import dev.darkroom.models.family.SamplerChoice;
 import dev.darkroom.models.family.Size;
 import dev.darkroom.models.family.Sizes;
+import dev.darkroom.models.family.TaskDefaults;
 import dev.darkroom.models.family.Trainable;
 import dev.darkroom.models.family.TrainingInput;
 import dev.darkroom.runtime.DType;
@@ -226,6 +226,6 @@ final class Toy implements Family {
                 new Rows(),
                 samplers,
                 requested -> new Sizes.Chosen(size, size),
-                new Defaults(6, 3.0));
+                TaskDefaults.of(6, 3.0));
     }
 }

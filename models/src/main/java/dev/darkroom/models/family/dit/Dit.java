@@ -8,12 +8,12 @@ import dev.darkroom.models.checkpoint.NetworkPart;
 import dev.darkroom.models.config.ConfigWriter;
 import dev.darkroom.models.family.ClassLabels;
 import dev.darkroom.models.family.DataSizes;
-import dev.darkroom.models.family.Defaults;
 import dev.darkroom.models.family.Family;
 import dev.darkroom.models.family.Model;
 import dev.darkroom.models.family.SamplerChoice;
 import dev.darkroom.models.family.Size;
 import dev.darkroom.models.family.Sizes;
+import dev.darkroom.models.family.TaskDefaults;
 import dev.darkroom.models.family.Trainable;
 import dev.darkroom.models.family.TrainingInput;
 import dev.darkroom.models.layers.TransformerOptions;
@@ -28,7 +28,7 @@ import java.util.Set;
 
 /** DiT (Peebles and Xie 2023, arXiv:2212.09748): pictures of a class. */
 public final class Dit implements Family {
-    private static final Defaults DEFAULTS = new Defaults(50, 4.0);
+    private static final TaskDefaults DEFAULTS = TaskDefaults.of(50, 4.0);
 
     private static final String PIPELINE = "DiTPipeline";
     private static final String CLASSES = "num_embeds_ada_norm";

@@ -8,13 +8,13 @@ import dev.darkroom.models.checkpoint.Library;
 import dev.darkroom.models.checkpoint.NetworkPart;
 import dev.darkroom.models.config.ConfigWriter;
 import dev.darkroom.models.family.DataSizes;
-import dev.darkroom.models.family.Defaults;
 import dev.darkroom.models.family.Family;
 import dev.darkroom.models.family.Model;
 import dev.darkroom.models.family.PromptEncoder;
 import dev.darkroom.models.family.SamplerChoice;
 import dev.darkroom.models.family.Size;
 import dev.darkroom.models.family.Sizes;
+import dev.darkroom.models.family.TaskDefaults;
 import dev.darkroom.models.family.Trainable;
 import dev.darkroom.models.family.TrainingInput;
 import dev.darkroom.models.layers.TransformerOptions;
@@ -39,7 +39,7 @@ public final class PixArt implements Family {
     private static final String SIZED = "use_additional_conditions";
     private static final int ALPHA_TOKENS = 120;
     private static final int SIGMA_TOKENS = 300;
-    private static final Defaults DEFAULTS = new Defaults(20, 4.5);
+    private static final TaskDefaults DEFAULTS = TaskDefaults.of(20, 4.5);
 
     private static final NetworkPart<T5Config, T5Encoder> TEXT_ENCODER =
             T5Encoder.part("text_encoder");

@@ -4,15 +4,16 @@ import dev.darkroom.models.checkpoint.Checkpoint;
 import dev.darkroom.models.checkpoint.CheckpointException;
 import dev.darkroom.models.checkpoint.NetworkPart;
 import dev.darkroom.models.family.ClassLabels;
-import dev.darkroom.models.family.Defaults;
 import dev.darkroom.models.family.Family;
 import dev.darkroom.models.family.Model;
 import dev.darkroom.models.family.SamplerChoice;
 import dev.darkroom.models.family.Size;
 import dev.darkroom.models.family.Sizes;
+import dev.darkroom.models.family.TaskDefaults;
 
 import java.io.IOException;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 
 /**
@@ -21,11 +22,11 @@ import java.util.Set;
  */
 public final class PixelDiffusion implements Family {
     /** What diffusers' pipelines take where nothing is said; nothing is guided. */
-    private static final Map<String, Defaults> DEFAULTS =
+    private static final Map<String, TaskDefaults> DEFAULTS =
             Map.of(
-                    "DDPMPipeline", new Defaults(1000, 1.0),
-                    "DDIMPipeline", new Defaults(50, 1.0),
-                    "ConsistencyModelPipeline", new Defaults(1, 1.0));
+                    "DDPMPipeline", TaskDefaults.of(1000, 1.0),
+                    "DDIMPipeline", TaskDefaults.of(50, 1.0),
+                    "ConsistencyModelPipeline", TaskDefaults.of(1, 1.0));
 
     private static final NetworkPart<PixelUnetConfig, PixelUnet> UNET = PixelUnet.part();
 
@@ -61,7 +62,7 @@ public final class PixelDiffusion implements Family {
                 new PixelCodec(config.inChannels()),
                 samplers,
                 sizes,
-                DEFAULTS.getOrDefault(checkpoint.className(), Defaults.NONE));
+                Objects.requireNonNull(DEFAULTS.get(checkpoint.className())));
     }
 
     private static void requirePictures(Checkpoint checkpoint, PixelUnetConfig config)

@@ -5,10 +5,11 @@ import dev.darkroom.models.checkpoint.Checkpoint;
 import dev.darkroom.models.checkpoint.CheckpointException;
 import dev.darkroom.models.checkpoint.NetworkPart;
 import dev.darkroom.models.family.Conditioner;
-import dev.darkroom.models.family.Defaults;
 import dev.darkroom.models.family.Model;
+import dev.darkroom.models.family.NoiseAugmentation;
 import dev.darkroom.models.family.SamplerChoice;
 import dev.darkroom.models.family.Sizes;
+import dev.darkroom.models.family.TaskDefaults;
 import dev.darkroom.models.unet.Unet;
 import dev.darkroom.models.unet.UnetConfig;
 import dev.darkroom.models.vae.VaeCodec;
@@ -36,30 +37,52 @@ record SdParts(
      * @throws IOException if a part is missing, malformed, or can't be sampled
      */
     static SdParts read(Checkpoint checkpoint, int sampleSize) throws IOException {
+        SdParts parts = readAny(checkpoint, sampleSize);
+        UnetConfig config = parts.config();
+        boolean paints = parts.shown() == 1 + config.outChannels();
+        if ((parts.shown() != 0 && !paints) || config.numClassEmbeds() != null) {
+            throw parts.unfit("is shown nothing, or a mask and the picture that it leaves");
+        }
+        return parts;
+    }
+
+    /** Reads the configs, whatever the U-Net is shown beside the latents. */
+    static SdParts readAny(Checkpoint checkpoint, int sampleSize) throws IOException {
         checkpoint.leaveOut("image_encoder");
         UNET.require(checkpoint);
         VaeCodec.require(checkpoint);
         var samplers = SamplerChoice.read(checkpoint);
         var network = UNET.read(checkpoint);
-        UnetConfig config = network.config();
-        int shown = config.inChannels() - config.outChannels();
-        if ((shown != 0 && shown != 1 + config.outChannels()) || config.numClassEmbeds() != null) {
-            throw new CheckpointException(
-                    checkpoint.folder()
-                            + ": the U-Net takes "
-                            + config.inChannels()
-                            + " channels"
-                            + (config.numClassEmbeds() == null ? "" : " and a level of noise")
-                            + " and gives "
-                            + config.outChannels()
-                            + "; networks that are shown something else than a mask and the"
-                            + " picture that it leaves are not sampled yet");
-        }
         return new SdParts(checkpoint, network, samplers, sampleSize);
     }
 
     UnetConfig config() {
         return network.config();
+    }
+
+    /** Channels that the U-Net is shown beside the latents. */
+    int shown() {
+        return config().inChannels() - config().outChannels();
+    }
+
+    /**
+     * A U-Net that is of another pipeline.
+     *
+     * @param what one of this pipeline does
+     */
+    CheckpointException unfit(String what) {
+        return new CheckpointException(
+                checkpoint.folder()
+                        + ": the U-Net takes "
+                        + config().inChannels()
+                        + " channels"
+                        + (config().numClassEmbeds() == null ? "" : " and a level of noise")
+                        + " and gives "
+                        + config().outChannels()
+                        + "; that of a "
+                        + checkpoint.className()
+                        + " "
+                        + what);
     }
 
     /**
@@ -81,17 +104,34 @@ record SdParts(
         }
     }
 
-    Model load(Conditioner conditioner, Defaults defaults) throws IOException {
+    Model load(Conditioner conditioner, TaskDefaults defaults) throws IOException {
         Unet unet = network.load(checkpoint);
         var codec = VaeCodec.load(checkpoint, config().outChannels(), config().outChannels());
         int pixels = codec.pixelsPerLatent();
-        int size = Objects.requireNonNullElse(config().sampleSize(), sampleSize);
-        return new Model(
-                unet,
-                conditioner,
-                codec,
-                samplers,
-                Sizes.inMultiplesOf(pixels, size * pixels),
-                defaults);
+        var sizes = Sizes.inMultiplesOf(pixels, size() * pixels);
+        return new Model(unet, conditioner, codec, samplers, sizes, defaults);
+    }
+
+    /**
+     * Loads a model whose latents are as large as the picture that it is shown.
+     *
+     * @param scalingFactor of the autoencoder
+     */
+    Model loadUpscaler(
+            Conditioner conditioner,
+            TaskDefaults defaults,
+            NoiseAugmentation augmentation,
+            double scalingFactor)
+            throws IOException {
+        Unet unet = network.load(checkpoint);
+        int channels = config().outChannels();
+        var codec = VaeCodec.load(checkpoint, channels, channels, scalingFactor);
+        var sizes = Sizes.enlarged(codec.pixelsPerLatent(), size());
+        return new Model(unet, conditioner, codec, samplers, sizes, defaults, augmentation);
+    }
+
+    /** Rows and columns of the latents that it was trained with. */
+    private int size() {
+        return Objects.requireNonNullElse(config().sampleSize(), sampleSize);
     }
 }

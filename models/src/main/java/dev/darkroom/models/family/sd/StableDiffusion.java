@@ -7,9 +7,9 @@ import dev.darkroom.models.checkpoint.HubLayout;
 import dev.darkroom.models.checkpoint.NetworkPart;
 import dev.darkroom.models.clip.ClipConfig;
 import dev.darkroom.models.clip.ClipTextEncoder;
-import dev.darkroom.models.family.Defaults;
 import dev.darkroom.models.family.Family;
 import dev.darkroom.models.family.Model;
+import dev.darkroom.models.family.TaskDefaults;
 import dev.darkroom.runtime.safetensors.SafetensorsHeader;
 
 import java.io.IOException;
@@ -24,8 +24,8 @@ public final class StableDiffusion implements Family {
     private static final String PIPELINE = "StableDiffusionPipeline";
     private static final String CONSISTENCY = "LatentConsistencyModelPipeline";
     private static final String CONSISTENCY_EDIT = "LatentConsistencyModelImg2ImgPipeline";
-    private static final Defaults DEFAULTS = new Defaults(50, 7.5);
-    private static final Defaults CONSISTENCY_DEFAULTS = new Defaults(4, 8.5);
+    private static final TaskDefaults DEFAULTS = TaskDefaults.of(50, 7.5);
+    private static final TaskDefaults CONSISTENCY_DEFAULTS = TaskDefaults.of(4, 8.5);
 
     /** Rows and columns of the latents where a config does not say what it was trained with. */
     private static final int SAMPLE_SIZE = 64;

@@ -7,9 +7,9 @@ import dev.darkroom.models.checkpoint.HubLayout;
 import dev.darkroom.models.checkpoint.NetworkPart;
 import dev.darkroom.models.clip.ClipConfig;
 import dev.darkroom.models.clip.ClipTextEncoder;
-import dev.darkroom.models.family.Defaults;
 import dev.darkroom.models.family.Family;
 import dev.darkroom.models.family.Model;
+import dev.darkroom.models.family.TaskDefaults;
 import dev.darkroom.models.unet.UnetConfig;
 import dev.darkroom.runtime.safetensors.SafetensorsHeader;
 
@@ -26,7 +26,11 @@ import java.util.Set;
  * too, and its refiner, which has the second encoder alone.
  */
 public final class StableDiffusionXl implements Family {
-    private static final Defaults DEFAULTS = new Defaults(50, 5.0);
+    private static final TaskDefaults DEFAULTS =
+            new TaskDefaults(
+                    new TaskDefaults.Task(50, 5.0, 1),
+                    new TaskDefaults.Task(50, 5.0, 0.3),
+                    new TaskDefaults.Task(50, 7.5, 0.9999));
 
     /** Rows and columns of the latents where a config does not say what it was trained with. */
     private static final int SAMPLE_SIZE = 128;

@@ -1,12 +1,31 @@
 package dev.darkroom.models.family;
 
 /**
- * Scales planes of bytes as Pillow does with its filter {@code LANCZOS}, to the byte: rows first,
- * which Pillow 13 does not where a picture gets wider and lower.
+ * A filter that pictures are scaled by. Planes of bytes become what Pillow makes of them, to the
+ * byte: rows first, which Pillow 13 does not where a picture gets wider and lower.
  */
-final class Lanczos {
-    /** Lobes of the filter, to each side. */
-    private static final int SUPPORT = 3;
+public enum Resampling {
+    /** Pillow's {@code LANCZOS}: a sinc in the window of a wider one. */
+    LANCZOS(3) {
+        @Override
+        double weight(double x) {
+            return x >= -support && x < support ? sinc(x) * sinc(x / support) : 0;
+        }
+    },
+
+    /** Pillow's {@code BICUBIC}: Keys' cubic convolution (1981) with a = −½. */
+    BICUBIC(2) {
+        @Override
+        double weight(double x) {
+            double far = Math.abs(x);
+            if (far < 1) {
+                return ((A + 2) * far - (A + 3)) * far * far + 1;
+            }
+            return far < support ? (((far - 5) * far + 8) * far - 4) * A : 0;
+        }
+    };
+
+    private static final double A = -0.5;
 
     /** Pillow's fixed-point weights have so many bits behind the point. */
     private static final int BITS = 22;
@@ -15,10 +34,10 @@ final class Lanczos {
      * Which inputs an output position is made of, from {@code first} on, by fixed-point weights.
      */
     private record Taps(int[] first, int[][] weights) {
-        static Taps of(int inputs, int outputs) {
+        static Taps of(Resampling filter, int inputs, int outputs) {
             double scale = (double) inputs / outputs;
             double wide = Math.max(scale, 1);
-            double reach = SUPPORT * wide;
+            double reach = filter.support * wide;
             var first = new int[outputs];
             var weights = new int[outputs][];
             for (int i = 0; i < outputs; i++) {
@@ -28,7 +47,7 @@ final class Lanczos {
                 var exact = new double[to - from];
                 double sum = 0;
                 for (int j = 0; j < exact.length; j++) {
-                    exact[j] = lanczos((j + from - centre + 0.5) / wide);
+                    exact[j] = filter.weight((j + from - centre + 0.5) / wide);
                     sum += exact[j];
                 }
                 first[i] = from;
@@ -40,24 +59,28 @@ final class Lanczos {
             }
             return new Taps(first, weights);
         }
-
-        private static double lanczos(double x) {
-            return x >= -SUPPORT && x < SUPPORT ? sinc(x) * sinc(x / SUPPORT) : 0;
-        }
-
-        private static double sinc(double x) {
-            return x == 0 ? 1 : Math.sin(x * Math.PI) / (x * Math.PI);
-        }
     }
 
-    private Lanczos() {}
+    /** How far it reaches to each side, in pixels of what is larger. */
+    final int support;
+
+    Resampling(int support) {
+        this.support = support;
+    }
+
+    /** The filter's value. */
+    abstract double weight(double x);
+
+    private static double sinc(double x) {
+        return x == 0 ? 1 : Math.sin(x * Math.PI) / (x * Math.PI);
+    }
 
     /**
      * Scales a plane, its rows first.
      *
      * @param plane of a size, row by row
      */
-    static byte[] scaled(byte[] plane, Size from, Size to) {
+    byte[] scaled(byte[] plane, Size from, Size to) {
         byte[] rows = plane;
         if (from.width() != to.width()) {
             rows = across(rows, from.height(), from.width(), to.width());
@@ -67,8 +90,8 @@ final class Lanczos {
                 : down(rows, to.width(), from.height(), to.height());
     }
 
-    private static byte[] across(byte[] from, int rows, int inputs, int outputs) {
-        Taps taps = Taps.of(inputs, outputs);
+    private byte[] across(byte[] from, int rows, int inputs, int outputs) {
+        Taps taps = Taps.of(this, inputs, outputs);
         var to = new byte[outputs * rows];
         for (int y = 0, at = 0; y < rows; y++) {
             for (int x = 0; x < outputs; x++) {
@@ -78,8 +101,8 @@ final class Lanczos {
         return to;
     }
 
-    private static byte[] down(byte[] from, int columns, int inputs, int outputs) {
-        Taps taps = Taps.of(inputs, outputs);
+    private byte[] down(byte[] from, int columns, int inputs, int outputs) {
+        Taps taps = Taps.of(this, inputs, outputs);
         var to = new byte[columns * outputs];
         for (int y = 0, at = 0; y < outputs; y++) {
             for (int x = 0; x < columns; x++) {
