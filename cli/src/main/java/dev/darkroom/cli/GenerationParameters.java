@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 
 import dev.darkroom.common.Sha256;
 import dev.darkroom.models.diffusion.diffusers.LevelChoice;
+import dev.darkroom.models.family.ControlPicture;
 import dev.darkroom.models.family.Edit;
 import dev.darkroom.models.family.Inputs;
 import dev.darkroom.models.family.PromptReading;
@@ -211,6 +212,9 @@ record GenerationParameters(
             put(values, "strength", edit.strength());
             put(values, "noiseLevel", edit.noiseLevel());
         }
+        List<Map<String, Object>> controls =
+                inputs.controls().stream().map(GenerationParameters::control).toList();
+        put(values, "controls", controls.isEmpty() ? null : controls);
         put(values, "seed", Seed.value(sampling.seed()));
         put(values, "width", size.width());
         put(values, "height", size.height());
@@ -225,6 +229,16 @@ record GenerationParameters(
         put(values, "sizes", inputs.sizes());
         put(values, "negativeSizes", inputs.negativeSizes());
         put(values, "binning", size.binning());
+        return values;
+    }
+
+    private static Map<String, Object> control(ControlPicture control) {
+        Map<String, Object> values = new LinkedHashMap<>();
+        values.put("size", control.picture().size().toString());
+        values.put("scale", control.scale());
+        values.put("start", control.start());
+        values.put("end", control.end());
+        put(values, "guess", control.guess() ? true : null);
         return values;
     }
 

@@ -26,6 +26,7 @@ import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -128,13 +129,15 @@ final class InspectCommand implements Callable<Integer> {
                 out.println();
             }
         }
-        if (inspection.parts().size() > 1) {
-            for (var part : inspection.parts()) {
+        for (var part : inspection.parts()) {
+            var network = className(inspection, part);
+            if (inspection.parts().size() > 1 || network.isPresent()) {
                 out.printf(
                         Locale.ROOT,
-                        "%s: %s%n",
+                        "%s: %s%s%n",
                         part.name().isEmpty() ? "." : printable(part.name()),
-                        summary(part.tensorCount(), part.tensorBytes()));
+                        summary(part.tensorCount(), part.tensorBytes()),
+                        network.map(name -> " (" + name + ")").orElse(""));
             }
         }
         out.printf(
@@ -145,6 +148,11 @@ final class InspectCommand implements Callable<Integer> {
                         .map(dtype -> dtype.getKey() + " " + ByteSize.format(dtype.getValue()))
                         .collect(Collectors.joining(", ", " (", ")"))
                         .replace(" ()", ""));
+    }
+
+    /** The class of the network, where a config beside the weights of a folder says it. */
+    private static Optional<String> className(Inspection inspection, Inspection.Part part) {
+        return ModelIndex.partClass(inspection.root().resolve(part.name()));
     }
 
     private static int width(Stream<String> column) {
@@ -202,6 +210,10 @@ final class InspectCommand implements Callable<Integer> {
             for (var part : inspection.parts()) {
                 json.writeStartObject();
                 json.writeStringField("name", part.name());
+                var network = className(inspection, part);
+                if (network.isPresent()) {
+                    json.writeStringField("class", network.get());
+                }
                 json.writeNumberField("tensors", part.tensorCount());
                 json.writeNumberField("bytes", part.tensorBytes());
                 json.writeArrayFieldStart("files");

@@ -1,5 +1,6 @@
 package dev.darkroom.cli;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 
 import dev.darkroom.common.UntrustedFile;
@@ -11,6 +12,7 @@ import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Optional;
 
 /** What a checkpoint's {@code model_index.json} tells before it is loaded. */
 final class ModelIndex {
@@ -21,14 +23,26 @@ final class ModelIndex {
 
     /** The class of its pipeline; a dash where it says nothing readable. */
     static String className(Path folder) {
+        return className(folder, "model_index.json").orElse("-");
+    }
+
+    /** The class of the network in a part's folder, if its config says one. */
+    static Optional<String> partClass(Path folder) {
+        return className(folder, "config.json");
+    }
+
+    private static Optional<String> className(Path folder, String file) {
         try {
-            byte[] index =
-                    UntrustedFile.read(
-                            folder.resolve("model_index.json"), LARGEST, UntrustedFile.JSON_TREE);
-            String name = new JsonMapper().readTree(index).path("_class_name").asText();
-            return name.matches("\\w{1," + LONGEST_CLASS + "}") ? name : "-";
+            byte[] bytes =
+                    UntrustedFile.read(folder.resolve(file), LARGEST, UntrustedFile.JSON_TREE);
+            JsonNode json = new JsonMapper().readTree(bytes);
+            String name =
+                    json.path("_class_name").asText(json.path("architectures").path(0).asText());
+            return name.matches("\\w{1," + LONGEST_CLASS + "}")
+                    ? Optional.of(name)
+                    : Optional.empty();
         } catch (IOException e) {
-            return "-";
+            return Optional.empty();
         }
     }
 

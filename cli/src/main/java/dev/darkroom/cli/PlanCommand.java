@@ -18,6 +18,8 @@ import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.Callable;
 
 /** {@code darkroom plan}: what a checkpoint takes on this machine, without its weights. */
@@ -66,6 +68,14 @@ final class PlanCommand implements Callable<Integer> {
             description = "Weight of classifier-free guidance; 1 for none.")
     private @Nullable Double guidance;
 
+    @Option(
+            names = "--control",
+            paramLabel = "NET",
+            description =
+                    "A ControlNet that the model is used with: a folder with config.json and"
+                            + " weights, or ORG/NAME on a hub. May be given several times.")
+    private List<String> nets = new ArrayList<>();
+
     @Mixin private final ComputeOptions compute = new ComputeOptions();
     @Mixin private final FittingOptions fitting = new FittingOptions();
     @Mixin private final HubFlags hub = new HubFlags();
@@ -80,6 +90,9 @@ final class PlanCommand implements Callable<Integer> {
         try {
             request = request();
             options = compute.pipeline();
+            for (String net : nets) {
+                options = options.withControl(net);
+            }
         } catch (IllegalArgumentException e) {
             throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
         }

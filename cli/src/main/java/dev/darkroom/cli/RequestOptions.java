@@ -3,6 +3,7 @@ package dev.darkroom.cli;
 import dev.darkroom.models.diffusion.diffusers.LevelChoice;
 import dev.darkroom.models.diffusion.diffusers.LevelSpacing;
 import dev.darkroom.models.diffusion.guidance.NamedGuidance;
+import dev.darkroom.models.family.ControlPicture;
 import dev.darkroom.models.family.Edit;
 import dev.darkroom.models.family.PromptSyntax;
 import dev.darkroom.models.pipeline.SampleRequest;
@@ -172,6 +173,7 @@ final class RequestOptions {
      *
      * @param prompt null for classes, or none
      * @param edit a picture that others are made from; null for none
+     * @param controls pictures for ControlNets
      * @param sizes that the network is conditioned on
      * @param mayBeNothing whether the model may take neither prompt nor class
      * @throws IllegalArgumentException if the options do not go together
@@ -179,6 +181,7 @@ final class RequestOptions {
     SampleRequest request(
             @Nullable String prompt,
             @Nullable Edit edit,
+            List<ControlPicture> controls,
             SizeOptions sizes,
             FittingOptions fitting,
             boolean mayBeNothing) {
@@ -216,6 +219,7 @@ final class RequestOptions {
                 .start(start)
                 .end(end)
                 .edit(edit)
+                .controls(controls)
                 .sizes(sizes.condition(width, height))
                 .seed(first)
                 .width(width)

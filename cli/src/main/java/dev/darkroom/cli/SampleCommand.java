@@ -70,6 +70,7 @@ final class SampleCommand implements Callable<Integer> {
     @Mixin private final HubFlags hub = new HubFlags();
     @Mixin private final RequestOptions asked = new RequestOptions();
     @Mixin private final EditOptions edited = new EditOptions();
+    @Mixin private final ControlOptions control = new ControlOptions();
     @Mixin private final SizeOptions sizes = new SizeOptions();
     @Mixin private final ComputeOptions compute = new ComputeOptions();
     @Mixin private final FittingOptions fitting = new FittingOptions();
@@ -98,10 +99,11 @@ final class SampleCommand implements Callable<Integer> {
                     asked.request(
                             prompt,
                             edited.edit(),
+                            control.pictures(),
                             sizes,
                             fitting,
                             checkpoint.maySampleWithoutInputs());
-            options = checkpoint.with(compute.pipeline()).withHub(hub.given());
+            options = control.with(checkpoint.with(compute.pipeline())).withHub(hub.given());
             files = output.files(request, tensors.trace());
         } catch (IllegalArgumentException e) {
             throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);

@@ -54,6 +54,7 @@ class CompletionCommandTest {
                         "--strength",
                         "--strict"),
                 complete("sample", "--s"));
+        assertEquals(Set.of("--control", "--control-image"), complete("sample", "--co"));
         assertEquals(Set.of("bfloat16"), complete("sample", "--dtype", "b"));
         assertTrue(complete("sample", "--sampler", "").contains("dpm++2m"));
     }

@@ -89,6 +89,18 @@ class InspectCommandTest {
     }
 
     @Test
+    void foldersAreNamedByTheirConfigs() throws IOException {
+        Path vae = model.resolve("vae");
+        Files.writeString(
+                vae.resolve("config.json"), "{\"_class_name\": \"AutoencoderKL\", \"a\": 1}");
+        assertTrue(inspect(model).out.contains("\nvae: 1 tensor, 2.00 KiB (AutoencoderKL)\n"));
+        assertTrue(inspect(vae).out.contains("\n.: 1 tensor, 2.00 KiB (AutoencoderKL)\n"));
+        var tree = new JsonMapper().readTree(inspect("--json", model).out);
+        assertEquals("AutoencoderKL", tree.get("parts").get(1).get("class").asText());
+        assertFalse(tree.get("parts").get(0).has("class"));
+    }
+
+    @Test
     void fileIsListedUnderItsName() {
         var file = model.resolve("vae/diffusion_pytorch_model.safetensors");
         var result = inspect(file);

@@ -14,6 +14,7 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import dev.darkroom.models.diffusion.diffusers.LevelChoice;
 import dev.darkroom.models.diffusion.diffusers.LevelSpacing;
 import dev.darkroom.models.diffusion.guidance.NamedGuidance;
+import dev.darkroom.models.family.ControlPicture;
 import dev.darkroom.models.family.Inputs;
 import dev.darkroom.models.family.PromptReading;
 import dev.darkroom.models.family.PromptSyntax;
@@ -69,6 +70,85 @@ class SampleCommandTest {
 
     private static int grey(BufferedImage image, int x, int y) {
         return image.getRGB(x, y) & 0xff;
+    }
+
+    @Test
+    void controlsReachThePipeline() throws IOException {
+        for (String name : List.of("edges.png", "a:pose.png")) {
+            ImageIO.write(
+                    new BufferedImage(3, 2, BufferedImage.TYPE_INT_RGB),
+                    "png",
+                    file(name).toFile());
+        }
+        var run =
+                pipeline.sample(
+                        "a heart",
+                        "--control",
+                        "nets/canny",
+                        "--control-image",
+                        file("edges.png") + ":scale=0.5,start=0.1,end=0.75,guess=true",
+                        "--control",
+                        "some/openpose",
+                        "--control-image",
+                        file("a:pose.png"),
+                        "--out",
+                        file("x.png"),
+                        "--json");
+        assertEquals("", run.err());
+        assertEquals(0, run.exit());
+        assertEquals(List.of("nets/canny", "some/openpose"), pipeline.options.controls());
+        var controls = pipeline.request.inputs().controls();
+        assertEquals(2, controls.size());
+        var first = controls.getFirst();
+        assertEquals(new Size(2, 3), first.picture().size());
+        assertEquals(
+                first,
+                ControlPicture.of(first.picture())
+                        .withScale(0.5)
+                        .between(0.1, 0.75)
+                        .withGuess(true));
+        assertEquals(ControlPicture.of(controls.get(1).picture()), controls.get(1));
+        var request = new JsonMapper().readTree(run.out()).get("request");
+        assertEquals(
+                "[{\"size\":\"3×2\",\"scale\":0.5,\"start\":0.1,\"end\":0.75,\"guess\":true},"
+                        + "{\"size\":\"3×2\",\"scale\":1.0,\"start\":0.0,\"end\":1.0}]",
+                request.get("controls").toString());
+    }
+
+    @Test
+    void wrongControlsAreExplained() throws IOException {
+        ImageIO.write(
+                new BufferedImage(3, 2, BufferedImage.TYPE_INT_RGB),
+                "png",
+                file("edges.png").toFile());
+        Files.writeString(file("text.png"), "no picture");
+        var wrong =
+                Map.of(
+                        file("edges.png") + ":size=2",
+                        "no setting 'size', only scale, start, end",
+                        file("edges.png") + ":scale=much",
+                        "scale of a control image is a number",
+                        file("edges.png") + ":guess=maybe",
+                        "guess of a control image is true or",
+                        file("edges.png") + ":start=0.5,end=0.5",
+                        "from 0.5 to 0.5",
+                        file("edges.png") + ":scale=1,end",
+                        "'end' of the control image",
+                        file("edges.png") + ":scale=NaN",
+                        "scale is a number, not NaN",
+                        file("none.png").toString(),
+                        "none.png",
+                        file("text.png").toString(),
+                        "text.png");
+        wrong.forEach(
+                (image, message) -> {
+                    var run = pipeline.sample("a heart", "--control-image", image);
+                    assertNotEquals(0, run.exit());
+                    assertTrue(run.err().contains(message), run.err());
+                    assertFalse(run.err().contains("Exception"), run.err());
+                });
+        assertNotEquals(0, pipeline.sample("a heart", "--control", " ").exit());
+        assertNull(pipeline.request);
     }
 
     @Test

@@ -45,6 +45,7 @@ class DeclaredKeysTest {
                 "dit-xl2-256",
                 "unet-sd15",
                 "unet-sdxl",
+                "controlnet-sd15",
                 "unet2d-ddpm-256",
                 "unet2d-imagenet64",
                 "t5-v1_1-xxl",
@@ -160,7 +161,10 @@ class DeclaredKeysTest {
         }
         try (var files = Files.walk(published.resolve("hub"), 4)) {
             var found =
-                    files.filter(file -> file.endsWith(Path.of(name, part, "config.json")))
+                    files.filter(
+                                    file ->
+                                            file.endsWith(Path.of(name, part, "config.json"))
+                                                    || file.endsWith(Path.of(name, "config.json")))
                             .findFirst();
             return found.isPresent() ? JSON.readTree(found.get().toFile()) : JSON.missingNode();
         }

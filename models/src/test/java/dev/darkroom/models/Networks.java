@@ -13,6 +13,8 @@ import dev.darkroom.models.family.pixel.PixelUnet;
 import dev.darkroom.models.family.pixel.PixelUnetConfig;
 import dev.darkroom.models.t5.T5Config;
 import dev.darkroom.models.t5.T5Encoder;
+import dev.darkroom.models.unet.ControlNet;
+import dev.darkroom.models.unet.ControlNetConfig;
 import dev.darkroom.models.unet.Unet;
 import dev.darkroom.models.unet.UnetConfig;
 import dev.darkroom.models.vae.AutoencoderKl;
@@ -43,6 +45,7 @@ final class Networks {
                     "DiTTransformer2DModel", Networks::dit,
                     "UNet2DConditionModel", Networks::unet,
                     "UNet2DModel", Networks::pixelUnet,
+                    "ControlNetModel", Networks::controlNet,
                     "T5EncoderModel", Networks::t5,
                     "CLIPTextModel", json -> clip(ClipConfig.of(json)),
                     "CLIPTextModelWithProjection", json -> clip(ClipConfig.ofProjecting(json)),
@@ -88,6 +91,11 @@ final class Networks {
     private static Network unet(ConfigReader json) {
         UnetConfig config = UnetConfig.of(json);
         return new Network(w -> new Unet(w, config), Set.of());
+    }
+
+    private static Network controlNet(ConfigReader json) {
+        ControlNetConfig config = ControlNetConfig.of(json);
+        return new Network(w -> new ControlNet(w, config), Set.of());
     }
 
     private static Network pixelUnet(ConfigReader json) {

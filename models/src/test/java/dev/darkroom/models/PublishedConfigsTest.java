@@ -11,6 +11,7 @@ import dev.darkroom.models.config.ConfigException;
 import dev.darkroom.models.config.ConfigReader;
 import dev.darkroom.models.diffusion.diffusers.Scheduler;
 import dev.darkroom.models.t5.T5Config;
+import dev.darkroom.models.unet.ControlNetConfig;
 import dev.darkroom.models.unet.UnetConfig;
 import dev.darkroom.models.vae.AutoencoderKlConfig;
 import dev.darkroom.runtime.Warnings;
@@ -109,6 +110,16 @@ class PublishedConfigsTest {
                                 file.endsWith(Path.of("unet", "config.json"))
                                         && !contains(file, "\"encoder_hid_dim\": 4096"));
         assertEquals(List.of(), refused(files, UnetConfig::read));
+    }
+
+    @Test
+    void controlNets() throws IOException {
+        var files =
+                files(
+                        file ->
+                                file.endsWith("config.json")
+                                        && contains(file, "\"_class_name\": \"ControlNetModel\""));
+        assertEquals(List.of(), refused(files, ControlNetConfig::read));
     }
 
     @Test

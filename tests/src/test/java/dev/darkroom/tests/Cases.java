@@ -44,6 +44,17 @@ public final class Cases {
         return folder;
     }
 
+    /** A folder with links to what is in a model's, any of which may be replaced. */
+    static Path linked(Path model) throws IOException {
+        Path folder = Files.createTempDirectory("checkpoint");
+        try (Stream<Path> parts = Files.list(model)) {
+            for (Path part : parts.toList()) {
+                Files.createSymbolicLink(folder.resolve(part.getFileName()), part.toAbsolutePath());
+            }
+        }
+        return folder;
+    }
+
     /** The folders of all cases, by name. */
     static List<Path> all() throws IOException {
         try (Stream<Path> files = Files.list(folder())) {

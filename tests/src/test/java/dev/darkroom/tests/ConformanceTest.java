@@ -98,6 +98,8 @@ class ConformanceTest {
                     "LatentConsistencyModelImg2ImgPipeline" ->
                     ConformanceTest::edits;
             case "StableDiffusionUpscalePipeline" -> ConformanceTest::editsAlone;
+            case "StableDiffusionControlNetPipeline", "StableDiffusionXLControlNetPipeline" ->
+                    ConformanceTest::controls;
             default -> null;
         };
     }
@@ -224,12 +226,10 @@ class ConformanceTest {
     }
 
     private static void encodings(Path part, Comparison comparison) throws IOException {
-        var config = AutoencoderKlConfig.read(part.resolve("config.json"));
         Tensor picture = comparison.input("input_image").times(2).minus(1);
+        posterior(part, comparison.input("input_image"), comparison);
+        var config = AutoencoderKlConfig.read(part.resolve("config.json"));
         try (var vae = load(part, w -> new AutoencoderKl(w, config))) {
-            DiagonalGaussian latents = vae.encode(picture);
-            comparison.compare("posterior_mean", latents.mean());
-            comparison.compare("posterior_logvar", latents.logVariance());
             if (comparison.expects("input_mask")) {
                 Tensor left = comparison.input("input_mask").lt(0.5).to(DType.FLOAT32);
                 DiagonalGaussian masked = vae.encode(picture.times(left));
@@ -240,6 +240,16 @@ class ConformanceTest {
                 comparison.compare(
                         "masked_image_latents", vae.scaled(masked.mean().plus(std.times(noise))));
             }
+        }
+    }
+
+    private static void posterior(Path part, Tensor picture, Comparison comparison)
+            throws IOException {
+        var config = AutoencoderKlConfig.read(part.resolve("config.json"));
+        try (var vae = load(part, w -> new AutoencoderKl(w, config))) {
+            DiagonalGaussian latents = vae.encode(picture.times(2).minus(1));
+            comparison.compare("posterior_mean", latents.mean());
+            comparison.compare("posterior_logvar", latents.logVariance());
         }
     }
 
@@ -276,12 +286,7 @@ class ConformanceTest {
      * the first scheduler had not been given is the second's own.
      */
     private static Path withScheduler(Path model, String name) throws IOException {
-        Path folder = Files.createTempDirectory("scheduler");
-        try (var parts = Files.list(model)) {
-            for (Path part : parts.toList()) {
-                Files.createSymbolicLink(folder.resolve(part.getFileName()), part.toAbsolutePath());
-            }
-        }
+        Path folder = Cases.linked(model);
         Path index = folder.resolve("model_index.json");
         var content = (ObjectNode) JSON.readTree(index.toFile());
         content.putArray("scheduler").add("diffusers").add(name);
@@ -297,6 +302,26 @@ class ConformanceTest {
                         ? config.put("_class_name", name).put("clip_sample", false)
                         : config.put("_class_name", name).put("timestep_spacing", "linspace"));
         return folder;
+    }
+
+    private static void controls(Path folder, JsonNode call, Comparison comparison)
+            throws IOException {
+        Path model = folder.resolve("model");
+        var steered =
+                new ControlCase(
+                        model,
+                        comparison,
+                        ConformanceTest::builder,
+                        names -> new Comparing(comparison, names));
+        if (call.has("img2img")) {
+            posterior(model.resolve("vae"), comparison.input("source"), comparison);
+            steered.compareOne(call);
+            return;
+        }
+        if (comparison.expects("input_noise")) {
+            comparison.input("input_noise"); // the start before it is scaled
+        }
+        steered.compareAll(call);
     }
 
     /** What guidance compares with is a prompt too. */

@@ -1,6 +1,7 @@
 package dev.darkroom.tests;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -9,9 +10,11 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.darkroom.models.pipeline.PipelineOptions;
 import dev.darkroom.models.pipeline.SampleRequest;
 import dev.darkroom.models.plan.Plan;
+import dev.darkroom.models.plan.Stage;
 import dev.darkroom.runtime.Shape;
 
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -67,6 +70,42 @@ class PublishedFamiliesTest {
         System.out.printf("published: %s %s%n", model, parameters);
     }
 
+    @Test
+    void aControlNetIsLoadedBesideItsModelAtFullSize() throws IOException {
+        write("runwayml/stable-diffusion-v1-5", "v1-5", 4);
+        String canny = "control_v11p_sd15_canny";
+        Path net = Files.createDirectory(folder.resolve(canny));
+        copy(published.resolve("hub/lllyasviel").resolve(canny), net);
+        Path list = list(published.resolve("keys").resolve(canny), "controlnet");
+        SparseWeights.write(net.resolve(WEIGHTS.getFirst()), tensors(list), "F16", 2);
+        var request = SampleRequest.builder().steps(1).build();
+        PipelineOptions options = PipelineOptions.defaults();
+        Plan alone = Plan.of(folder, options, request);
+        Plan steered = Plan.of(folder, options.withControl(net.toString()), request);
+        long bytes = loadedBytes(steered) - loadedBytes(alone);
+        assertEquals(361_279_120L * 4, bytes);
+        assertTrue(
+                steered.run().stages().stream()
+                        .anyMatch(stage -> "controlnet".equals(stage.part())));
+    }
+
+    /** What is there when the parts are loaded, whose largest stage is that of the last one. */
+    private static long loadedBytes(Plan plan) {
+        return plan.run().stages().stream()
+                .filter(stage -> stage.kind() == Stage.Kind.LOAD)
+                .mapToLong(stage -> stage.neededBytes() - plan.processBytes())
+                .max()
+                .orElseThrow();
+    }
+
+    private static TreeMap<String, Shape> tensors(Path list) throws IOException {
+        var tensors = new TreeMap<String, Shape>();
+        for (var key : JSON.readTree(list.toFile()).properties()) {
+            tensors.put(key.getKey(), shape(key.getValue().get(1)));
+        }
+        return tensors;
+    }
+
     /**
      * Writes a checkpoint: published configs, a tokenizer of the same kind, and files of weights
      * that have headers alone.
@@ -95,10 +134,7 @@ class PublishedFamiliesTest {
             if (!Files.exists(list)) {
                 continue;
             }
-            var tensors = new TreeMap<String, Shape>();
-            for (var key : JSON.readTree(list.toFile()).properties()) {
-                tensors.put(key.getKey(), shape(key.getValue().get(1)));
-            }
+            var tensors = tensors(list);
             if (part.equals("unet")) {
                 tensors.computeIfPresent(
                         "conv_in.weight", (name, shape) -> Shape.of(shape.size(0), channels, 3, 3));

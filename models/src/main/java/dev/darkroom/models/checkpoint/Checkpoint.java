@@ -697,6 +697,9 @@ public final class Checkpoint implements AutoCloseable {
         for (Path file : weightFiles) {
             boolean isBelow = layout == null && file.startsWith(folder);
             Path name = isBelow ? folder.relativize(file) : file.getFileName();
+            if (hashes.containsKey(name.toString())) {
+                name = Path.of(String.valueOf(file.resolveSibling("").getFileName())).resolve(name);
+            }
             try {
                 hashes.put(name.toString().replace('\\', '/'), hash.of(file));
             } catch (IOException e) {

@@ -6,6 +6,7 @@ import dev.darkroom.runtime.Device;
 import org.jspecify.annotations.Nullable;
 
 import java.nio.file.Path;
+import java.util.List;
 
 /**
  * How a checkpoint's parts are loaded.
@@ -20,6 +21,7 @@ import java.nio.file.Path;
  * @param offload when the parts take turns in memory
  * @param weights what the weights of linear layers are kept as
  * @param vae folder of an autoencoder that takes the place of the checkpoint's; null for its own
+ * @param controls folders of ControlNets, beside those of the checkpoint
  */
 public record LoadOptions(
         DType dtype,
@@ -31,7 +33,12 @@ public record LoadOptions(
         Tiling tiling,
         Offload offload,
         WeightFormat weights,
-        @Nullable Path vae) {
+        @Nullable Path vae,
+        List<Path> controls) {
+    public LoadOptions {
+        controls = List.copyOf(controls);
+    }
+
     /** Options that load each part when it is asked for, in the type that is computed in. */
     public LoadOptions(
             DType dtype,
@@ -51,7 +58,8 @@ public record LoadOptions(
                 tiling,
                 Offload.OFF,
                 WeightFormat.COMPUTED,
-                null);
+                null,
+                List.of());
     }
 
     /**

@@ -12,10 +12,13 @@ import dev.darkroom.hub.Snapshot;
 import dev.darkroom.runtime.safetensors.Inspection;
 import dev.darkroom.runtime.safetensors.SafetensorsHeader;
 
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.TreeMap;
 
 /** Where a model is, as people write it: a folder, a single file, or a name on a hub. */
@@ -114,5 +117,42 @@ public sealed interface ModelLocation {
      */
     static ModelLocation of(String model) throws CheckpointException {
         return LocationReader.read(model);
+    }
+
+    /**
+     * Finds the folders of networks with a config and weights each; those of a hub are downloaded.
+     *
+     * @param kind for messages, such as {@code an autoencoder}
+     * @param names as {@link #of} reads them
+     * @param hub where names are looked up; null for what the environment says
+     * @throws IOException if one can't be had, or is a single file
+     * @throws InterruptedException if the thread is interrupted
+     */
+    static List<Path> folders(
+            String kind, List<String> names, @Nullable HubOptions hub, DownloadListener listener)
+            throws IOException, InterruptedException {
+        List<Path> folders = new ArrayList<>();
+        for (String name : names) {
+            folders.add(folder(kind, name, hub, listener));
+        }
+        return folders;
+    }
+
+    /** Finds the folder of one network, as {@link #folders} does. */
+    static Path folder(
+            String kind, String name, @Nullable HubOptions hub, DownloadListener listener)
+            throws IOException, InterruptedException {
+        Objects.requireNonNull(kind, "kind");
+        return switch (of(name)) {
+            case Folder folder -> folder.path();
+            case OnHub named ->
+                    named.snapshot(HubOptions.orFromEnvironment(hub), listener).folder();
+            case WeightsFile file ->
+                    throw new CheckpointException(
+                            kind
+                                    + " is a folder with a config.json and weights, not the single"
+                                    + " file "
+                                    + file.path());
+        };
     }
 }

@@ -59,6 +59,13 @@ record ToFile(Path folder, Path file, Conversion.Options options, Families famil
                         .warnings()
                         .add(folder + ": a single file has no place for the part " + VaeCodec.TINY);
             }
+            for (String part : checkpoint.networks().keySet()) {
+                if (!layout.weights().containsKey(part) && !part.equals(VaeCodec.TINY)) {
+                    checkpoint
+                            .warnings()
+                            .add(folder + ": a single file has no place for the part " + part);
+                }
+            }
             List<WeightSource> parts = new ArrayList<>();
             for (var part : layout.weights().entrySet()) {
                 parts.add(part(checkpoint, part.getKey(), part.getValue(), opened));

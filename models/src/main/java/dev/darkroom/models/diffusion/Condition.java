@@ -24,6 +24,9 @@ public record Condition(Map<String, Tensor> tensors) {
     /** What a network sees beside the noisy latents, such as a mask {@code [N,C,h,w]}. */
     public static final String SHOWN = "shown";
 
+    /** Which rows ControlNets act on that do not act on all: 1 or 0, float32 {@code [N]}. */
+    public static final String CONTROLLED = "controlled";
+
     /** Of a network without conditions. */
     public static final Condition NONE = new Condition(Map.of());
 

@@ -22,6 +22,8 @@ import java.util.List;
  * @param negativeSizes the same for guidance; null for the same
  * @param batch how many pictures are made, 1 to 4096
  * @param edit a picture that they are made from; null for none
+ * @param controls a picture for each of the model's ControlNets, in the order in which they were
+ *     loaded
  */
 public record Inputs(
         @Nullable String prompt,
@@ -35,7 +37,8 @@ public record Inputs(
         @Nullable SizeCondition sizes,
         @Nullable SizeCondition negativeSizes,
         int batch,
-        @Nullable Edit edit) {
+        @Nullable Edit edit,
+        List<ControlPicture> controls) {
     private static final int MAX_BATCH = 4096;
     private static final int MAX_TOKENS = 4096;
     private static final int MAX_SKIP = 100;
@@ -73,6 +76,7 @@ public record Inputs(
      */
     public Inputs {
         classes = List.copyOf(classes);
+        controls = List.copyOf(controls);
         if (batch == 1 && classes.size() > 1) {
             batch = classes.size();
         }
@@ -113,7 +117,26 @@ public record Inputs(
                 sizes,
                 negativeSizes,
                 batch,
-                edit);
+                edit,
+                controls);
+    }
+
+    /** Returns the same with pictures for ControlNets. */
+    public Inputs withControls(List<ControlPicture> controls) {
+        return new Inputs(
+                prompt,
+                negativePrompt,
+                secondPrompt,
+                secondNegativePrompt,
+                classes,
+                maxTokens,
+                clipSkip,
+                reading,
+                sizes,
+                negativeSizes,
+                batch,
+                edit,
+                controls);
     }
 
     /** Returns the same with a picture that is there. */
@@ -130,7 +153,8 @@ public record Inputs(
                 sizes,
                 negativeSizes,
                 batch,
-                edit);
+                edit,
+                controls);
     }
 
     /** One prompt for one text encoder, or classes. */
@@ -152,7 +176,8 @@ public record Inputs(
                 null,
                 null,
                 batch,
-                null);
+                null,
+                List.of());
     }
 
     /** Returns the negative prompt, or the empty text. */

@@ -17,6 +17,7 @@ import java.util.List;
  * @param sizes which pictures it makes
  * @param defaults of the family, where neither request nor checkpoint say anything
  * @param augmentation the noise on the picture that an upscaler is shown; null for any other model
+ * @param controls the ControlNets that it was loaded with
  */
 public record Model(
         DiffusionNetwork network,
@@ -25,8 +26,9 @@ public record Model(
         SamplerChoice samplers,
         Sizes sizes,
         TaskDefaults defaults,
-        @Nullable NoiseAugmentation augmentation) {
-    /** A model that is no upscaler. */
+        @Nullable NoiseAugmentation augmentation,
+        ControlNets controls) {
+    /** A model that is no upscaler, without ControlNets. */
     public Model(
             DiffusionNetwork network,
             Conditioner conditioner,
@@ -34,7 +36,7 @@ public record Model(
             SamplerChoice samplers,
             Sizes sizes,
             TaskDefaults defaults) {
-        this(network, conditioner, codec, samplers, sizes, defaults, null);
+        this(network, conditioner, codec, samplers, sizes, defaults, null, ControlNets.NONE);
     }
 
     /**
@@ -50,6 +52,7 @@ public record Model(
                 samplers,
                 sizes,
                 defaults,
-                augmentation);
+                augmentation,
+                controls);
     }
 }

@@ -1,6 +1,7 @@
 package dev.darkroom.models.pipeline;
 
 import dev.darkroom.models.diffusion.Condition;
+import dev.darkroom.models.diffusion.ConditionedNetwork;
 import dev.darkroom.models.diffusion.Denoiser;
 import dev.darkroom.models.diffusion.Evaluator;
 import dev.darkroom.models.diffusion.Guidance;
@@ -132,6 +133,7 @@ final class LatentPipeline implements Pipeline {
             SamplingPlan plan = plan(scheduler, run);
             requireFits(run);
             Editor.require(run, model, given != null);
+            var steering = steering(run, plan);
             if (given != null) {
                 requireStart(run, given);
             }
@@ -139,9 +141,10 @@ final class LatentPipeline implements Pipeline {
             release();
             Start start = start(run, plan, noise, given, notes);
             conditions.replaceAll((name, each) -> each.with(Condition.SHOWN, start.shown()));
+            conditions.replaceAll(steering::marked);
             release();
             BooleanSupplier cancelled = () -> interrupted.get() || monitor.isCancelled();
-            Denoiser denoiser = guided(run, plan, scheduler, conditions, cancelled);
+            Denoiser denoiser = guided(run, plan, scheduler, conditions, steering, cancelled);
             notes.phaseDone("encode");
             trace.named("latents_init", start.latents());
             trace.timesteps(plan.evaluations());
@@ -150,7 +153,7 @@ final class LatentPipeline implements Pipeline {
                             denoiser,
                             start.latents(),
                             trace.stepNoise(noise),
-                            new Steps(start, trace, monitor));
+                            new Steps(start, steering, trace, monitor));
             release();
             Finite.require(latents, "the sampled latents", remedy(run));
             notes.phaseDone("sample");
@@ -218,17 +221,19 @@ final class LatentPipeline implements Pipeline {
             Scheduler scheduler = model.samplers().named(run.request().sampling().sampler());
             SamplingPlan plan = plan(scheduler, run).inverted(iterations);
             requireFits(run);
+            var steering = steering(run, plan);
             Map<String, Condition> conditions = conditions(run, notes);
+            conditions.replaceAll(steering::marked);
             release();
             NoiseSource mean = (shape, dtype, device) -> Tensor.zeros(shape, dtype, device);
             var editor = new Editor(model, plan, mean, options.device(), latentType(), notes);
             Tensor data = editor.latents(run, edit);
             release();
             BooleanSupplier cancelled = () -> interrupted.get() || monitor.isCancelled();
-            Denoiser denoiser = guided(run, plan, scheduler, conditions, cancelled);
+            Denoiser denoiser = guided(run, plan, scheduler, conditions, steering, cancelled);
             notes.phaseDone("encode");
             trace.timesteps(plan.evaluations());
-            var steps = new Steps(Start.at(data), trace, monitor);
+            var steps = new Steps(Start.at(data), steering, trace, monitor);
             Tensor latents = plan.sample(denoiser, data, NoiseSource.NONE, steps);
             Finite.require(latents, "the latents", remedy(run));
             notes.phaseDone("invert");
@@ -240,16 +245,23 @@ final class LatentPipeline implements Pipeline {
         }
     }
 
+    private Steering steering(ResolvedRequest run, SamplingPlan plan) {
+        Steering.require(run, model);
+        return new Steering(run, model, plan.evaluations().size(), options.device());
+    }
+
     /** The denoiser that a solver calls: the network under conditions, guided. */
     private Denoiser guided(
             ResolvedRequest run,
             SamplingPlan plan,
             Scheduler scheduler,
             Map<String, Condition> conditions,
+            Steering steering,
             BooleanSupplier cancelled) {
         Guidance guidance = run.guidance().over(plan.evaluations(), () -> zeros(run));
         Preconditioning prediction = scheduler.process().prediction();
-        return guidance.with(evaluator(conditions, guidance, prediction, cancelled));
+        return guidance.with(
+                evaluator(steering.network(), conditions, guidance, prediction, cancelled));
     }
 
     /** Refuses a run that there is no memory for, or that the weaker model can't take part in. */
@@ -270,24 +282,19 @@ final class LatentPipeline implements Pipeline {
 
     /** The model's network under the conditions of a request, and the weaker model's, if any. */
     private Evaluator evaluator(
+            ConditionedNetwork network,
             Map<String, Condition> conditions,
             Guidance guidance,
             Preconditioning prediction,
             BooleanSupplier cancelled) {
-        UnaryOperator<Network> around = network -> cancellable(network, cancelled);
+        UnaryOperator<Network> around = each -> cancellable(each, cancelled);
         Condition condition = conditions.get(WeakerModel.CONDITION);
         if (weaker == null || condition == null) {
-            return new NetworkEvaluator(
-                    model.network(), prediction, conditions, guidance, true, around);
+            return new NetworkEvaluator(network, prediction, conditions, guidance, true, around);
         }
         return new Autoguided(
                 new NetworkEvaluator(
-                        model.network(),
-                        prediction,
-                        conditions,
-                        Autoguided.own(guidance),
-                        true,
-                        around),
+                        network, prediction, conditions, Autoguided.own(guidance), true, around),
                 new NetworkEvaluator(
                         weaker.model().network(),
                         prediction,
@@ -450,7 +457,8 @@ final class LatentPipeline implements Pipeline {
     }
 
     /** Keeps what a start says, and tells of each step. */
-    private record Steps(Start start, Trace trace, SampleMonitor monitor) implements StepListener {
+    private record Steps(Start start, Steering steering, Trace trace, SampleMonitor monitor)
+            implements StepListener {
         @Override
         public Tensor after(int evaluation, Tensor latents) {
             return start.after(evaluation, latents);
@@ -458,6 +466,7 @@ final class LatentPipeline implements Pipeline {
 
         @Override
         public void onStep(Step step) {
+            steering.evaluated(step.index());
             trace.step(step);
             monitor.evaluated(step.index() + 1, step.of(), step.latents(), step.denoised());
         }
@@ -494,6 +503,7 @@ final class LatentPipeline implements Pipeline {
                 Math.max(
                         model.codec().bytesToLoad() + model.codec().decodingBytes(run.sampled()),
                         network.bytesToLoad()
+                                + Steering.bytesToLoad(model)
                                 + (weaker == null ? 0 : weaker.model().network().bytesToLoad())
                                 + activations(network, run.rows(), run.latents(), options));
         var budget = MemoryBudget.current();
@@ -550,6 +560,7 @@ final class LatentPipeline implements Pipeline {
         if (!embeddings.isEmpty()) {
             description.put("embeddings", embeddings);
         }
+        description.putAll(Steering.describe(options));
         if (weaker != null) {
             description.put("autoGuidance", weaker.source().describe());
         }

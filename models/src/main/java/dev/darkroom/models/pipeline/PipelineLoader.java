@@ -114,7 +114,7 @@ final class PipelineLoader {
         if (options.autoGuidance() == null) {
             return null;
         }
-        Opened opened = open(options.autoGuidance(), options.withVae(null), families);
+        Opened opened = open(options.autoGuidance(), options.beside(), families);
         return orClosed(
                 opened.source,
                 () -> {
@@ -192,7 +192,8 @@ final class PipelineLoader {
     private static Opened checkpoint(
             Path folder, @Nullable Snapshot origin, PipelineOptions options, Families families)
             throws IOException, InterruptedException {
-        Checkpoint checkpoint = Checkpoint.open(folder, options.loading(vae(folder, options)));
+        Checkpoint checkpoint =
+                Checkpoint.open(folder, options.loading(vae(folder, options), controls(options)));
         Source source = new CheckpointSource(checkpoint, origin);
         return orClosed(
                 source,
@@ -202,6 +203,7 @@ final class PipelineLoader {
                     var defaults = Defaults.read(folder); // before the weights, which take long
                     var embeddings = EmbeddingLoader.load(options);
                     Model model = family.load(checkpoint).withEmbeddings(embeddings);
+                    model.controls().requireLoaded(checkpoint.options().controls());
                     checkpoint.requireNoOthers();
                     return new Opened(
                             source,
@@ -222,9 +224,17 @@ final class PipelineLoader {
                 : VaeLocation.folder(vae, checkpoint, options.hub(), options.listener());
     }
 
+    /** The folders of the ControlNets that the options name. */
+    private static List<Path> controls(PipelineOptions options)
+            throws IOException, InterruptedException {
+        return ModelLocation.folders(
+                "a ControlNet", options.controls(), options.hub(), options.listener());
+    }
+
     private static Opened file(Path path, PipelineOptions options, Families families)
             throws IOException, InterruptedException {
-        SingleFile file = SingleFile.open(path, options.loading(vae(null, options)));
+        SingleFile file =
+                SingleFile.open(path, options.loading(vae(null, options), controls(options)));
         var family = families.find(file.header()).orElseThrow(file::unknown);
         Source source = new SingleFileSource(file, family.name());
         return orClosed(
@@ -234,6 +244,7 @@ final class PipelineLoader {
                     var defaults = Defaults.read(file);
                     var embeddings = EmbeddingLoader.load(options);
                     Model model = family.load(file).withEmbeddings(embeddings);
+                    model.controls().requireLoaded(file.options().controls());
                     return new Opened(
                             source,
                             family.name(),

@@ -51,6 +51,10 @@ import java.util.stream.Stream;
  *     by what {@link Pipeline#load(String, PipelineOptions)} takes: guidance leads away from what
  *     that estimates of the same prompt, and not from the unconditional estimate ({@linkplain
  *     dev.darkroom.models.diffusion.guidance.Autoguided autoguidance}); null for none
+ * @param controls ControlNets that steer sampling by the {@linkplain
+ *     dev.darkroom.models.family.Inputs#controls pictures} of a request, each a folder with a
+ *     {@code config.json} and weights or the name of one on a hub; they come after those that the
+ *     checkpoint has
  * @param hub where models are found by their names, and kept; null for what the environment says
  * @param listener is told how downloading and loading go on, and can end them
  */
@@ -69,6 +73,7 @@ public record PipelineOptions(
         List<Embedding> embeddings,
         @Nullable String vae,
         @Nullable String autoGuidance,
+        List<String> controls,
         @Nullable HubOptions hub,
         LoadListener listener) {
     /** Checks the values. */
@@ -79,6 +84,10 @@ public record PipelineOptions(
         Objects.requireNonNull(offload, "offload");
         Objects.requireNonNull(weights, "weights");
         embeddings = List.copyOf(embeddings);
+        controls = List.copyOf(controls);
+        if (controls.stream().anyMatch(String::isBlank)) {
+            throw new IllegalArgumentException("a ControlNet needs a name, not an empty one");
+        }
         if (vaeDtype != null) {
             requireComputable(vaeDtype);
         }
@@ -121,6 +130,7 @@ public record PipelineOptions(
                 List.of(),
                 null,
                 null,
+                List.of(),
                 null,
                 LoadListener.NONE);
     }
@@ -204,6 +214,27 @@ public record PipelineOptions(
     }
 
     /**
+     * These options with a ControlNet more: a folder with a {@code config.json} and weights, or the
+     * name of a model on a hub, {@code ORG/NAME}. Each request brings a picture for it.
+     */
+    public PipelineOptions withControl(String net) {
+        Objects.requireNonNull(net, "net");
+        return with(
+                copy ->
+                        copy.controls =
+                                Stream.concat(copy.controls.stream(), Stream.of(net)).toList());
+    }
+
+    /** These options for a model beside the one that they were made for. */
+    PipelineOptions beside() {
+        return with(
+                copy -> {
+                    copy.vae = null;
+                    copy.controls = List.of();
+                });
+    }
+
+    /**
      * These options with another hub or cache, token and so on, such as {@code
      * HubOptions.fromEnvironment().withOffline(true)}; null for what the environment says.
      */
@@ -220,11 +251,21 @@ public record PipelineOptions(
      * What loading a checkpoint looks at.
      *
      * @param vaeFolder of the autoencoder that takes the place of the checkpoint's
+     * @param controlFolders of the ControlNets
      */
-    LoadOptions loading(@Nullable Path vaeFolder) {
+    LoadOptions loading(@Nullable Path vaeFolder, List<Path> controlFolders) {
         return new LoadOptions(
-                dtype, vaeDtype, device, mapped, variant, strict, tiling, offload, weights,
-                vaeFolder);
+                dtype,
+                vaeDtype,
+                device,
+                mapped,
+                variant,
+                strict,
+                tiling,
+                offload,
+                weights,
+                vaeFolder,
+                controlFolders);
     }
 
     private PipelineOptions with(Consumer<Copy> change) {
@@ -249,6 +290,7 @@ public record PipelineOptions(
         private List<Embedding> embeddings;
         private @Nullable String vae;
         private @Nullable String autoGuidance;
+        private List<String> controls;
         private @Nullable HubOptions hub;
         private LoadListener listener;
 
@@ -267,6 +309,7 @@ public record PipelineOptions(
             embeddings = from.embeddings;
             vae = from.vae;
             autoGuidance = from.autoGuidance;
+            controls = from.controls;
             hub = from.hub;
             listener = from.listener;
         }
@@ -287,6 +330,7 @@ public record PipelineOptions(
                     embeddings,
                     vae,
                     autoGuidance,
+                    controls,
                     hub,
                     listener);
         }

@@ -6,6 +6,7 @@ import dev.darkroom.models.diffusion.Preconditioning;
 import dev.darkroom.models.diffusion.guidance.NamedGuidance;
 import dev.darkroom.models.family.Defaults;
 import dev.darkroom.models.family.Edit;
+import dev.darkroom.models.family.Image;
 import dev.darkroom.models.family.Inputs;
 import dev.darkroom.models.family.Model;
 import dev.darkroom.models.family.RequestedSize;
@@ -71,12 +72,19 @@ record ResolvedRequest(
     /** The size of a picture that is made of another is that one's where nothing else is said. */
     private static RequestedSize size(SampleRequest request, Model model) {
         RequestedSize size = request.size();
-        Edit edit = request.inputs().edit();
-        if (edit == null || size.width() != null || size.height() != null) {
+        Image picture = picture(request.inputs());
+        if (picture == null || size.width() != null || size.height() != null) {
             return size;
         }
-        Size nearest = model.sizes().nearest(edit.picture().size());
+        Size nearest = model.sizes().nearest(picture.size());
         return new RequestedSize(nearest.width(), nearest.height(), size.binning());
+    }
+
+    private static @Nullable Image picture(Inputs inputs) {
+        if (inputs.edit() != null) {
+            return inputs.edit().picture();
+        }
+        return inputs.controls().isEmpty() ? null : inputs.controls().getFirst().picture();
     }
 
     /** A network that takes the guidance as an input is evaluated with the condition alone. */

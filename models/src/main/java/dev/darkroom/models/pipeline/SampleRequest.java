@@ -2,6 +2,7 @@ package dev.darkroom.models.pipeline;
 
 import dev.darkroom.models.diffusion.Guidance;
 import dev.darkroom.models.diffusion.diffusers.LevelChoice;
+import dev.darkroom.models.family.ControlPicture;
 import dev.darkroom.models.family.Edit;
 import dev.darkroom.models.family.Inputs;
 import dev.darkroom.models.family.PromptReading;
@@ -53,6 +54,7 @@ public record SampleRequest(Inputs inputs, Sampling sampling, RequestedSize size
         private @Nullable Double end;
         private @Nullable Double start;
         private @Nullable Edit edit;
+        private List<ControlPicture> controls = List.of();
         private long seed;
         private boolean oneGenerator;
         private boolean clippedNoise;
@@ -169,6 +171,12 @@ public record SampleRequest(Inputs inputs, Sampling sampling, RequestedSize size
             return this;
         }
 
+        /** Sets a picture for each ControlNet that the pipeline was loaded with, in their order. */
+        public Builder controls(List<ControlPicture> controls) {
+            this.controls = controls;
+            return this;
+        }
+
         public Builder seed(long seed) {
             this.seed = seed;
             return this;
@@ -228,7 +236,8 @@ public record SampleRequest(Inputs inputs, Sampling sampling, RequestedSize size
                             sizes,
                             negativeSizes,
                             batch,
-                            edit),
+                            edit,
+                            controls),
                     new Sampling(
                             steps,
                             guidanceScale,

@@ -201,7 +201,7 @@ final class Planner {
     }
 
     private static boolean isEncoder(String name, Rehearsal run) {
-        return !name.equals(run.denoiser()) && !name.equals(run.decoder());
+        return !run.denoisers().contains(name) && !name.equals(run.decoder());
     }
 
     /** The bytes of the parts that a stage uses. */
@@ -211,7 +211,7 @@ final class Planner {
                         part ->
                                 switch (stage) {
                                     case LOAD, ENCODE -> isEncoder(part.getKey(), run);
-                                    case DENOISE -> part.getKey().equals(run.denoiser());
+                                    case DENOISE -> run.denoisers().contains(part.getKey());
                                     case DECODE -> part.getKey().equals(run.decoder());
                                 })
                 .mapToLong(Map.Entry::getValue)

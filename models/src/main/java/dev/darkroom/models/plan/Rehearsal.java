@@ -1,7 +1,9 @@
 package dev.darkroom.models.plan;
 
 import dev.darkroom.models.checkpoint.LoadOptions;
+import dev.darkroom.models.checkpoint.ModelLocation;
 import dev.darkroom.models.checkpoint.Offload;
+import dev.darkroom.models.family.ControlPicture;
 import dev.darkroom.models.family.Defaults;
 import dev.darkroom.models.family.Edit;
 import dev.darkroom.models.family.Family;
@@ -26,10 +28,13 @@ import org.jspecify.annotations.Nullable;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.ReentrantLock;
 
@@ -40,7 +45,7 @@ import java.util.concurrent.locks.ReentrantLock;
  *
  * @param variant how it was loaded; whether parts take turns makes no difference here
  * @param parts the networks' parts in the order in which they are loaded, with what they hold
- * @param denoiser the part that is evaluated in the steps; null if it is none of them
+ * @param denoisers the parts that are evaluated in the steps
  * @param decoder the part that decodes; null if it is none of them
  * @param used what {@link SampleResult#used} says
  * @param evaluations of the network
@@ -49,7 +54,7 @@ import java.util.concurrent.locks.ReentrantLock;
 record Rehearsal(
         Variant variant,
         Map<String, Long> parts,
-        @Nullable String denoiser,
+        Set<String> denoisers,
         @Nullable String decoder,
         Map<String, Object> used,
         int evaluations,
@@ -85,22 +90,12 @@ record Rehearsal(
             Variant variant,
             SampleRequest asked)
             throws IOException {
-        var loading =
-                new LoadOptions(
-                        variant.dtype(),
-                        options.vaeDtype(),
-                        Device.META,
-                        options.mapped(),
-                        options.variant(),
-                        options.strict(),
-                        variant.tiling(),
-                        Offload.OFF,
-                        variant.weights(),
-                        vae(source, options));
+        LoadOptions loading = loading(source, options, variant);
         ONE.lock(); // another plan may be under way
         try (var dry = DryRun.begin();
                 var checkpoint = source.open(loading)) {
             Model model = family.load(checkpoint);
+            model.controls().requireLoaded(loading.controls());
             var parts = new LinkedHashMap<String, Long>();
             checkpoint.networks().forEach((name, network) -> parts.put(name, network.bytes()));
             var watch = new Watch(dry);
@@ -118,7 +113,7 @@ record Rehearsal(
             return new Rehearsal(
                     variant,
                     parts,
-                    nameOf(model.network(), checkpoint.networks()),
+                    denoisers(model, checkpoint.networks()),
                     nameOf(model.codec().network(), checkpoint.networks()),
                     result.used(),
                     watch.evaluations,
@@ -128,20 +123,47 @@ record Rehearsal(
         }
     }
 
-    private static @Nullable Path vae(Source source, PipelineOptions options) throws IOException {
-        String vae = options.vae();
+    private static LoadOptions loading(Source source, PipelineOptions options, Variant variant)
+            throws IOException {
         try {
-            return vae == null
-                    ? null
-                    : VaeLocation.folder(
-                            vae,
-                            source.layout() == null ? source.path() : null,
-                            options.hub(),
-                            options.listener());
+            return new LoadOptions(
+                    variant.dtype(),
+                    options.vaeDtype(),
+                    Device.META,
+                    options.mapped(),
+                    options.variant(),
+                    options.strict(),
+                    variant.tiling(),
+                    Offload.OFF,
+                    variant.weights(),
+                    vae(source, options),
+                    ModelLocation.folders(
+                            "a ControlNet", options.controls(), options.hub(), options.listener()));
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new IOException("planning was interrupted", e);
         }
+    }
+
+    private static @Nullable Path vae(Source source, PipelineOptions options)
+            throws IOException, InterruptedException {
+        Path checkpoint = source.layout() == null ? source.path() : null;
+        String vae = options.vae();
+        return vae == null
+                ? null
+                : VaeLocation.folder(vae, checkpoint, options.hub(), options.listener());
+    }
+
+    private static Set<String> denoisers(Model model, Map<String, Module> parts) {
+        Set<String> names = new LinkedHashSet<>();
+        parts.forEach(
+                (name, network) -> {
+                    if (network.equals(model.network())
+                            || model.controls().nets().contains(network)) {
+                        names.add(name);
+                    }
+                });
+        return names;
     }
 
     private static @Nullable String nameOf(@Nullable Module network, Map<String, Module> parts) {
@@ -162,6 +184,13 @@ record Rehearsal(
         }
         if (model.network().shownChannels() > 0 && inputs.edit() == null) {
             inputs = inputs.with(blank(model, model.sizes().choose(asked.size()).picture()));
+        }
+        if (inputs.controls().isEmpty() && !model.controls().nets().isEmpty()) {
+            Image blank = blank(model, model.sizes().choose(asked.size()).picture()).picture();
+            inputs =
+                    inputs.withControls(
+                            Collections.nCopies(
+                                    model.controls().nets().size(), ControlPicture.of(blank)));
         }
         return new SampleRequest(inputs, asked.sampling().orElse(own), asked.size());
     }
@@ -198,7 +227,8 @@ record Rehearsal(
                 rest.sizes(),
                 rest.negativeSizes(),
                 rest.batch(),
-                rest.edit());
+                rest.edit(),
+                rest.controls());
     }
 
     private static boolean takes(Model model, Inputs inputs) {

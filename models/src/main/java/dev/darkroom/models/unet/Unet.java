@@ -7,24 +7,17 @@ import dev.darkroom.models.diffusion.Network;
 import dev.darkroom.models.diffusion.Perturbation;
 import dev.darkroom.models.family.DiffusionNetwork;
 import dev.darkroom.models.layers.BlockRun;
-import dev.darkroom.models.layers.Sinusoids;
-import dev.darkroom.models.layers.TimestepEmbedding;
 import dev.darkroom.runtime.Ops;
 import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
 import dev.darkroom.runtime.nn.Conv2d;
-import dev.darkroom.runtime.nn.Embedding;
 import dev.darkroom.runtime.nn.GroupNorm;
-import dev.darkroom.runtime.nn.Linear;
-import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.runtime.nn.Weights;
-
-import org.jspecify.annotations.Nullable;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Objects;
+import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
 
 /**
@@ -47,12 +40,7 @@ public final class Unet extends DiffusionNetwork {
     public static final String LABELS = "labels";
 
     private final UnetConfig config;
-    private final Conv2d convIn;
-    private final TimestepEmbedding timeEmbedding;
-    private final @Nullable Embedding classEmbedding;
-    private final @Nullable AddEmbedding addEmbedding;
-    private final List<DownBlock> downBlocks;
-    private final MidBlock midBlock;
+    private final ContractingPath down;
     private final List<UpBlock> upBlocks;
     private final GroupNorm convNormOut;
     private final Conv2d convOut;
@@ -62,30 +50,9 @@ public final class Unet extends DiffusionNetwork {
         super(w);
         this.config = config;
         int channels = config.blockOutChannels().getFirst();
-        int levels = config.levels();
-        convIn = new Conv2d(w.sub("conv_in"), config.inChannels(), channels, 3, 1);
-        timeEmbedding =
-                new TimestepEmbedding(
-                        w.sub("time_embedding"),
-                        channels,
-                        config.timeWidth(),
-                        0,
-                        config.timeCondProjDim());
-        classEmbedding =
-                config.numClassEmbeds() == null
-                        ? null
-                        : new Embedding(
-                                w.sub("class_embedding"),
-                                config.numClassEmbeds(),
-                                config.timeWidth());
-        addEmbedding = config.isSized() ? new AddEmbedding(w.sub("add_embedding"), config) : null;
-        downBlocks =
-                IntStream.range(0, levels)
-                        .mapToObj(i -> new DownBlock(w.sub("down_blocks", i), i, config))
-                        .toList();
-        midBlock = new MidBlock(w.sub("mid_block"), config);
+        down = new ContractingPath(w, config);
         upBlocks =
-                IntStream.range(0, levels)
+                IntStream.range(0, config.levels())
                         .mapToObj(i -> new UpBlock(w.sub("up_blocks", i), i, config))
                         .toList();
         convNormOut =
@@ -141,32 +108,26 @@ public final class Unet extends DiffusionNetwork {
 
     @Override
     public Network bind(Condition condition) {
-        return bind(condition, BlockRun.PLAIN);
+        return bind(condition, BlockRun.PLAIN, Residuals.NONE);
     }
 
     @Override
     public Network bind(Condition condition, Perturbation perturbation) {
-        return bind(condition, BlockRun.of(perturbation, this));
+        return bind(condition, BlockRun.of(perturbation, this), Residuals.NONE);
     }
 
-    private Network bind(Condition condition, BlockRun run) {
-        var bound =
-                new UnetCondition(
-                        here(condition.get(TEXT)),
-                        config.isSized() ? here(condition.get(POOLED)) : null,
-                        config.isSized() ? condition.get(SIZES) : null,
-                        classEmbedding == null ? null : condition.get(LABELS).to(device()),
-                        takesGuidance() ? condition.get(Condition.DISTILLED_GUIDANCE) : null);
-        Tensor shown = shownChannels() > 0 ? here(condition.get(Condition.SHOWN)) : null;
+    Network bind(Condition condition, BlockRun run, Residuals residuals) {
+        UnetCondition bound = UnetCondition.of(condition, config, this);
+        Tensor shown =
+                shownChannels() > 0
+                        ? condition.get(Condition.SHOWN).to(dtype()).to(device())
+                        : null;
         return (x, timesteps) -> {
             Tensor latents = x.to(dtype());
             Tensor seen = shown == null ? latents : Ops.cat(1, latents, shown);
-            return forward(seen, timesteps, bound, run);
+            return forward(
+                    seen, timesteps, bound, run, made -> residuals.addTo(made, latents, timesteps));
         };
-    }
-
-    private Tensor here(Tensor values) {
-        return values.to(dtype()).to(device());
     }
 
     /**
@@ -179,26 +140,23 @@ public final class Unet extends DiffusionNetwork {
      * @throws IllegalArgumentException if a shape is another, or a condition is missing
      */
     public Tensor forward(Tensor latents, Tensor timestep, UnetCondition condition) {
-        return forward(latents, timestep, condition, BlockRun.PLAIN);
+        return forward(latents, timestep, condition, BlockRun.PLAIN, UnaryOperator.identity());
     }
 
-    private Tensor forward(Tensor latents, Tensor timestep, UnetCondition condition, BlockRun run) {
-        requireShapes(latents, condition.text());
+    private Tensor forward(
+            Tensor latents,
+            Tensor timestep,
+            UnetCondition condition,
+            BlockRun run,
+            UnaryOperator<Features> controlled) {
+        down.requireShapes(latents, condition.text());
         try (var scope = TensorScope.open()) {
-            Tensor time = segments().boundary(time(timestep, condition)); // [N,timeWidth]
+            Tensor time = segments().boundary(down.time(timestep, condition)); // [N,timeWidth]
             Tensor text = segments().boundary(condition.text());
-            Tensor x = segments().boundary(convIn.forward(latents)); // [N,C,H,W]
-            List<Tensor> made = new ArrayList<>(List.of(x));
-            for (DownBlock block : downBlocks) {
-                made.addAll(down(block, made.getLast(), time, text, run));
-            }
-            x =
-                    segments()
-                            .run(
-                                    in -> midBlock.forward(in.get(0), in.get(1), in.get(2), run),
-                                    made.getLast(),
-                                    time,
-                                    text);
+            Features features = down.forward(down.enter(latents), time, text, run);
+            features = controlled.apply(features);
+            Tensor x = features.middle(); // [N,C,h,w]
+            List<Tensor> made = new ArrayList<>(features.skips());
             for (UpBlock block : upBlocks) {
                 int left = made.size() - block.skips();
                 List<Tensor> skips = List.copyOf(made.subList(left, made.size()).reversed());
@@ -217,49 +175,6 @@ public final class Unet extends DiffusionNetwork {
             x = convNormOut.forward(x).silu(); // whatever the activation in the blocks
             return scope.keep(convOut.forward(x)); // [N,C',H,W]
         }
-    }
-
-    private void requireShapes(Tensor latents, Tensor text) {
-        if (latents.rank() != 4
-                || latents.size(1) != config.inChannels()
-                || text.rank() != 3
-                || text.size(2) != config.crossAttentionDim()) {
-            throw new IllegalArgumentException(
-                    "U-Net: latents "
-                            + latents.shape()
-                            + " must be [N,"
-                            + config.inChannels()
-                            + ",H,W], and the text "
-                            + text.shape()
-                            + " [N,L,"
-                            + config.crossAttentionDim()
-                            + "]");
-        }
-    }
-
-    /** Embeds all that is one vector for a sample: {@code [N,timeWidth]}, or {@code [1,…]}. */
-    private Tensor time(Tensor timestep, UnetCondition condition) {
-        Tensor time = timeEmbedding.forward(timestep, condition.guidance());
-        if (classEmbedding != null) {
-            time = time.plus(classEmbedding.forward(required("labels", condition.labels())));
-        }
-        if (addEmbedding != null) {
-            Tensor pooled = required("a pooled text", condition.pooled());
-            time = time.plus(addEmbedding.forward(pooled, required("sizes", condition.sizes())));
-        }
-        return time;
-    }
-
-    private static Tensor required(String what, @Nullable Tensor value) {
-        if (value == null) {
-            throw new IllegalArgumentException("U-Net: this network is conditioned on " + what);
-        }
-        return value;
-    }
-
-    private List<Tensor> down(DownBlock block, Tensor x, Tensor time, Tensor text, BlockRun run) {
-        return segments()
-                .runAll(in -> block.forward(in.get(0), in.get(1), in.get(2), run), x, time, text);
     }
 
     /**
@@ -293,53 +208,5 @@ public final class Unet extends DiffusionNetwork {
                                         width,
                                         run),
                         inputs.toArray(Tensor[]::new));
-    }
-
-    /** The embedding of pooled texts and the picture's size (Podell et al. 2023, section 2.2). */
-    private static final class AddEmbedding extends Module {
-        private final int sinusoids;
-        private final int inputs;
-        private final Linear linear1;
-        private final Linear linear2;
-
-        AddEmbedding(Weights w, UnetConfig config) {
-            super(w);
-            sinusoids = required(config.additionTimeEmbedDim());
-            inputs = required(config.projectionInputDim());
-            linear1 = Linear.asInPyTorch(w.sub("linear_1"), inputs, config.timeWidth(), true);
-            linear2 =
-                    Linear.asInPyTorch(
-                            w.sub("linear_2"), config.timeWidth(), config.timeWidth(), true);
-        }
-
-        private static int required(@Nullable Integer option) {
-            return Objects.requireNonNull(option, "a sized network has both options");
-        }
-
-        /**
-         * Embeds.
-         *
-         * @param pooled {@code [N,P]}
-         * @param sizes {@code [N,K]}
-         * @return {@code [N,timeWidth]}
-         */
-        Tensor forward(Tensor pooled, Tensor sizes) {
-            if (pooled.size(1) + sizes.size(1) * sinusoids != inputs) {
-                throw new IllegalArgumentException(
-                        "U-Net: the pooled text "
-                                + pooled.shape()
-                                + " and "
-                                + sinusoids
-                                + " sinusoids for each of the sizes "
-                                + sizes.shape()
-                                + " must be "
-                                + inputs
-                                + " numbers together");
-            }
-            long n = sizes.size(0);
-            Tensor waves = Sinusoids.embed(sizes.reshape(-1), sinusoids, 0).reshape(n, -1);
-            Tensor waved = waves.to(pooled.dtype()).to(pooled.device());
-            return linear2.forward(linear1.forward(Ops.cat(1, pooled, waved)).silu());
-        }
     }
 }

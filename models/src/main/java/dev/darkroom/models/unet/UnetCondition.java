@@ -1,8 +1,12 @@
 package dev.darkroom.models.unet;
 
+import dev.darkroom.models.diffusion.Condition;
 import dev.darkroom.runtime.Tensor;
+import dev.darkroom.runtime.nn.Module;
 
 import org.jspecify.annotations.Nullable;
+
+import java.util.function.UnaryOperator;
 
 /**
  * What a {@link Unet} is conditioned on beside the timestep.
@@ -25,5 +29,20 @@ public record UnetCondition(
     /** Returns the condition on a text alone. */
     public static UnetCondition of(Tensor text) {
         return new UnetCondition(text, null, null, null, null);
+    }
+
+    /** Returns what a network takes of a condition, in its type and on its device. */
+    static UnetCondition of(Condition condition, UnetConfig config, Module network) {
+        UnaryOperator<Tensor> here = values -> values.to(network.dtype()).to(network.device());
+        return new UnetCondition(
+                here.apply(condition.get(Unet.TEXT)),
+                config.isSized() ? here.apply(condition.get(Unet.POOLED)) : null,
+                config.isSized() ? condition.get(Unet.SIZES) : null,
+                config.numClassEmbeds() == null
+                        ? null
+                        : condition.get(Unet.LABELS).to(network.device()),
+                config.timeCondProjDim() == null
+                        ? null
+                        : condition.get(Condition.DISTILLED_GUIDANCE));
     }
 }

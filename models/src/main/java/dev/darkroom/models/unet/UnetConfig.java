@@ -157,16 +157,30 @@ public record UnetConfig(
 
     /** Reads a config as {@link #read(Path, Warnings)} does, from one that is part of another. */
     public static UnetConfig of(ConfigReader json) {
+        var missing = builder();
+        return down(json)
+                .outChannels(json.integer("out_channels", missing.outChannels))
+                .sampleSize(json.integerOrNull("sample_size"))
+                .upBlockAttention(attention(json, "up_block_types", UP, missing.upBlockAttention))
+                .timeCondProjDim(json.integerOrNull(TransformerOptions.GUIDANCE_CHANNELS))
+                .build();
+    }
+
+    /** Reads the config of a network that is the {@link ContractingPath} of one. */
+    static UnetConfig ofContracting(ConfigReader json) {
+        Builder path = down(json);
+        return path.upBlockAttention(path.downBlockAttention.reversed()).build();
+    }
+
+    /** Reads what is said of the way down. */
+    private static Builder down(ConfigReader json) {
         requireSupported(json);
         var missing = builder();
         List<Boolean> down = attention(json, "down_block_types", DOWN, missing.downBlockAttention);
         int levels = down.size();
         return builder()
                 .inChannels(json.integer("in_channels", missing.inChannels))
-                .outChannels(json.integer("out_channels", missing.outChannels))
-                .sampleSize(json.integerOrNull("sample_size"))
                 .downBlockAttention(down)
-                .upBlockAttention(attention(json, "up_block_types", UP, missing.upBlockAttention))
                 .blockOutChannels(json.integers("block_out_channels", missing.blockOutChannels))
                 .layersPerBlock(json.integer("layers_per_block", missing.layersPerBlock))
                 .normNumGroups(json.integer("norm_num_groups", missing.normNumGroups))
@@ -179,9 +193,7 @@ public record UnetConfig(
                 .useLinearProjection(json.flag("use_linear_projection", false))
                 .numClassEmbeds(json.integerOrNull("num_class_embeds"))
                 .additionTimeEmbedDim(json.integerOrNull("addition_time_embed_dim"))
-                .projectionInputDim(json.integerOrNull("projection_class_embeddings_input_dim"))
-                .timeCondProjDim(json.integerOrNull(TransformerOptions.GUIDANCE_CHANNELS))
-                .build();
+                .projectionInputDim(json.integerOrNull("projection_class_embeddings_input_dim"));
     }
 
     /** Checks the options that other kinds of networks have other values of. */

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.darkroom.models.checkpoint.Checkpoint;
 import dev.darkroom.models.checkpoint.CheckpointException;
 import dev.darkroom.models.checkpoint.LoadOptions;
+import dev.darkroom.models.checkpoint.PartElsewhere;
 import dev.darkroom.models.config.ConfigReader;
 import dev.darkroom.models.layers.OldAttention;
 import dev.darkroom.runtime.DType;
@@ -17,7 +18,6 @@ import dev.darkroom.runtime.safetensors.WeightFiles;
 import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
@@ -33,8 +33,8 @@ final class VaeLoader {
 
     private final @Nullable Double scalingFactor;
 
-    /** The folder of another autoencoder; null for the checkpoint's own. */
-    private final @Nullable Path other;
+    /** Another autoencoder; null for the checkpoint's own. */
+    private final @Nullable PartElsewhere other;
 
     /** Refuses an autoencoder with other latents than the network's. */
     interface Fit {
@@ -48,9 +48,7 @@ final class VaeLoader {
         this.checkpoint = checkpoint;
         this.scalingFactor = scalingFactor;
         Path given = checkpoint.options().vae();
-        Path part = given == null ? null : given.resolve(VaeCodec.PART);
-        boolean isOfCheckpoint = part != null && Files.isRegularFile(part.resolve(CONFIG));
-        other = isOfCheckpoint ? part : given;
+        other = given == null ? null : PartElsewhere.in(given, VaeCodec.PART, "autoencoder");
     }
 
     VaeCodec load(Fit fit) throws IOException {
@@ -82,7 +80,9 @@ final class VaeLoader {
         if (scalingFactor == null || config.scalingFactor() == scalingFactor) {
             return config;
         }
-        if (json().has("scaling_factor")) {
+        ObjectNode json =
+                other == null ? checkpoint.config(VaeCodec.PART, CONFIG) : other.json();
+        if (json.has("scaling_factor")) {
             checkpoint
                     .warnings()
                     .add(
@@ -137,47 +137,23 @@ final class VaeLoader {
     }
 
     private String className() throws IOException {
-        if (other == null) {
-            return checkpoint.requirePart(VaeCodec.PART, KL, TINY);
-        }
-        String name = json().path("_class_name").asText();
-        if (!name.equals(KL) && !name.equals(TINY)) {
-            throw new CheckpointException(
-                    other.resolve(CONFIG)
-                            + " describes "
-                            + (name.isEmpty() ? "no class" : "a " + name)
-                            + "; an autoencoder is an "
-                            + KL
-                            + " or an "
-                            + TINY);
-        }
-        return name;
-    }
-
-    private ObjectNode json() throws IOException {
         return other == null
-                ? checkpoint.config(VaeCodec.PART, CONFIG)
-                : ConfigReader.object(file());
+                ? checkpoint.requirePart(VaeCodec.PART, KL, TINY)
+                : other.className(KL, TINY);
     }
 
     private Path file() throws CheckpointException {
-        if (other == null) {
-            return checkpoint.file(VaeCodec.PART, CONFIG);
-        }
-        Path file = other.resolve(CONFIG);
-        if (!Files.isRegularFile(file)) {
-            throw new CheckpointException(
-                    "the autoencoder "
-                            + other
-                            + " has no "
-                            + CONFIG
-                            + "; name a folder that holds it and the weights");
-        }
-        return file;
+        return other == null ? checkpoint.file(VaeCodec.PART, CONFIG) : other.file();
     }
 
     private <C> C config(Function<ConfigReader, C> reader) throws IOException {
-        return ConfigReader.read(file(), json(), checkpoint.warnings(), reader);
+        return other == null
+                ? ConfigReader.read(
+                        file(),
+                        checkpoint.config(VaeCodec.PART, CONFIG),
+                        checkpoint.warnings(),
+                        reader)
+                : other.config(reader, checkpoint.warnings());
     }
 
     private <M extends Module> M network(
@@ -186,7 +162,12 @@ final class VaeLoader {
         return other == null
                 ? checkpoint.network(VaeCodec.PART, WeightFiles.DIFFUSERS, dtype, naming, network)
                 : checkpoint.network(
-                        other, VaeCodec.PART, WeightFiles.DIFFUSERS, dtype, naming, network);
+                        other.folder(),
+                        VaeCodec.PART,
+                        WeightFiles.DIFFUSERS,
+                        dtype,
+                        naming,
+                        network);
     }
 
     /** As in diffusers, {@code force_upcast} is about float16 alone; bfloat16 does not overflow. */

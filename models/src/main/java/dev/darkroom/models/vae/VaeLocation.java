@@ -37,16 +37,7 @@ public final class VaeLocation {
         if (vae.equals(TINY)) {
             return tiny(checkpoint);
         }
-        return switch (ModelLocation.of(vae)) {
-            case ModelLocation.Folder folder -> folder.path();
-            case ModelLocation.OnHub named ->
-                    named.snapshot(HubOptions.orFromEnvironment(hub), listener).folder();
-            case ModelLocation.WeightsFile file ->
-                    throw new CheckpointException(
-                            "an autoencoder is a folder with a config.json and weights, not the"
-                                    + " single file "
-                                    + file.path());
-        };
+        return ModelLocation.folder("an autoencoder", vae, hub, listener);
     }
 
     private static Path tiny(@Nullable Path checkpoint) throws CheckpointException {

@@ -5,16 +5,20 @@ import dev.darkroom.models.checkpoint.Checkpoint;
 import dev.darkroom.models.checkpoint.CheckpointException;
 import dev.darkroom.models.checkpoint.NetworkPart;
 import dev.darkroom.models.family.Conditioner;
+import dev.darkroom.models.family.ControlNets;
 import dev.darkroom.models.family.Model;
 import dev.darkroom.models.family.NoiseAugmentation;
 import dev.darkroom.models.family.SamplerChoice;
 import dev.darkroom.models.family.Sizes;
 import dev.darkroom.models.family.TaskDefaults;
+import dev.darkroom.models.unet.ControlNet;
+import dev.darkroom.models.unet.SteeredUnet;
 import dev.darkroom.models.unet.Unet;
 import dev.darkroom.models.unet.UnetConfig;
 import dev.darkroom.models.vae.VaeCodec;
 
 import java.io.IOException;
+import java.util.List;
 import java.util.Objects;
 
 /**
@@ -108,8 +112,16 @@ record SdParts(
         Unet unet = network.load(checkpoint);
         var codec = VaeCodec.load(checkpoint, config().outChannels(), config().outChannels());
         int pixels = codec.pixelsPerLatent();
-        var sizes = Sizes.inMultiplesOf(pixels, size() * pixels);
-        return new Model(unet, conditioner, codec, samplers, sizes, defaults);
+        List<ControlNet> nets = new ControlNetLoader(checkpoint, config(), pixels).load();
+        return new Model(
+                unet,
+                conditioner,
+                codec,
+                samplers,
+                Sizes.inMultiplesOf(pixels, size() * pixels),
+                defaults,
+                null,
+                nets.isEmpty() ? ControlNets.NONE : new SteeredUnet(unet, nets));
     }
 
     /**
@@ -127,7 +139,15 @@ record SdParts(
         int channels = config().outChannels();
         var codec = VaeCodec.load(checkpoint, channels, channels, scalingFactor);
         var sizes = Sizes.enlarged(codec.pixelsPerLatent(), size());
-        return new Model(unet, conditioner, codec, samplers, sizes, defaults, augmentation);
+        return new Model(
+                unet,
+                conditioner,
+                codec,
+                samplers,
+                sizes,
+                defaults,
+                augmentation,
+                ControlNets.NONE);
     }
 
     /** Rows and columns of the latents that it was trained with. */

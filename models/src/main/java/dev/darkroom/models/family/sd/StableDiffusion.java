@@ -43,7 +43,10 @@ public final class StableDiffusion implements Family {
                 CONSISTENCY,
                 CONSISTENCY_EDIT,
                 "StableDiffusionImg2ImgPipeline",
-                "StableDiffusionInpaintPipeline");
+                "StableDiffusionInpaintPipeline",
+                "StableDiffusionControlNetPipeline",
+                "StableDiffusionControlNetImg2ImgPipeline",
+                "StableDiffusionControlNetInpaintPipeline");
     }
 
     @Override

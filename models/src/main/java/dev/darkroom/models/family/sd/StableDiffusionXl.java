@@ -53,7 +53,10 @@ public final class StableDiffusionXl implements Family {
         return Set.of(
                 "StableDiffusionXLPipeline",
                 "StableDiffusionXLImg2ImgPipeline",
-                "StableDiffusionXLInpaintPipeline");
+                "StableDiffusionXLInpaintPipeline",
+                "StableDiffusionXLControlNetPipeline",
+                "StableDiffusionXLControlNetImg2ImgPipeline",
+                "StableDiffusionXLControlNetInpaintPipeline");
     }
 
     @Override
