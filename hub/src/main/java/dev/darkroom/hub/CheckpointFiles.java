@@ -19,6 +19,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
+import java.util.stream.IntStream;
 
 /**
  * What a checkpoint in the layout of diffusers needs: {@code model_index.json} and {@code
@@ -40,6 +41,10 @@ public record CheckpointFiles(String repository, @Nullable String variant, boole
 
     private static final String MODEL_INDEX = "model_index.json";
     private static final String CONFIG = "config.json";
+
+    /** The class of a part that is several ControlNets, all but the first in folders beside it. */
+    private static final String SEVERAL = "MultiControlNetModel";
+
     private static final Set<String> BESIDE_PARTS = Set.of(MODEL_INDEX, "darkroom.json");
 
     /** How diffusers, transformers and adapters name weights. */
@@ -166,9 +171,20 @@ public record CheckpointFiles(String repository, @Nullable String variant, boole
                     if (everyPart || !UNUSED_PARTS.contains(field.getKey())) {
                         parts.add(field.getKey());
                     }
+                    if (type.path(1).asText().equals(SEVERAL)) {
+                        parts.addAll(numbered(field.getKey()));
+                    }
                 }
             }
             return parts;
+        }
+
+        /** The folders of more networks of a part: {@code controlnet_1} and so on. */
+        private List<String> numbered(String part) {
+            return IntStream.iterate(1, i -> i + 1)
+                    .mapToObj(i -> part + "_" + i)
+                    .takeWhile(folders::containsKey)
+                    .toList();
         }
 
         private void part(String part, Map<String, RemoteFile> inside, boolean needsWeights)

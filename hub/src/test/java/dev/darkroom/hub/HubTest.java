@@ -19,6 +19,7 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
@@ -197,6 +198,25 @@ class HubTest extends WithFakeHub {
             Path folder = hub.get(ID, every, DownloadListener.NONE).folder();
             assertTrue(names(folder).containsAll(List.of(weights, config)));
         }
+    }
+
+    @Test
+    void severalControlNetsAreTakenWithTheFirst() throws Exception {
+        var model = tiny();
+        String index = new String(model.bytes("model_index.json"), StandardCharsets.UTF_8);
+        model.add(
+                "model_index.json",
+                index.replace(
+                        "\"safety_checker\":[null,null]",
+                        "\"controlnet\":[\"diffusers\",\"MultiControlNetModel\"]"));
+        List<String> nets = new ArrayList<>(NEEDED);
+        for (String folder : List.of("controlnet", "controlnet_1", "controlnet_2")) {
+            String weights = folder + "/diffusion_pytorch_model.safetensors";
+            model.add(weights, random(100, folder.length())).add(folder + "/config.json", "{}");
+            nets.addAll(List.of(weights, folder + "/config.json"));
+        }
+        model.add("controlnet_4/config.json", "{}");
+        assertSame(model, get(ID), nets.stream().sorted().toList());
     }
 
     @Test

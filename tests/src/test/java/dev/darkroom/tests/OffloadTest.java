@@ -10,6 +10,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.darkroom.models.checkpoint.Offload;
 import dev.darkroom.models.checkpoint.WeightFormat;
 import dev.darkroom.models.config.ConfigReader;
+import dev.darkroom.models.family.ControlPicture;
+import dev.darkroom.models.family.Image;
 import dev.darkroom.models.pipeline.CancelledException;
 import dev.darkroom.models.pipeline.Picture;
 import dev.darkroom.models.pipeline.Pipeline;
@@ -31,6 +33,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 
 /** Parts that take turns in memory, and weights that are kept in fewer bits. */
@@ -150,6 +153,7 @@ class OffloadTest {
                                                     .maxTokens(24)
                                                     .binning(false))
                                     .steps(1)
+                                    .controls(controls(model))
                                     .build();
                     pictures[offload == Offload.ON ? 1 : 0] =
                             pipeline.sample(request).pictures().getFirst().rgb();
@@ -157,6 +161,17 @@ class OffloadTest {
                 }
             }
             assertArrayEquals(pictures[0], pictures[1], each.toString());
+        }
+    }
+
+    /** A picture for each ControlNet of a checkpoint. */
+    private static List<ControlPicture> controls(Path model) throws IOException {
+        try (var parts = Files.list(model)) {
+            long nets =
+                    parts.filter(part -> part.getFileName().toString().matches("controlnet(_\\d)?"))
+                            .count();
+            var picture = ControlPicture.of(new Image(3, 16, 16, new float[3 * 16 * 16]));
+            return Collections.nCopies((int) nets, picture);
         }
     }
 

@@ -131,6 +131,8 @@ public sealed interface ModelLocation {
     static List<Path> folders(
             String kind, List<String> names, @Nullable HubOptions hub, DownloadListener listener)
             throws IOException, InterruptedException {
+        Objects.requireNonNull(kind, "kind");
+        Objects.requireNonNull(listener, "listener; DownloadListener.NONE listens to nothing");
         List<Path> folders = new ArrayList<>();
         for (String name : names) {
             folders.add(folder(kind, name, hub, listener));

@@ -128,6 +128,8 @@ record Configs(Checkpoint checkpoint, FileLayout layout, HubLayout derived) {
         ObjectNode own = own(Checkpoint.INDEX);
         Set<String> absent = new TreeSet<>(CheckpointFiles.UNUSED_PARTS);
         absent.add(VaeCodec.TINY);
+        absent.addAll(checkpoint.networks().keySet()); // such as ControlNets
+        absent.removeAll(layout.weights().keySet());
         for (String part : absent) {
             if (own.has(part)) {
                 own.putArray(part).addNull().addNull();

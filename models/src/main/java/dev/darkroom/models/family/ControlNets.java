@@ -7,6 +7,7 @@ import dev.darkroom.runtime.nn.Module;
 
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Objects;
 import java.util.function.DoubleSupplier;
 
 /** The ControlNets that a model was loaded with. */
@@ -34,7 +35,12 @@ public interface ControlNets {
      * @param guess as in {@link ControlPicture}; the condition then has {@link
      *     dev.darkroom.models.diffusion.Condition#CONTROLLED}
      */
-    record Control(Tensor picture, DoubleSupplier scale, boolean guess) {}
+    record Control(Tensor picture, DoubleSupplier scale, boolean guess) {
+        public Control {
+            Objects.requireNonNull(picture, "picture");
+            Objects.requireNonNull(scale, "scale");
+        }
+    }
 
     /** The networks, in the order in which they were loaded. */
     List<? extends Module> nets();

@@ -7,7 +7,6 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.function.UnaryOperator;
-import java.util.stream.IntStream;
 
 /**
  * What the {@linkplain ContractingPath way down} of a U-Net made, or what a {@link ControlNet} adds
@@ -43,20 +42,12 @@ record Features(List<Tensor> skips, Tensor middle) {
     Features times(double factor, boolean rising) {
         List<Tensor> all = all();
         int last = all.size() - 1;
-        return of(
-                IntStream.rangeClosed(0, last)
-                        .mapToObj(
-                                i ->
-                                        all.get(i)
-                                                .times(
-                                                        rising
-                                                                ? factor
-                                                                        * Math.pow(
-                                                                                10,
-                                                                                (double) i / last
-                                                                                        - 1)
-                                                                : factor))
-                        .toList());
+        List<Tensor> scaled = new ArrayList<>();
+        for (int i = 0; i <= last; i++) {
+            double share = rising ? Math.pow(10, (double) i / last - 1) : 1;
+            scaled.add(all.get(i).times(factor * share));
+        }
+        return of(scaled);
     }
 
     /** The sum with others, in the place of both, which are closed. */

@@ -275,6 +275,16 @@ class ConversionTest {
         }
     }
 
+    @Test
+    void controlNetsHaveNoPlaceInASingleFile() throws IOException {
+        Path steered = CASES.resolve("sd15_controlled/model");
+        Path file = temporary.resolve("steered.safetensors");
+        var conversion = Conversion.of(steered, file, Conversion.Options.KEEP);
+        String place = steered + ": a single file has no place for the part controlnet";
+        assertEquals(List.of(place, place + "_1"), conversion.warnings());
+        assertArrayEquals(picture(CASES.resolve("sd15/model")), picture(file));
+    }
+
     /** Of the cases in another folder, those of Stable Diffusion. */
     @Test
     void theCasesOfAnotherFolderAreTheSameInBothLayouts() throws IOException {
