@@ -60,9 +60,18 @@ public interface Clipping {
 
     /** A denoiser whose x̂0 is clipped; the noise that it estimated stays as it was. */
     default Denoiser around(Denoiser denoiser) {
-        return (x, at) -> {
-            Denoised denoised = denoiser.denoise(x, at);
-            return new Denoised(clip(denoised.x0()), denoised.noise(x, at), denoised.variance());
+        return new Denoiser() {
+            @Override
+            public Denoised denoise(Tensor x, NoiseLevel at) {
+                Denoised denoised = denoiser.denoise(x, at);
+                return new Denoised(
+                        clip(denoised.x0()), denoised.noise(x, at), denoised.variance());
+            }
+
+            @Override
+            public Denoiser towards(NoiseLevel end) {
+                return around(denoiser.towards(end));
+            }
         };
     }
 }

@@ -33,6 +33,18 @@ public interface Evaluator {
         return denoise(x, at, List.of(CONDITIONAL)).getFirst();
     }
 
+    /**
+     * This evaluator for steps that end at a level: see {@link Denoiser#towards}.
+     *
+     * @throws IllegalArgumentException if it can't be told where a step ends
+     */
+    default Evaluator towards(NoiseLevel end) {
+        throw new IllegalArgumentException(
+                "this evaluator can't be told where a step ends, here at "
+                        + end
+                        + "; choose another sampler than flow-map");
+    }
+
     /** Returns what the network predicts. */
     Preconditioning prediction();
 }

@@ -67,7 +67,17 @@ public interface Guidance {
 
     /** The guided denoiser that solvers call. */
     default Denoiser with(Evaluator evaluator) {
-        return (x, at) -> denoise(x, at, evaluator);
+        return new Denoiser() {
+            @Override
+            public Denoised denoise(Tensor x, NoiseLevel at) {
+                return Guidance.this.denoise(x, at, evaluator);
+            }
+
+            @Override
+            public Denoiser towards(NoiseLevel end) {
+                return with(evaluator.towards(end));
+            }
+        };
     }
 
     /** The greatest number of conditions that are asked for together. */

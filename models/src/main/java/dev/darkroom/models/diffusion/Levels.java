@@ -54,6 +54,15 @@ final class Levels {
     }
 
     /**
+     * Requires levels of flow matching, alpha + sigma = 1.
+     *
+     * @throws IllegalArgumentException if one is of another form
+     */
+    static void requireFlow(String solver, List<NoiseLevel> levels) {
+        requireEach(solver, levels, Levels::isFlow, "alpha + sigma = 1 (flow matching)");
+    }
+
+    /**
      * Requires data at every level: without, the noise-to-signal ratio is infinite.
      *
      * @throws IllegalArgumentException if alpha is 0 at one

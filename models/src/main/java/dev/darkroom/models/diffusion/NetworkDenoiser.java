@@ -6,6 +6,8 @@ import dev.darkroom.runtime.Tensor;
 
 import org.jspecify.annotations.Nullable;
 
+import java.util.Objects;
+
 /**
  * A network as a denoiser: scales what it sees, splits off the variance and turns its prediction
  * into x̂0.
@@ -13,10 +15,22 @@ import org.jspecify.annotations.Nullable;
 public final class NetworkDenoiser implements Denoiser {
     private final Network network;
     private final Preconditioning prediction;
+    private final @Nullable NoiseLevel end;
 
     public NetworkDenoiser(Network network, Preconditioning prediction) {
+        this(network, prediction, null);
+    }
+
+    private NetworkDenoiser(Network network, Preconditioning prediction, @Nullable NoiseLevel end) {
         this.network = network;
         this.prediction = prediction;
+        this.end = end;
+    }
+
+    /** {@inheritDoc} Another network than a {@link FlowMapNetwork} refuses when it is asked. */
+    @Override
+    public Denoiser towards(NoiseLevel end) {
+        return new NetworkDenoiser(network, prediction, Objects.requireNonNull(end, "end"));
     }
 
     /**
@@ -28,7 +42,12 @@ public final class NetworkDenoiser implements Denoiser {
     @Override
     public Denoised denoise(Tensor x, NoiseLevel at) {
         Tensor input = x.dividedBy(prediction.scale(at));
-        Tensor output = network.predict(input, timestep(at, x)).to(x.dtype());
+        Tensor timestep = timestep(at, x);
+        Tensor output =
+                (end == null
+                                ? network.predict(input, timestep)
+                                : network.predict(input, timestep, timestep(end, x)))
+                        .to(x.dtype());
         @Nullable Tensor variance = null;
         if (output.shape().equals(doubled(x.shape()))) {
             variance = output.narrow(1, x.size(1), x.size(1));

@@ -19,7 +19,7 @@ public final class NetworkEvaluator implements Evaluator {
 
     private final Preconditioning prediction;
     private final boolean batched;
-    private final Map<List<String>, Denoiser> bound = new HashMap<>();
+    private final Map<List<String>, Denoiser> bound;
 
     /**
      * Binds the network to the conditions that a guidance asks for. What that computes belongs to
@@ -39,6 +39,7 @@ public final class NetworkEvaluator implements Evaluator {
             UnaryOperator<Network> around) {
         this.prediction = prediction;
         this.batched = batched;
+        bound = new HashMap<>();
         for (List<String> asked : guidance.evaluations()) {
             for (List<String> one : parts(asked)) {
                 bound.computeIfAbsent(
@@ -58,6 +59,13 @@ public final class NetworkEvaluator implements Evaluator {
             Map<String, Condition> conditions,
             Guidance guidance) {
         this(network, prediction, conditions, guidance, true, UnaryOperator.identity());
+    }
+
+    private NetworkEvaluator(
+            Preconditioning prediction, boolean batched, Map<List<String>, Denoiser> bound) {
+        this.prediction = prediction;
+        this.batched = batched;
+        this.bound = bound;
     }
 
     private static Network bind(
@@ -132,6 +140,13 @@ public final class NetworkEvaluator implements Evaluator {
 
     private static Tensor repeated(Tensor x, int times) {
         return Ops.cat(0, Collections.nCopies(times, x)); // [k·N,C,…]
+    }
+
+    @Override
+    public Evaluator towards(NoiseLevel end) {
+        var towards = new HashMap<>(bound);
+        towards.replaceAll((names, denoiser) -> denoiser.towards(end));
+        return new NetworkEvaluator(prediction, batched, towards);
     }
 
     @Override

@@ -61,6 +61,11 @@ public interface Solver {
         return (denoiser, x, levels, noise, on) -> Solvers.euler(denoiser, x, levels, on);
     }
 
+    /** {@link Solvers#flowMap}. */
+    static Solver flowMap() {
+        return (denoiser, x, levels, noise, on) -> Solvers.flowMap(denoiser, x, levels, on);
+    }
+
     /** {@link Solvers#eulerAncestral}. */
     static Solver eulerAncestral() {
         return Solvers::eulerAncestral;

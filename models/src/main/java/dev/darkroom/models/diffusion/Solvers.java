@@ -22,6 +22,7 @@ public final class Solvers {
     private static final String ANCESTRAL = "Euler's ancestral method";
     private static final String DDIM = "DDIM";
     private static final String DDPM = "DDPM";
+    private static final String FLOW_MAP = "a flow map";
     private static final String TCD = "TCD";
 
     private Solvers() {}
@@ -360,6 +361,37 @@ public final class Solvers {
                             ? denoised.x0().plus(noise.drawLike(xi), Math.sqrt(fresh))
                             : denoised.x0().alias();
                 });
+    }
+
+    /**
+     * Steps of a flow map, x − (t − r)·u(x, r, t): the network is told where each step ends and
+     * predicts the average velocity up to there, so that the best one needs a single step
+     * (MeanFlow: Geng et al. 2025, arXiv:2505.13447; AnyFlow: arXiv:2605.13724). With the velocity
+     * at t for u it is {@link #euler}.
+     *
+     * @param denoiser of a {@link FlowMapNetwork}
+     * @param levels of a flow, alpha + sigma = 1, with noise in all but the last
+     * @throws IllegalArgumentException if the levels are others, or the network takes one time
+     *     alone
+     */
+    public static Tensor flowMap(
+            Denoiser denoiser, Tensor x, List<NoiseLevel> levels, StepListener on) {
+        Levels.requireNoiseBeforeTheLast(FLOW_MAP, levels);
+        Levels.requireFlow(FLOW_MAP, levels);
+        try (var walk = new Walk(levels.size() - 1, on)) {
+            Tensor latents = x;
+            for (int i = 0; i + 1 < levels.size(); i++) {
+                NoiseLevel at = levels.get(i);
+                NoiseLevel next = levels.get(i + 1);
+                try (var scope = TensorScope.open()) {
+                    Denoised denoised = denoiser.towards(next).denoise(latents, at);
+                    Tensor velocity = denoised.slope(latents, at);
+                    Tensor moved = along(denoised, velocity, next.sigma());
+                    latents = walk.moved(scope, at, moved, denoised);
+                }
+            }
+            return walk.end(latents);
+        }
     }
 
     /**

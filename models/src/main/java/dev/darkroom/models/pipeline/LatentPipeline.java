@@ -103,7 +103,7 @@ final class LatentPipeline implements Pipeline {
         if (model.network().takesGuidance()) {
             return new Defaults(STUDENT_STEPS, null);
         }
-        return model.samplers().isOfConsistency()
+        return model.samplers().isOfConsistency() || model.samplers().own().isFlowMap()
                 ? new Defaults(STUDENT_STEPS, 1.0)
                 : Defaults.NONE;
     }
@@ -444,9 +444,18 @@ final class LatentPipeline implements Pipeline {
 
     /** Asks before each evaluation whether to go on. */
     private static Network cancellable(Network network, BooleanSupplier cancelled) {
-        return (x, timesteps) -> {
-            requireGoingOn(cancelled);
-            return network.predict(x, timesteps);
+        return new Network() {
+            @Override
+            public Tensor predict(Tensor x, Tensor timesteps) {
+                requireGoingOn(cancelled);
+                return network.predict(x, timesteps);
+            }
+
+            @Override
+            public Tensor predict(Tensor x, Tensor timesteps, Tensor ends) {
+                requireGoingOn(cancelled);
+                return network.predict(x, timesteps, ends);
+            }
         };
     }
 

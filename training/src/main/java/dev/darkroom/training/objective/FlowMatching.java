@@ -25,7 +25,8 @@ import java.util.stream.IntStream;
  * @param coupling which noise goes with which sample
  */
 public record FlowMatching(FlowTimes times, Coupling coupling) implements Objective {
-    private static final double TIMESTEPS = 1000;
+    /** How many timesteps of a network a flow's time from 0 to 1 is. */
+    static final double TIMESTEPS = 1000;
 
     /**
      * What is random in a loss.

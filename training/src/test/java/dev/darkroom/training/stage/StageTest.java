@@ -428,6 +428,56 @@ class StageTest {
                 classes, SampleRequest.builder().classes(List.of("a red square on blue")).build());
     }
 
+    @Test
+    void flowMapsAreTrained() throws IOException {
+        String config =
+                """
+                {'steps': 3, 'batch': 4, 'size': 16, 'vae': 'vae/vae',
+                 'optimizer': {'warmUp': 1},
+                 'transformer': {'_class_name': 'DiTTransformer2DModel',
+                                 'num_attention_heads': 2, 'attention_head_dim': 8,
+                                 'num_layers': 1, 'gate_value': 0.25},
+                 'objective': {'instantaneous': 0.5},
+                 'scheduler': {'_class_name': 'FlowMapEulerDiscreteScheduler'}}
+                """;
+        var request = SampleRequest.builder().classes(List.of("a red square on blue"));
+        assertSamples(train(Stage.Kind.DIFFUSION, "mean-flow", config), request.build());
+        String shortcut = config.replace("{'inst", "{'flowMap': 'shortcut', 'finest': 8, 'inst");
+        Path trained = train(Stage.Kind.DIFFUSION, "shortcut", shortcut);
+        assertSamples(trained, request.steps(1).build());
+        String key = "transformer_blocks.0.norm1.emb.delta_embedder.linear_2.bias";
+        try (var scope = TensorScope.open();
+                var file =
+                        Safetensors.open(
+                                trained.resolve("transformer/diffusion_pytorch_model.safetensors"),
+                                LoadMode.READ)) {
+            assertTrue(file.names().contains(key), () -> "" + file.names());
+        }
+        String ofOneTime = config.replace(", 'gate_value': 0.25", "");
+        var refused =
+                assertThrows(
+                        IllegalArgumentException.class,
+                        () -> train(Stage.Kind.DIFFUSION, "one-time", ofOneTime));
+        assertTrue(refused.getMessage().contains("network of two times"), refused.getMessage());
+        assertRefuses(
+                Stage.Kind.DIFFUSION, config.replace("0.5", "1.5"), "objective", "from 0 to 1");
+        assertRefuses(Stage.Kind.DIFFUSION, shortcut.replace("8, 'inst", "6, 'inst"), "power of 2");
+        assertRefuses(
+                Stage.Kind.DIFFUSION,
+                config.replace("{'inst", "{'flowMap': 'consistency', 'inst"),
+                "flowMap",
+                "shortcut");
+        assertRefuses(
+                Stage.Kind.DIFFUSION,
+                config.replace("FlowMapEuler", "FlowMatchEuler"),
+                "instantaneous",
+                "say which flowMap is trained");
+        assertRefuses(
+                Stage.Kind.DIFFUSION,
+                config.replace("{'inst", "{'finest': 8, 'inst"),
+                "finest has no effect on mean-flow");
+    }
+
     /** Which was trained without it, whatever the config said. */
     @Test
     void aNetworkThatIsConditionedOnTheSizeIsNotTrainedYet() throws IOException {

@@ -50,6 +50,11 @@ public interface Scheduler {
         return process().trainTimesteps();
     }
 
+    /** Whether its network is the student of a flow map, which takes two times. */
+    default boolean isFlowMap() {
+        return false;
+    }
+
     /** The names of the {@link SchedulerArguments} that it takes, separated by spaces. */
     default String taken() {
         return "";

@@ -70,6 +70,7 @@ final class SchedulerClasses {
         CLASSES.put("FlowMatchEulerDiscreteScheduler", FlowEulerScheduler::read);
         CLASSES.put("FlowMatchHeunDiscreteScheduler", FlowEulerScheduler::readHeun);
         CLASSES.put("FlowMatchLCMScheduler", FlowEulerScheduler::readLcm);
+        CLASSES.put(FlowMapScheduler.CLASS, FlowMapScheduler::read);
         name("ddpm", "DDPMScheduler", Solver.ddpm(ReverseVariance.FIXED_SMALL));
         Method ddim = new Method("eta", (call, level, early) -> Solver.ddim(call.eta(0)));
         name("ddim", "DDIMScheduler", ddim);
@@ -108,6 +109,7 @@ final class SchedulerClasses {
                         (call, level, early) ->
                                 Solver.tcd(call.eta(LcmScheduler.TCD_GAMMA), null)));
         name("flow-euler", "FlowMatchEulerDiscreteScheduler", Method.EULER);
+        name("flow-map", FlowMapScheduler.CLASS, Solver.flowMap());
         for (String each : ScoreSampler.DESCRIPTIONS.keySet()) {
             NAMES.put(each, new Named(each, ScoreSampler.LEVELS, Map.of(), null, false));
         }
@@ -210,7 +212,11 @@ final class SchedulerClasses {
                     entry(
                             "flow-euler",
                             "Euler's method on a flow, at its shifted levels (Esser et al. 2024,"
-                                    + " arXiv:2403.03206)"));
+                                    + " arXiv:2403.03206)"),
+                    entry(
+                            "flow-map",
+                            "steps of a flow map, for students that take the time where a step ends"
+                                    + " (MeanFlow, Geng et al. 2025, arXiv:2505.13447)"));
 
     private SchedulerClasses() {}
 
@@ -242,7 +248,7 @@ final class SchedulerClasses {
     private static Scheduler withOptions(
             SchedulerConfig config, Named named, Map<String, Object> settings) {
         boolean flow =
-                config.className().startsWith("FlowMatch")
+                isOfFlows(config.className())
                         || config.text("prediction_type", "").equals("flow_prediction");
         if (ScoreSampler.DESCRIPTIONS.containsKey(named.name())) {
             SchedulerConfig changed =
@@ -251,7 +257,7 @@ final class SchedulerClasses {
             changed.requireAsked(settings.keySet());
             return sampler;
         }
-        boolean forFlows = named.className().startsWith("FlowMatch");
+        boolean forFlows = isOfFlows(named.className());
         boolean same = named.className().equals(config.className());
         if (flow && !same && !(forFlows && named.method() == null)) {
             Method method = method(named);
@@ -270,6 +276,10 @@ final class SchedulerClasses {
                             + ", which is not made by flow matching");
         }
         return named.onlyLevels() ? new AnotherSolver(replaced, method(named)) : replaced;
+    }
+
+    private static boolean isOfFlows(String className) {
+        return className.startsWith("FlowMatch") || className.equals(FlowMapScheduler.CLASS);
     }
 
     private static Scheduler read(

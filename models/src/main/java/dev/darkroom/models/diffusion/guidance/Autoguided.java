@@ -89,6 +89,11 @@ public record Autoguided(Evaluator network, Evaluator weaker) implements Evaluat
     }
 
     @Override
+    public Evaluator towards(NoiseLevel end) {
+        return new Autoguided(network.towards(end), weaker.towards(end));
+    }
+
+    @Override
     public Preconditioning prediction() {
         return network.prediction();
     }

@@ -28,6 +28,7 @@ import java.nio.file.Path;
  * @param numEmbedsAdaNorm classes
  * @param timeCondProjDim sinusoids of the distilled guidance; null for a network that is not
  *     conditioned on one
+ * @param secondTime how a network of two times is conditioned on the second; null for one time
  */
 public record DitConfig(
         int numAttentionHeads,
@@ -41,7 +42,8 @@ public record DitConfig(
         Activation activation,
         double normEps,
         int numEmbedsAdaNorm,
-        @Nullable Integer timeCondProjDim) {
+        @Nullable Integer timeCondProjDim,
+        @Nullable SecondTime secondTime) {
 
     public DitConfig {
         TransformerOptions.requireSizes(
@@ -98,6 +100,7 @@ public record DitConfig(
         return builder()
                 .read(json)
                 .numEmbedsAdaNorm(json.integer("num_embeds_ada_norm", missing.numEmbedsAdaNorm))
+                .secondTime(SecondTime.read(json))
                 .build();
     }
 
@@ -131,6 +134,7 @@ public record DitConfig(
      */
     public static final class Builder extends TransformerBuilder<Builder> {
         private int numEmbedsAdaNorm = 1000;
+        private @Nullable SecondTime secondTime;
 
         private Builder() {
             super(null, 32, 1e-5);
@@ -143,6 +147,12 @@ public record DitConfig(
 
         public Builder numEmbedsAdaNorm(int numEmbedsAdaNorm) {
             this.numEmbedsAdaNorm = numEmbedsAdaNorm;
+            return this;
+        }
+
+        /** Sets how a network is conditioned on a second time; null for one that takes none. */
+        public Builder secondTime(@Nullable SecondTime secondTime) {
+            this.secondTime = secondTime;
             return this;
         }
 
@@ -164,7 +174,8 @@ public record DitConfig(
                     activation,
                     normEps,
                     numEmbedsAdaNorm,
-                    timeCondProjDim);
+                    timeCondProjDim,
+                    secondTime);
         }
     }
 }

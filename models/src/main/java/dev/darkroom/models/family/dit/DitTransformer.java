@@ -1,6 +1,7 @@
 package dev.darkroom.models.family.dit;
 
 import dev.darkroom.models.diffusion.Condition;
+import dev.darkroom.models.diffusion.FlowMapNetwork;
 import dev.darkroom.models.diffusion.Network;
 import dev.darkroom.models.diffusion.Perturbation;
 import dev.darkroom.models.family.PatchTransformer;
@@ -31,6 +32,9 @@ import java.util.List;
  *
  * <p>Where a network has twice as many output as input channels, the first half is the predicted
  * noise and the second its variance.
+ *
+ * <p>With a {@link SecondTime} it is a {@link FlowMapNetwork}: each block embeds the end of a step
+ * too, by {@code norm1.emb.delta_embedder}.
  */
 public final class DitTransformer extends PatchTransformer {
     /** The condition's classes, int64 {@code [N]}. */
@@ -96,7 +100,14 @@ public final class DitTransformer extends PatchTransformer {
         Tensor labels = condition.get(LABELS);
         @Nullable Tensor guidance =
                 takesGuidance() ? condition.get(Condition.DISTILLED_GUIDANCE) : null;
-        return (x, timesteps) -> forward(x.to(dtype()), timesteps, labels, guidance, run);
+        if (config.secondTime() == null) {
+            return (x, timesteps) ->
+                    forward(x.to(dtype()), timesteps, timesteps, labels, guidance, run);
+        }
+        FlowMapNetwork ofTwoTimes =
+                (x, timesteps, ends) ->
+                        forward(x.to(dtype()), timesteps, ends, labels, guidance, run);
+        return ofTwoTimes;
     }
 
     /**
@@ -121,12 +132,13 @@ public final class DitTransformer extends PatchTransformer {
      */
     public Tensor forward(
             Tensor latents, Tensor timestep, Tensor labels, @Nullable Tensor guidance) {
-        return forward(latents, timestep, labels, guidance, BlockRun.PLAIN);
+        return forward(latents, timestep, timestep, labels, guidance, BlockRun.PLAIN);
     }
 
     private Tensor forward(
             Tensor latents,
             Tensor timestep,
+            Tensor end,
             Tensor labels,
             @Nullable Tensor guidance,
             BlockRun run) {
@@ -134,7 +146,7 @@ public final class DitTransformer extends PatchTransformer {
         try (var scope = TensorScope.open()) {
             Tensor x = posEmbed.forward(latents); // [N,T,D]
             for (Block block : transformerBlocks) {
-                Tensor condition = block.condition(timestep, labels, guidance); // [N,D]
+                Tensor condition = block.condition(timestep, end, labels, guidance); // [N,D]
                 x =
                         segments()
                                 .run(
@@ -143,7 +155,9 @@ public final class DitTransformer extends PatchTransformer {
                                         condition);
             }
             Tensor condition =
-                    transformerBlocks.getFirst().condition(timestep, labels, guidance); // [N,D]
+                    transformerBlocks
+                            .getFirst()
+                            .condition(timestep, end, labels, guidance); // [N,D]
             List<Tensor> out = projOut1.forward(condition.silu()).unsqueeze(1).chunk(2, 2);
             x = AdaLn.modulated(x, out.get(0), out.get(1), EPS);
             x = projOut2.forward(x); // [N,T,p·p·C']
@@ -155,7 +169,9 @@ public final class DitTransformer extends PatchTransformer {
     private static final class Block extends Module {
         private final String path;
         private final double mlpEps;
+        private final @Nullable SecondTime secondTime;
         private final TimestepEmbedding timestepEmbedder;
+        private final @Nullable TimestepEmbedding deltaEmbedder;
         private final Embedding classEmbedder;
         private final Linear adaLn;
         private final Attention attn1;
@@ -172,6 +188,11 @@ public final class DitTransformer extends PatchTransformer {
                             width,
                             1,
                             config.timeCondProjDim());
+            secondTime = config.secondTime();
+            deltaEmbedder =
+                    secondTime == null
+                            ? null
+                            : new TimestepEmbedding(w.sub("norm1.emb.delta_embedder"), width, 1);
             classEmbedder =
                     new Embedding(
                             w.sub("norm1.emb.class_embedder.embedding_table"),
@@ -182,9 +203,16 @@ public final class DitTransformer extends PatchTransformer {
             ff = new FeedForward(w.sub("ff"), width, config.activation());
         }
 
-        /** Returns the condition {@code [N,D]} on timestep, class and guidance. */
-        Tensor condition(Tensor timestep, Tensor labels, @Nullable Tensor guidance) {
-            return timestepEmbedder.forward(timestep, guidance).plus(classEmbedder.forward(labels));
+        /** Returns the condition {@code [N,D]} on the two times, class and guidance. */
+        Tensor condition(Tensor timestep, Tensor end, Tensor labels, @Nullable Tensor guidance) {
+            Tensor time = timestepEmbedder.forward(timestep, guidance);
+            if (deltaEmbedder != null && secondTime != null) {
+                Tensor delta =
+                        deltaEmbedder.forward(secondTime.interval() ? timestep.minus(end) : end);
+                double gate = secondTime.gateValue();
+                time = time.times(1 - gate).plus(delta, gate);
+            }
+            return time.plus(classEmbedder.forward(labels));
         }
 
         /**

@@ -42,6 +42,11 @@ class DitConfigTest {
                 read("{}"));
         assertEquals(1000, read("{}").nullClass());
         assertEquals(256, read("{\"time_cond_proj_dim\": 256}").timeCondProjDim());
+        assertEquals(read("{}"), read("{\"gate_value\": null}"));
+        assertEquals(new SecondTime(0.25, false), read("{\"gate_value\": 0.25}").secondTime());
+        assertEquals(
+                new SecondTime(1, true),
+                read("{\"gate_value\": 1, \"deltatime_type\": \"t-r\"}").secondTime());
     }
 
     @Test
@@ -75,6 +80,11 @@ class DitConfigTest {
                 "num_layers          | 1.5",
                 "caption_channels    | 4096",
                 "time_cond_proj_dim  | 0",
+                "gate_value          | 1.5",
+                "gate_value          | -0.1",
+                "gate_value          | \"half\"",
+                "deltatime_type      | \"r\"",
+                "deltatime_type      | \"r-t\"",
             })
     void whatIsNotSupportedIsNamed(String option, String value) {
         var error =

@@ -4,6 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.darkroom.models.diffusion.Condition;
+import dev.darkroom.models.diffusion.Network;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Generator;
@@ -18,21 +20,24 @@ import dev.darkroom.testing.Golden;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
 class DitTransformerTest {
-    private static final DitConfig PLAIN =
-            DitConfig.builder()
-                    .numAttentionHeads(2)
-                    .attentionHeadDim(8)
-                    .inChannels(3)
-                    .outChannels(3)
-                    .numLayers(2)
-                    .attentionBias(false)
-                    .sampleSize(9)
-                    .patchSize(3)
-                    .numEmbedsAdaNorm(5)
-                    .build();
+    private static final DitConfig PLAIN = plain().build();
+
+    private static DitConfig.Builder plain() {
+        return DitConfig.builder()
+                .numAttentionHeads(2)
+                .attentionHeadDim(8)
+                .inChannels(3)
+                .outChannels(3)
+                .numLayers(2)
+                .attentionBias(false)
+                .sampleSize(9)
+                .patchSize(3)
+                .numEmbedsAdaNorm(5);
+    }
 
     private static DitTransformer ofCase(DType dtype) throws Exception {
         var folder = Golden.part("dit", "transformer");
@@ -153,19 +158,7 @@ class DitTransformerTest {
 
     @Test
     void aStudentThatIsToldTheGuidanceBeginsAsItsTeacher() throws Exception {
-        var told =
-                DitConfig.builder()
-                        .numAttentionHeads(2)
-                        .attentionHeadDim(8)
-                        .inChannels(3)
-                        .outChannels(3)
-                        .numLayers(2)
-                        .attentionBias(false)
-                        .sampleSize(9)
-                        .patchSize(3)
-                        .numEmbedsAdaNorm(5)
-                        .timeCondProjDim(16)
-                        .build();
+        var told = plain().timeCondProjDim(16).build();
         try (var scope = TensorScope.open();
                 var golden = Golden.network("dit_plain");
                 var teacher =
@@ -201,6 +194,68 @@ class DitTransformerTest {
                     IllegalArgumentException.class,
                     () -> teacher.forward(latents, timestep, labels, w));
         }
+    }
+
+    /**
+     * With the first time's embedders for the second too, a network of two times is the one of one
+     * time at a mixture: at r, at t − r, or where both are the same.
+     */
+    @ParameterizedTest
+    @CsvSource({"0, false, 400, 100, 400", "1, false, 400, 100, 100", "1, true, 400, 100, 300"})
+    void theSecondTimeIsEmbeddedAsTheFirst(
+            double gate, boolean interval, float t, float r, float same) throws Exception {
+        try (var scope = TensorScope.open();
+                var golden = Golden.network("dit_plain");
+                var teacher =
+                        Weights.load(
+                                golden.weights(),
+                                null,
+                                Device.CPU,
+                                w -> new DitTransformer(w, PLAIN));
+                var student = student(teacher, new SecondTime(gate, interval));
+                var mixed = student(teacher, new SecondTime(0.25, false))) {
+            var latents = golden.get("latents");
+            var labels = golden.get("labels");
+            Tensor expected = teacher.forward(latents, time(same), labels);
+            Network network = student.bind(Condition.of(DitTransformer.LABELS, labels));
+            Tensor actual = network.predict(latents, time(t), time(r));
+            assertTrue(Golden.relativeDifference(expected, actual) < 1e-6);
+
+            Network mixture = mixed.bind(Condition.of(DitTransformer.LABELS, labels));
+            Tensor instant = teacher.forward(latents, time(t), labels);
+            assertTrue(
+                    Golden.relativeDifference(instant, mixture.predict(latents, time(t))) < 1e-6);
+            assertTrue(
+                    Golden.relativeDifference(instant, mixture.predict(latents, time(t), time(r)))
+                            > 1e-3);
+            Network ofOneTime = teacher.bind(Condition.of(DitTransformer.LABELS, labels));
+            assertThrows(
+                    IllegalArgumentException.class,
+                    () -> ofOneTime.predict(latents, time(t), time(r)));
+        }
+    }
+
+    private static Tensor time(float timestep) {
+        return Tensor.copyOf(new float[] {timestep}, 1);
+    }
+
+    /** A network of two times, both embedded as the teacher's one. */
+    private static DitTransformer student(DitTransformer teacher, SecondTime secondTime) {
+        var config = plain().secondTime(secondTime).build();
+        var student =
+                Weights.random(1, DType.FLOAT32, Device.CPU, w -> new DitTransformer(w, config));
+        var weights = teacher.state();
+        student.parameters()
+                .forEach(
+                        (name, parameter) ->
+                                parameter
+                                        .value()
+                                        .copyInPlace(
+                                                weights.get(
+                                                        name.replace(
+                                                                "delta_embedder",
+                                                                "timestep_embedder"))));
+        return student;
     }
 
     @Test
