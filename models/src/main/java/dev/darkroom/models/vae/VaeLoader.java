@@ -80,8 +80,7 @@ final class VaeLoader {
         if (scalingFactor == null || config.scalingFactor() == scalingFactor) {
             return config;
         }
-        ObjectNode json =
-                other == null ? checkpoint.config(VaeCodec.PART, CONFIG) : other.json();
+        ObjectNode json = other == null ? checkpoint.config(VaeCodec.PART, CONFIG) : other.json();
         if (json.has("scaling_factor")) {
             checkpoint
                     .warnings()

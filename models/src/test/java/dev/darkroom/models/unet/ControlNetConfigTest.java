@@ -50,7 +50,7 @@ class ControlNetConfigTest {
                 "\"conditioning_channels\": 4 | conditioning_channels",
                 "\"conditioning_embedding_out_channels\": [] | conditioning_embedding_out_channels",
                 "\"conditioning_embedding_out_channels\": [0] |"
-                    + " conditioning_embedding_out_channels",
+                        + " conditioning_embedding_out_channels",
                 "\"controlnet_conditioning_channel_order\": \"hsv\" | hsv",
                 "\"encoder_hid_dim\": 4096 | encoder_hid_dim",
                 "\"num_class_embeds\": 4 | num_class_embeds",

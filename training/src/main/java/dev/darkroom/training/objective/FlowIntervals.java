@@ -34,7 +34,7 @@ public record FlowIntervals(List<Double> starts, List<Double> ends, Tensor noise
         if (!fits) {
             throw new IllegalArgumentException(
                     "intervals of a flow start at times up to 1 and end at earlier ones from 0, not"
-                        + " "
+                            + " "
                             + starts
                             + " and "
                             + ends);
