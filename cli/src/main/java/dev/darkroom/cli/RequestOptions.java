@@ -68,7 +68,9 @@ final class RequestOptions {
     @Option(
             names = "--guidance",
             paramLabel = "W",
-            description = "Weight of classifier-free guidance; 1 for none.")
+            description =
+                    "Weight of classifier-free guidance; 1 for none. For samplers of CFG++, from 0"
+                            + " (unconditional) to 1.")
     private @Nullable Double guidance;
 
     @Option(

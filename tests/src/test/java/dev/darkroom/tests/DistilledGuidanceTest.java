@@ -3,8 +3,11 @@ package dev.darkroom.tests;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.darkroom.models.pipeline.Pipeline;
+import dev.darkroom.models.pipeline.PipelineException;
 import dev.darkroom.models.pipeline.PipelineOptions;
 import dev.darkroom.models.pipeline.SampleRequest;
 import dev.darkroom.runtime.Generator;
@@ -108,5 +111,17 @@ class DistilledGuidanceTest {
         assertArrayEquals(plain, sample(folder, 1));
         assertArrayEquals(plain, sample(folder, 8));
         assertFalse(Arrays.equals(plain, sample(model(), 8)));
+    }
+
+    /** It has no estimate without the prompt. */
+    @Test
+    void isNotSampledByCfgPlusPlus() throws IOException {
+        var request = SampleRequest.builder().prompt("a red heart").sampler("euler-cfg++").build();
+        try (var pipeline = Pipeline.load(folder, PipelineOptions.defaults())) {
+            var refused = assertThrows(PipelineException.class, () -> pipeline.sample(request));
+            assertTrue(
+                    refused.getMessage().contains("takes the weight of the guidance as an input"),
+                    refused.getMessage());
+        }
     }
 }

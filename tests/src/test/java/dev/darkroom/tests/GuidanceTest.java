@@ -10,6 +10,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 
+import dev.darkroom.models.diffusion.Guidance;
+import dev.darkroom.models.diffusion.guidance.CfgPlusPlus;
 import dev.darkroom.models.diffusion.guidance.GuidanceKind;
 import dev.darkroom.models.diffusion.guidance.NamedGuidance;
 import dev.darkroom.models.pipeline.Pipeline;
@@ -30,6 +32,7 @@ import org.junit.jupiter.api.Test;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
@@ -95,6 +98,40 @@ class GuidanceTest {
             assertArrayEquals(rgb(result), rgb(sampled(text)), text + " again");
         }
         assertEquals(live, Memory.liveTensors());
+    }
+
+    /** Its weight is λ, which the checkpoint's own is not; a kind that is named has its own. */
+    @Test
+    void samplersOfCfgPlusPlusHaveWeightsFromZeroToOne() {
+        long live = Memory.liveTensors();
+        var request = request().sampler("euler-cfg++");
+        SampleResult open = pipeline.sample(request.guidanceScale(null).build());
+        assertEquals(CfgPlusPlus.LAMBDA, open.used().get("guidanceScale"));
+        SampleResult named = pipeline.sample(request.guidanceScale(0.6).build());
+        assertArrayEquals(rgb(open), rgb(named));
+        List<byte[]> pictures = new ArrayList<>(List.of(rgb(open)));
+        for (double lambda : new double[] {0, 0.3, 1}) {
+            pictures.add(rgb(pipeline.sample(request.guidanceScale(lambda).build())));
+        }
+        pictures.add(rgb(pipeline.sample(request.sampler("euler").build()))); // alone
+        request.sampler("euler-cfg++").guidance(NamedGuidance.parse("cfg")).guidanceScale(1.5);
+        pictures.add(rgb(pipeline.sample(request.build())));
+        for (int i = 0; i < pictures.size(); i++) {
+            for (int j = 0; j < i; j++) {
+                assertFalse(Arrays.equals(pictures.get(i), pictures.get(j)), i + " and " + j);
+            }
+        }
+        assertEquals(live, Memory.liveTensors());
+        assertRefused("from 0 to 1, not 7.5", request().sampler("euler-cfg++").guidanceScale(7.5));
+        assertRefused(
+                "unconditional estimate", request().sampler("ddim-cfg++").guidance(Guidance.NONE));
+        assertRefused("with a weight of 1.0 does not ask", request.guidanceScale(1));
+    }
+
+    private static void assertRefused(String part, SampleRequest.Builder request) {
+        SampleRequest built = request.build();
+        var refused = assertThrows(PipelineException.class, () -> pipeline.sample(built));
+        assertTrue(refused.getMessage().contains(part), refused.getMessage());
     }
 
     /** Latents of diffusers' {@code StableDiffusionPAGPipeline} and {@code PixArtSigmaPAG…}. */

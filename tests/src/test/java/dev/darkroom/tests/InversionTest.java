@@ -93,6 +93,7 @@ class InversionTest {
                             request().build(),
                             request().edit(new Edit(picture.image(), null, 0.5)).build(),
                             request().edit(whole(picture)).eta(0.5).build(),
+                            request().edit(whole(picture)).sampler("euler-cfg++").build(),
                             request().edit(whole(picture)).end(0.5).build())) {
                 var refused = assertThrows(PipelineException.class, () -> teacher.invert(request));
                 assertTrue(refused.getMessage().startsWith("inversion"), refused.getMessage());

@@ -87,7 +87,7 @@ public record ClassifierFree(double scale, double rescale, double from, double t
         if (rescale > 0) {
             x0 = rescaled(rescale, x0, conditional, x, at, evaluator.prediction());
         }
-        return new Denoised(x0, null, both.get(1).variance());
+        return new Denoised(x0, null, both.get(1).variance(), unconditional);
     }
 
     /**

@@ -65,7 +65,10 @@ public interface Clipping {
             public Denoised denoise(Tensor x, NoiseLevel at) {
                 Denoised denoised = denoiser.denoise(x, at);
                 return new Denoised(
-                        clip(denoised.x0()), denoised.noise(x, at), denoised.variance());
+                        clip(denoised.x0()),
+                        denoised.noise(x, at),
+                        denoised.variance(),
+                        denoised.unconditional());
             }
 
             @Override

@@ -14,10 +14,21 @@ import java.util.List;
  * @param epsilon the estimated noise, where it is not simply what is left of x without x0 (because
  *     x0 was clipped afterwards); null otherwise
  * @param variance the network's output for the variance, where it has one
+ * @param unconditional x̂0 without the condition {@code [N,C,…]}, where guidance led away from it;
+ *     null otherwise
  */
-public record Denoised(Tensor x0, @Nullable Tensor epsilon, @Nullable Tensor variance) {
+public record Denoised(
+        Tensor x0,
+        @Nullable Tensor epsilon,
+        @Nullable Tensor variance,
+        @Nullable Tensor unconditional) {
     public Denoised(Tensor x0) {
         this(x0, null, null);
+    }
+
+    /** An estimate of which no other without the condition is known. */
+    public Denoised(Tensor x0, @Nullable Tensor epsilon, @Nullable Tensor variance) {
+        this(x0, epsilon, variance, null);
     }
 
     /**

@@ -162,6 +162,16 @@ public interface Solver {
                 Solvers.ddim(denoiser, x, levels, eta, clippedNoise, end, noise, on);
     }
 
+    /**
+     * {@link Solvers#cfgPlusPlus}.
+     *
+     * @param eta 0 for none of DDPM's noise, 1 for all of it
+     */
+    static Solver cfgPlusPlus(double eta) {
+        return (denoiser, x, levels, noise, on) ->
+                Solvers.cfgPlusPlus(denoiser, x, levels, eta, noise, on);
+    }
+
     /** {@link Solvers#ddpm}. */
     static Solver ddpm(ReverseVariance variance) {
         return (denoiser, x, levels, noise, on) ->

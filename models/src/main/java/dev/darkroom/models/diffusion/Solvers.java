@@ -162,6 +162,39 @@ public final class Solvers {
     }
 
     /**
+     * CFG++ (Chung et al. 2024, arXiv:2406.08070, algorithm 2): {@link #ddim} to the guided x̂0
+     * with the unconditional estimate's noise, alpha'·x̂0 + sigma'·ε̂∅. A step under
+     * classifier-free guidance of the weight w/(1 − ρ'/ρ) comes to the same, where ρ = sigma/alpha
+     * and w is the weight here, which is therefore small.
+     *
+     * @param denoiser guided, as by {@link dev.darkroom.models.diffusion.guidance.CfgPlusPlus};
+     *     where it knows no {@linkplain Denoised#unconditional other estimate}, a step is one of
+     *     {@link #ddim}
+     * @param levels as for {@link #ddim}
+     * @param eta 0 for none of DDPM's noise, 1 for all of it
+     * @throws IllegalArgumentException if the levels are others
+     */
+    public static Tensor cfgPlusPlus(
+            Denoiser denoiser,
+            Tensor x,
+            List<NoiseLevel> levels,
+            double eta,
+            NoiseSource noise,
+            StepListener on) {
+        Denoiser renoised =
+                (xi, at) -> {
+                    Denoised denoised = denoiser.denoise(xi, at);
+                    Tensor unconditional = denoised.unconditional();
+                    if (unconditional == null) {
+                        return denoised;
+                    }
+                    Tensor epsilon = new Denoised(unconditional).remainder(xi, at);
+                    return new Denoised(denoised.x0(), epsilon, denoised.variance());
+                };
+        return ddim(renoised, x, levels, eta, noise, on);
+    }
+
+    /**
      * DDIM whose steps may end elsewhere than at the next level. For some timestep spacings,
      * diffusers' do.
      *

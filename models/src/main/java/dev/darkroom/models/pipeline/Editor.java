@@ -2,6 +2,7 @@ package dev.darkroom.models.pipeline;
 
 import dev.darkroom.models.diffusion.NoiseSource;
 import dev.darkroom.models.diffusion.SamplingPlan;
+import dev.darkroom.models.diffusion.diffusers.Scheduler;
 import dev.darkroom.models.family.Defaults;
 import dev.darkroom.models.family.Edit;
 import dev.darkroom.models.family.Image;
@@ -99,6 +100,12 @@ record Editor(
             throw new IllegalArgumentException(
                     "inversion follows the whole deterministic way back; leave eta, start and end"
                             + " out");
+        }
+        if (sampling.sampler() != null && Scheduler.isOfCfgPlusPlus(sampling.sampler())) {
+            throw new IllegalArgumentException(
+                    "inversion follows Euler's method back, which "
+                            + sampling.sampler()
+                            + " is not; take euler or ddim");
         }
         if (model.network().shownChannels() > 0) {
             throw new IllegalArgumentException(

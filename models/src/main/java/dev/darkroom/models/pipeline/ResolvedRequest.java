@@ -1,8 +1,11 @@
 package dev.darkroom.models.pipeline;
 
 import dev.darkroom.models.diffusion.ClassifierFree;
+import dev.darkroom.models.diffusion.Evaluator;
 import dev.darkroom.models.diffusion.Guidance;
 import dev.darkroom.models.diffusion.Preconditioning;
+import dev.darkroom.models.diffusion.diffusers.Scheduler;
+import dev.darkroom.models.diffusion.guidance.CfgPlusPlus;
 import dev.darkroom.models.diffusion.guidance.NamedGuidance;
 import dev.darkroom.models.family.Defaults;
 import dev.darkroom.models.family.Edit;
@@ -25,7 +28,7 @@ import java.util.stream.LongStream;
  * @param picture size that was asked for
  * @param sampled size that is sampled, which covers it
  * @param latents of one picture, such as {@code [C,h,w]}
- * @param guidanceScale 1 or less for none
+ * @param guidanceScale 1 or less for none, but for a sampler of CFG++
  * @param strength the share of the steps that is taken; null where all are, or a start says which
  */
 record ResolvedRequest(
@@ -48,7 +51,7 @@ record ResolvedRequest(
         var sizes = model.sizes().choose(size(request, model));
         var task = model.defaults().of(request.inputs().edit());
         Sampling sampling = request.sampling().orElse(defaults);
-        double scale = Objects.requireNonNullElse(sampling.guidanceScale(), task.guidanceScale());
+        double scale = guidanceScale(request.sampling(), defaults, task);
         return new ResolvedRequest(
                 request,
                 sizes.picture(),
@@ -87,8 +90,54 @@ record ResolvedRequest(
         return inputs.controls().isEmpty() ? null : inputs.controls().getFirst().picture();
     }
 
-    /** A network that takes the guidance as an input is evaluated with the condition alone. */
+    /** The weight of checkpoint and family is one of classifier-free guidance, none of CFG++. */
+    private static double guidanceScale(
+            Sampling asked, Defaults defaults, TaskDefaults.Task task) {
+        if (asked.guidanceScale() != null) {
+            return asked.guidanceScale();
+        }
+        return isOfCfgPlusPlus(asked) && asked.guidance() == null
+                ? CfgPlusPlus.LAMBDA
+                : Objects.requireNonNullElse(defaults.guidanceScale(), task.guidanceScale());
+    }
+
+    private static boolean isOfCfgPlusPlus(Sampling sampling) {
+        return sampling.sampler() != null && Scheduler.isOfCfgPlusPlus(sampling.sampler());
+    }
+
     private static Guidance guidance(Sampling sampling, double scale, Model model) {
+        if (!isOfCfgPlusPlus(sampling)) {
+            return chosen(sampling, scale, model);
+        }
+        if (model.network().takesGuidance()) {
+            throw new IllegalArgumentException(
+                    "sampler "
+                            + sampling.sampler()
+                            + " takes its noise from the unconditional estimate, but this network"
+                            + " takes the weight of the guidance as an input and has none; take"
+                            + " another sampler");
+        }
+        Guidance guidance =
+                sampling.guidance() == null
+                        ? new CfgPlusPlus(scale)
+                        : sampling.guidance().scaled(scale);
+        if (!asks(guidance, Evaluator.UNCONDITIONAL)) {
+            throw new IllegalArgumentException(
+                    "sampler "
+                            + sampling.sampler()
+                            + " takes its noise from the unconditional estimate, which the"
+                            + " guidance "
+                            + guidance
+                            + " with a weight of "
+                            + scale
+                            + " does not ask for; leave the kind of guidance out, or give it a"
+                            + " weight above 1");
+        }
+        return guidance;
+    }
+
+    /** A network that takes the guidance as an input is evaluated with the condition alone. */
+    private static Guidance chosen(Sampling sampling, double scale, Model model) {
         if (sampling.guidance() != null) {
             if (model.network().takesGuidance() && sampling.guidance() instanceof NamedGuidance) {
                 throw new IllegalArgumentException(
@@ -108,6 +157,10 @@ record ResolvedRequest(
 
     /** Whether the guidance asks for the estimate under a condition. */
     boolean asks(String condition) {
+        return asks(guidance, condition);
+    }
+
+    private static boolean asks(Guidance guidance, String condition) {
         return guidance.evaluations().stream().anyMatch(names -> names.contains(condition));
     }
 

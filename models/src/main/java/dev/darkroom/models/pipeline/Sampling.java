@@ -11,11 +11,13 @@ import org.jspecify.annotations.Nullable;
  *
  * @param steps number of sampling steps; null for the checkpoint's, or as many as levels are given
  * @param guidanceScale weight of classifier-free guidance, 1 for none, at most 1000 (Ho and
- *     Salimans 2022); null for the checkpoint's
+ *     Salimans 2022), or λ of CFG++ from 0 to 1 for a sampler of that; null for the checkpoint's,
+ *     or {@link dev.darkroom.models.diffusion.guidance.CfgPlusPlus#LAMBDA}
  * @param guidance how the estimates with and without the prompt become one, such as a {@link
  *     dev.darkroom.models.diffusion.ClassifierFree} that is rescaled or acts at some noise levels
  *     only, or a {@link dev.darkroom.models.diffusion.guidance.NamedGuidance}, which has {@code
- *     guidanceScale} as its weight; null for classifier-free guidance of {@code guidanceScale}
+ *     guidanceScale} as its weight; null for classifier-free guidance of {@code guidanceScale}, or
+ *     {@link dev.darkroom.models.diffusion.guidance.CfgPlusPlus} for a sampler of that
  * @param sampler name of a sampler, see {@link
  *     dev.darkroom.models.diffusion.diffusers.Scheduler#names}, with settings after a colon if
  *     there are any, such as {@code unipc:solver_order=3}; null for the checkpoint's

@@ -41,6 +41,7 @@ class ConvergenceTest {
         Method euler = (d, x, levels) -> Solvers.euler(d, x, levels, StepListener.NONE);
         Method heun = (d, x, levels) -> Solvers.heun(d, x, levels, StepListener.NONE);
         Method ddim = (d, x, levels) -> Solvers.ddim(d, x, levels, 0, NONE, StepListener.NONE);
+        Method cfgPlusPlus = ConvergenceTest::unconditional;
         Method plms =
                 (d, x, levels) ->
                         dev.darkroom.models.diffusion.Solver.plms(Prediction.EPSILON)
@@ -64,6 +65,9 @@ class ConvergenceTest {
                 Arguments.of("Heun, alpha = 1", heun, ve, 2),
                 Arguments.of("Heun, preserving", heun, vp, 2),
                 Arguments.of("Heun, flow", heun, flow, 2),
+                Arguments.of("CFG++ at 0, alpha = 1", cfgPlusPlus, ve, 1),
+                Arguments.of("CFG++ at 0, preserving", cfgPlusPlus, vp, 1),
+                Arguments.of("CFG++ at 0, flow", cfgPlusPlus, flow, 1),
                 Arguments.of("DDIM, alpha = 1", ddim, ve, 1),
                 Arguments.of("DDIM, preserving", ddim, vp, 1),
                 Arguments.of("DDIM, flow", ddim, flow, 1),
@@ -120,6 +124,16 @@ class ConvergenceTest {
                 // Its first derivative is that between two estimates, as the authors take it.
                 Arguments.of("ER-SDE 3 without noise", erSde(3), vp, 2),
                 Arguments.of("SA-Solver without noise", saSolver(), vp, 2));
+    }
+
+    /** At any other weight there is no limit: each step is guided, however short. */
+    private static Tensor unconditional(Denoiser denoiser, Tensor x, List<NoiseLevel> levels) {
+        Denoiser guided =
+                (xi, at) -> {
+                    Tensor x0 = denoiser.denoise(xi, at).x0();
+                    return new Denoised(x0, null, null, x0);
+                };
+        return Solvers.cfgPlusPlus(guided, x, levels, 0, NONE, StepListener.NONE);
     }
 
     private static Method of(Solver solver) {

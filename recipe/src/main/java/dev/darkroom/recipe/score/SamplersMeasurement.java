@@ -95,7 +95,7 @@ final class SamplersMeasurement {
                             captions,
                             SampleRequest.builder()
                                     .steps(steps)
-                                    .guidanceScale(guidance)
+                                    .guidanceScale(weight(sampler))
                                     .sampler(sampler)
                                     .seed(1 + prompts.size() - (captions.size() - 1)));
             strip.computeIfAbsent(sampler, any -> new LinkedHashMap<>())
@@ -116,6 +116,11 @@ final class SamplersMeasurement {
             refused.put(sampler + ", " + steps + " steps", String.valueOf(e.getMessage()));
             return null;
         }
+    }
+
+    /** CFG++ has weights of its own, which the request leaves to it. */
+    private @Nullable Double weight(String sampler) {
+        return Scheduler.isOfCfgPlusPlus(sampler) ? null : Double.valueOf(guidance);
     }
 
     private List<Judged> judged(List<BufferedImage> pictures)

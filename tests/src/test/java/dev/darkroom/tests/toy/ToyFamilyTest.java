@@ -148,6 +148,16 @@ class ToyFamilyTest {
                         continue;
                     }
                     for (Guidance guidance : guidances) {
+                        if (sampler.endsWith("cfg++") && guidance.equals(Guidance.NONE)) {
+                            var refused =
+                                    assertThrows(
+                                            PipelineException.class,
+                                            () -> pipeline.sample(request(sampler, guidance)));
+                            assertTrue(
+                                    refused.getMessage().contains("unconditional estimate"),
+                                    refused.getMessage());
+                            continue;
+                        }
                         var pictures = pipeline.sample(request(sampler, guidance)).pictures();
                         assertEquals(2, pictures.size());
                         assertEquals(Toy.SIDE, pictures.getFirst().width());

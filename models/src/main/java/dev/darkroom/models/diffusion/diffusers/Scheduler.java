@@ -159,6 +159,19 @@ public interface Scheduler {
         return read(file, ConfigReader.object(file), name, Warnings.strict());
     }
 
+    /**
+     * Whether a sampler is one of CFG++ ({@link
+     * dev.darkroom.models.diffusion.Solvers#cfgPlusPlus}), which needs a guidance that asks for the
+     * unconditional estimate: without a choice, {@link
+     * dev.darkroom.models.diffusion.guidance.CfgPlusPlus}.
+     *
+     * @param name as {@link #read(Path, ObjectNode, String, Warnings)} takes it
+     * @throws IllegalArgumentException if there is no such sampler or setting
+     */
+    static boolean isOfCfgPlusPlus(String name) {
+        return SchedulerClasses.isPlusPlus(name);
+    }
+
     /** The short names of samplers. */
     static List<String> names() {
         return List.copyOf(SchedulerClasses.NAMES.keySet());

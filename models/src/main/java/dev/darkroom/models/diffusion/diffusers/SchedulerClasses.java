@@ -40,6 +40,8 @@ final class SchedulerClasses {
     /** A sampler with its settings. */
     record Chosen(Named named, SamplerSettings settings) {}
 
+    private static final String PLUS_PLUS = "-cfg++";
+
     static final Map<String, Function<SchedulerConfig, Scheduler>> CLASSES = new TreeMap<>();
 
     static final Map<String, Named> NAMES = new LinkedHashMap<>();
@@ -76,6 +78,12 @@ final class SchedulerClasses {
         name("ddim", "DDIMScheduler", ddim);
         name("euler", "EulerDiscreteScheduler", Method.EULER);
         name("euler-a", "EulerAncestralDiscreteScheduler", Method.ANCESTRAL);
+        plusPlus("euler", "EulerDiscreteScheduler", of(Solver.cfgPlusPlus(0)));
+        plusPlus("euler-a", "EulerAncestralDiscreteScheduler", of(Solver.cfgPlusPlus(1)));
+        plusPlus(
+                "ddim",
+                "DDIMScheduler",
+                new Method("eta", (call, level, early) -> Solver.cfgPlusPlus(call.eta(0))));
         name("heun", "HeunDiscreteScheduler", Method.HEUN);
         name("dpm2", "KDPM2DiscreteScheduler", Method.MIDPOINT);
         name("dpm2-a", "KDPM2AncestralDiscreteScheduler", Method.ANCESTRAL_MIDPOINT);
@@ -130,6 +138,18 @@ final class SchedulerClasses {
                             "euler-a",
                             "Euler's method with fresh noise in each step (k-diffusion; DDPM's"
                                     + " variance, arXiv:2006.11239)"),
+                    entry(
+                            "euler-cfg++",
+                            "Euler's method with the unconditional noise, --guidance from 0 to 1"
+                                    + " (Chung et al. 2024, arXiv:2406.08070)"),
+                    entry(
+                            "euler-a-cfg++",
+                            "the same with fresh noise in each step (Chung et al. 2024,"
+                                    + " arXiv:2406.08070)"),
+                    entry(
+                            "ddim-cfg++",
+                            "the same at DDIM's levels, with eta for fresh noise (Chung et al."
+                                    + " 2024, arXiv:2406.08070)"),
                     entry(
                             "heun",
                             "Heun's method, two evaluations a step (Karras et al. 2022,"
@@ -362,6 +382,17 @@ final class SchedulerClasses {
                         (call, level, early) ->
                                 solver.apply(call.order() == null ? order : call.order()));
         NAMES.put(name, new Named(name, "DPMSolverMultistepScheduler", Map.of(), method, true));
+    }
+
+    /** CFG++ along the levels of a class, named after the sampler that has them. */
+    private static void plusPlus(String levels, String className, Method method) {
+        String name = levels + PLUS_PLUS;
+        NAMES.put(name, new Named(name, className, Map.of(), method, true));
+    }
+
+    /** Whether a sampler is one of CFG++. */
+    static boolean isPlusPlus(String name) {
+        return chosen(name).named().name().endsWith(PLUS_PLUS);
     }
 
     private static Method of(Solver solver) {

@@ -72,7 +72,7 @@ public record ClassifierGuidance(Guidance guidance, Classifier classifier, doubl
         try (var scope = TensorScope.open()) {
             double factor = weight * at.sigma() * at.sigma() / at.alpha();
             Tensor x0 = scope.keep(denoised.x0().plus(gradient(x, at), factor));
-            return new Denoised(x0, null, denoised.variance());
+            return new Denoised(x0, null, denoised.variance(), denoised.unconditional());
         }
     }
 

@@ -46,7 +46,7 @@ public record FrequencyDecoupled(double scale, double low) implements Guidance {
             Tensor unconditional = both.get(0).x0();
             Tensor step = both.get(1).x0().minus(unconditional);
             Tensor x0 = unconditional.plus(step, scale).plus(lowPass(step), low - scale);
-            return new Denoised(scope.keep(x0), null, both.get(1).variance());
+            return new Denoised(scope.keep(x0), null, both.get(1).variance(), unconditional);
         }
     }
 

@@ -44,7 +44,7 @@ final class Outputs {
                 output = ClassifierFree.rescaled(rescale, output, conditional);
             }
             Tensor x0 = scope.keep(prediction.denoised(output, x, at));
-            return new Denoised(x0, null, both.get(1).variance());
+            return new Denoised(x0, null, both.get(1).variance(), both.get(0).x0());
         }
     }
 

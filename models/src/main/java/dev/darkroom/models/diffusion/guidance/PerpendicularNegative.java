@@ -49,7 +49,8 @@ public record PerpendicularNegative(double scale, double negative) implements Gu
             Tensor norm = Outputs.dot(towards, towards).clamp(EPS, Double.POSITIVE_INFINITY);
             Tensor shared = towards.times(Outputs.dot(away, towards).dividedBy(norm));
             Tensor step = towards.plus(away.minus(shared), -negative);
-            return new Denoised(scope.keep(empty.plus(step, scale)), null, each.get(1).variance());
+            return new Denoised(
+                    scope.keep(empty.plus(step, scale)), null, each.get(1).variance(), empty);
         }
     }
 }

@@ -84,7 +84,11 @@ public record Perturbed(
                         ClassifierFree.rescaled(
                                 rescale, x0, conditional.x0(), x, at, evaluator.prediction());
             }
-            return new Denoised(scope.keep(x0), null, conditional.variance());
+            return new Denoised(
+                    scope.keep(x0),
+                    null,
+                    conditional.variance(),
+                    scale > 1 ? each.getFirst().x0() : null);
         }
     }
 

@@ -34,7 +34,7 @@ public record Thresholded(Guidance guidance, double ratio, double limit) impleme
     public Denoised denoise(Tensor x, NoiseLevel at, Evaluator evaluator) {
         Denoised denoised = guidance.denoise(x, at, evaluator);
         Tensor x0 = Clipping.dynamic(ratio, limit).clip(denoised.x0());
-        return new Denoised(x0, null, denoised.variance());
+        return new Denoised(x0, null, denoised.variance(), denoised.unconditional());
     }
 
     @Override
