@@ -9,6 +9,7 @@ import json
 import os
 
 import diffusers
+import diffusers.schedulers.deprecated.scheduling_sde_vp
 import torch
 from safetensors.torch import save_file
 
@@ -200,11 +201,24 @@ CLASSES = [
     ]),
     ("FlowMatchEulerDiscreteScheduler", [(3, dict(shift=3.0, invert_sigmas=True))]),
     ("FlowMatchLCMScheduler", [(3, dict(shift=3.0))]),
+    ("DPMSolverMultistepInverseScheduler", [
+        (4, dict(timestep_spacing="leading", steps_offset=1, solver_order=3, **SCALED)),
+        (4, dict(timestep_spacing="trailing", prediction_type="v_prediction", solver_type="heun", **SCALED)),
+        (4, dict(use_karras_sigmas=True, algorithm_type="dpmsolver", lower_order_final=False, **SCALED)),
+        (4, dict(use_exponential_sigmas=True, **SCALED)),
+        (4, dict(lambda_min_clipped=-2.0, **SCALED)),
+    ]),
+    ("UnCLIPScheduler", [(4, dict()), (3, dict(prediction_type="sample", variance_type="learned_range"))]),
+    ("ScoreSdeVeScheduler", [(4, dict(num_train_timesteps=4, sigma_max=50.0)), (3, dict(num_train_timesteps=3, correct_steps=2))]),
+    ("ScoreSdeVpScheduler", [(4, dict()), (3, dict(beta_min=0.2, beta_max=10.0, sampling_eps=0.01))]),
+    ("CogVideoXDDIMScheduler", [(3, dict()), (3, dict(timestep_spacing="trailing", set_alpha_to_one=False, **ZERO_SNR))]),
+    ("CogVideoXDPMScheduler", [(4, dict()), (5, dict(timestep_spacing="trailing", snr_shift_scale=1.5, **ZERO_SNR))]),
 ]
 
 
 def run(key, name, steps, config, call, tensors):
-    scheduler = getattr(diffusers, name)(**config)
+    module = diffusers if name != "ScoreSdeVpScheduler" else diffusers.schedulers.deprecated.scheduling_sde_vp
+    scheduler = getattr(module, name)(**config)
     levels = {k: v for k, v in call.items() if k in ("mu", "sigmas", "timesteps", "strength")}
     extra = {k: v for k, v in call.items() if k not in levels}
     given = "sigmas" in levels or "timesteps" in levels
@@ -214,7 +228,9 @@ def run(key, name, steps, config, call, tensors):
         scheduler.set_begin_index(0)
 
     generator = torch.Generator().manual_seed(int(key))
-    noise = lambda: torch.randn(2, 3, 2, 2, generator=generator)
+    # The corrector's step is of means over the batch, and in Darkroom each sample's own.
+    shape = (1 if name == "ScoreSdeVeScheduler" else 2, 3, 2, 2)
+    noise = lambda: torch.randn(*shape, generator=generator)
     scale = torch.as_tensor(float(getattr(scheduler, "init_noise_sigma", 1.0)))
     x, c = noise() * scale, noise() * 0.3
     # Euler's steps from sigmas of thousands are wrong by up to 6e-4 in float32: docs/conformance.md.
@@ -227,8 +243,23 @@ def run(key, name, steps, config, call, tensors):
 
     draws, randn, float32 = [], torch.randn, torch.float32
     if exact:
-        x, c, scheduler.sigmas = x.double(), c.double(), scheduler.sigmas.double()
+        scheduler.sigmas = scheduler.sigmas.double()
+    # Where 1 - a is small, it has few digits in float32.
+    if name == "UnCLIPScheduler":
+        exact, scheduler.alphas_cumprod = True, scheduler.alphas_cumprod.double()
+        before = torch.cat([torch.ones(1).double(), scheduler.alphas_cumprod[:-1]])
+        scheduler.alphas = scheduler.alphas_cumprod / before
+        scheduler.betas = 1 - scheduler.alphas
+    if name == "ScoreSdeVpScheduler":
+        exact, scheduler.timesteps = True, scheduler.timesteps.double()
+    if exact:
+        x, c = x.double(), c.double()
+    old = None
     for j, t in enumerate(scheduler.timesteps):
+        if name == "UnCLIPScheduler" and j + 1 < len(scheduler.timesteps):
+            extra["prev_timestep"] = scheduler.timesteps[j + 1]
+        elif name == "UnCLIPScheduler":
+            del extra["prev_timestep"]
         scaled = scheduler.scale_model_input(x, t) if hasattr(scheduler, "scale_model_input") else x
         u = float(t) / 1000 if float(t) > 1 else float(t)
         output = 0.35 * scaled - 0.2 * u + c
@@ -236,12 +267,12 @@ def run(key, name, steps, config, call, tensors):
             output = torch.cat([output, c**2], 1)
         if config.get("variance_type") == "learned_range":
             output = torch.cat([output, c], 1)
-        if "generator" in scheduler.step.__code__.co_varnames:
+        if hasattr(scheduler, "step") and "generator" in scheduler.step.__code__.co_varnames:
             extra["generator"] = torch.Generator().manual_seed(100 + j)
 
         # DDPM draws for the mean and the variance together; only the mean's shape is used.
-        def spy(shape, **options):
-            sample = randn((2, 3, 2, 2), **options | dict(dtype=float32))
+        def spy(_, **options):
+            sample = randn(shape, **options | dict(dtype=float32))
             draws.append(sample)
             return sample.double() if exact else sample
 
@@ -249,7 +280,22 @@ def run(key, name, steps, config, call, tensors):
         if exact:
             torch.float32 = torch.float64  # what the step rounds to
         try:
-            x = scheduler.step(output, t, x, **extra).prev_sample
+            if name.startswith("ScoreSde"):
+                generator = torch.Generator().manual_seed(100 + j)
+                for k in range(config.get("correct_steps", 1) if "Ve" in name else 0):
+                    x = scheduler.step_correct(output, x, generator=generator).prev_sample
+                    tensors[f"{key}.x{j:02d}_correct{k}"] = x.to(float32, copy=True)
+                    output = 0.35 * x - 0.2 * u + c
+                if "Ve" in name:
+                    x, mean = scheduler.step_pred(output, t, x, generator=generator, return_dict=False)
+                else:
+                    x, mean = scheduler.step_pred(output, x, t, generator=generator)
+                tensors[f"{key}.mean{j:02d}"] = mean.to(float32, copy=True)
+            elif name == "CogVideoXDPMScheduler":
+                back = scheduler.timesteps[j - 1] if j > 0 else None
+                x, old = scheduler.step(output, old, t, back, x, **extra)
+            else:
+                x = scheduler.step(output, t, x, **extra).prev_sample
         finally:
             torch.randn, torch.float32 = randn, float32
         tensors[f"{key}.x{j:02d}"] = x.to(float32, copy=True)

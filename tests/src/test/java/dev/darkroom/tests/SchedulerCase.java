@@ -19,6 +19,7 @@ import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Generator;
 import dev.darkroom.runtime.Ops;
+import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
 import dev.darkroom.runtime.safetensors.LoadMode;
@@ -136,24 +137,34 @@ final class SchedulerCase {
     List<Comparison> run() throws IOException {
         try (var scope = TensorScope.open()) {
             Scheduler scheduler = scheduler();
-            SamplingPlan plan = plan(scheduler);
-            compareLevels(scheduler, plan);
-            sample(scheduler, plan);
+            if (description.get("scheduler").textValue().startsWith("ScoreSde")) {
+                new ScoreSdeCase(this, description, scheduler).run();
+            } else {
+                SamplingPlan plan = plan(scheduler);
+                compareLevels(scheduler, plan);
+                sample(scheduler, plan);
+            }
         }
         return comparisons;
     }
 
     /**
-     * What the rounding of the start to float32 may add up to, relative to data of magnitude 1
-     * under noise of the first level's. Machines differ by as much ({@code docs/conformance.md}).
-     * DEIS moves x/alpha, in which the noise of a flow's first level is as great.
+     * What rounding to float32 may add up to. Machines differ by as much, and diffusers from its
+     * own float64 ({@code docs/conformance.md}).
      */
-    double roundingOfTheStart() throws IOException {
+    double rounding() throws IOException {
         Scheduler scheduler = scheduler();
         SamplingPlan plan = plan(scheduler);
-        boolean deis = description.get("scheduler").textValue().startsWith("DEIS");
+        String name = description.get("scheduler").textValue();
+        if (name.equals("UnCLIPScheduler") || name.equals("ScoreSdeVpScheduler")) {
+            double sigma = plan.evaluations().getLast().sigma();
+            return 0x1p-24 / (sigma * sigma); // of 1 − ᾱ, where ᾱ is nearly 1
+        }
+        // Of the start, relative to data of magnitude 1 under noise of the first level's. DEIS
+        // moves
+        // x/alpha, in which the noise of a flow's first level is as great.
         double greatest =
-                deis && scheduler.process().isFlow()
+                name.startsWith("DEIS") && scheduler.process().isFlow()
                         ? plan.levels().getFirst().noiseToSignal()
                         : plan.initialScale();
         return greatest * 0x1p-24;
@@ -263,21 +274,25 @@ final class SchedulerCase {
 
     private void sample(Scheduler scheduler, SamplingPlan plan) throws IOException {
         Tensor start = read("init");
-        comparisons.add(new Comparison(key() + ".init", 0));
-        comparisons.add(new Comparison(key() + ".c", 0));
+        given("init");
+        given("c");
         // There, diffusers draws from the generator that all share, whose seed is not recorded.
         boolean shared = description.get("config").path("stochastic_sampling").asBoolean();
+        // There, it draws noise first that it does not use, between the first step and the last.
+        boolean twice = description.get("scheduler").textValue().equals("CogVideoXDPMScheduler");
+        int last = plan.steps() - 1;
         NoiseSource noise =
                 (shape, dtype, device) -> {
                     if (shared) {
                         String name = "noise%02d".formatted(draws++);
-                        comparisons.add(new Comparison(key() + "." + name, 0));
+                        given(name);
                         return recordedNoise(name);
                     }
                     try (var generator = new Generator(100 + steps)) {
-                        Tensor random = Tensor.randn(shape, generator, dtype, device);
-                        compare("noise%02d".formatted(draws++), random);
-                        return random;
+                        if (twice && steps > 0 && steps < last) {
+                            drawn(shape, generator, dtype, device);
+                        }
+                        return drawn(shape, generator, dtype, device);
                     }
                 };
         StepListener on =
@@ -292,7 +307,19 @@ final class SchedulerCase {
         plan.sample(
                 new NetworkDenoiser(network(), scheduler.process().prediction()), start, noise, on);
         requireEqual("steps", plan.evaluations().size(), steps);
-        requireEqual("draws", description.get("draws").intValue(), draws);
+        requireDraws();
+    }
+
+    /** The next noise, which is that of diffusers. */
+    Tensor drawn(Shape shape, Generator generator, DType dtype, Device device) {
+        Tensor random = Tensor.randn(shape, generator, dtype, device);
+        compare("noise%02d".formatted(draws++), random);
+        return random;
+    }
+
+    /** Marks a tensor as one that is taken from the record. */
+    void given(String name) {
+        comparisons.add(new Comparison(key() + "." + name, 0));
     }
 
     private Tensor recordedNoise(String name) {
@@ -328,19 +355,19 @@ final class SchedulerCase {
         }
     }
 
-    private boolean recorded(String name) {
+    boolean recorded(String name) {
         return expected.names().contains(key() + "." + name);
     }
 
-    private Tensor read(String name) throws IOException {
+    Tensor read(String name) throws IOException {
         return expected.tensor(key() + "." + name);
     }
 
-    private static Tensor column(double[] values) {
+    static Tensor column(double[] values) {
         return Tensor.copyOf(values, values.length);
     }
 
-    private void compare(String name, Tensor actual) {
+    void compare(String name, Tensor actual) {
         try (var scope = TensorScope.open()) {
             Tensor reference = read(name).to(DType.FLOAT64);
             Tensor value = actual.to(Device.CPU).to(DType.FLOAT64);
@@ -365,6 +392,10 @@ final class SchedulerCase {
         } catch (IOException e) {
             throw new AssertionError(this + ": " + name + " was not recorded", e);
         }
+    }
+
+    void requireDraws() {
+        requireEqual("draws", description.get("draws").intValue(), draws);
     }
 
     private void requireEqual(String what, int reference, int actual) {

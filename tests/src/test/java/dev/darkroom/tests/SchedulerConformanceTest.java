@@ -42,8 +42,8 @@ class SchedulerConformanceTest {
     /**
      * Compares a folder's configurations.
      *
-     * @param strict whether none of a class that Darkroom has may be refused, and starts of a sigma
-     *     of thousands have the bound of the others
+     * @param strict whether none of a class that Darkroom has may be refused, and none is allowed
+     *     more for the rounding of diffusers
      */
     private static void check(Path folder, boolean strict) throws IOException {
         try (var expected = SchedulerCase.expected(folder)) {
@@ -66,7 +66,7 @@ class SchedulerConformanceTest {
                 double difference = Collections.max(worst.values());
                 largest = Math.max(largest, difference);
                 compared++;
-                double bound = strict ? BOUND : Math.max(BOUND, each.roundingOfTheStart());
+                double bound = strict ? BOUND : Math.max(BOUND, each.rounding());
                 if (difference > bound) {
                     failures.add(each + " " + worst + " above " + bound);
                 }

@@ -57,7 +57,8 @@ public final class NetworkDenoiser implements Denoiser {
                     "the network made " + output.shape() + " of latents " + x.shape());
         }
         // Clean latents say nothing about ε without the output.
-        @Nullable Tensor epsilon = at.sigma() > 0 ? null : prediction.noise(output, x, at);
+        boolean told = at.sigma() == 0 || prediction.tellsNoise();
+        @Nullable Tensor epsilon = told ? prediction.noise(output, x, at) : null;
         return new Denoised(prediction.denoised(output, x, at), epsilon, variance);
     }
 

@@ -81,6 +81,26 @@ public final class NoiseSchedule {
     }
 
     /**
+     * This schedule with its signal-to-noise ratios divided by a factor (Hoogeboom et al. 2023,
+     * arXiv:2301.11093; CogVideoX: Yang et al. 2024, arXiv:2408.06072): ᾱ / (factor + (1 −
+     * factor)·ᾱ).
+     *
+     * @param factor above 1 for more noise
+     */
+    public NoiseSchedule withShiftedSnr(double factor) {
+        if (!(factor > 0) || Double.isInfinite(factor)) {
+            throw new IllegalArgumentException(
+                    "signal-to-noise ratios are divided by a finite factor above 0, not by "
+                            + factor);
+        }
+        var shifted = new float[alphaBars.length];
+        for (int t = 0; t < shifted.length; t++) {
+            shifted[t] = (float) (alphaBars[t] / (factor + (1 - factor) * alphaBars[t]));
+        }
+        return new NoiseSchedule(shifted);
+    }
+
+    /**
      * This schedule moved and stretched so that the last timestep is pure noise (Lin et al. 2023,
      * arXiv:2305.08891, algorithm 1).
      */

@@ -33,6 +33,14 @@ public interface Preconditioning {
         return new Denoised(denoised(output, x, at)).remainder(x, at);
     }
 
+    /**
+     * Whether ε̂ is to be {@link #noise}, and not what is left of x without x̂0: a small difference
+     * of large numbers where there is little noise.
+     */
+    default boolean tellsNoise() {
+        return false;
+    }
+
     /** Whether the network learned a flow, whose levels have alpha + sigma = 1. */
     default boolean isFlow() {
         return false;
@@ -41,6 +49,15 @@ public interface Preconditioning {
     /** The same of a network whose output has the other sign. */
     default Preconditioning negated() {
         return new NegatedPreconditioning(this);
+    }
+
+    /**
+     * That of a network which predicts the score ∇ log p(x): {@link Denoised#score}.
+     *
+     * @param scaled whether its output is −sigma times the score, which is the noise
+     */
+    static Preconditioning score(boolean scaled) {
+        return new ScorePreconditioning(scaled);
     }
 
     /**

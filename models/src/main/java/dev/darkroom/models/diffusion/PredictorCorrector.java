@@ -34,15 +34,10 @@ public final class PredictorCorrector {
     private PredictorCorrector() {}
 
     /**
-     * Samples. Unlike in the authors' code, where the step of the corrector follows from means over
-     * the batch, each sample has its own.
+     * Samples with corrections of at most sigma², where the score all but vanishes.
      *
-     * @param x latents at the first level {@code [N,C,…]}; left as they are
-     * @param levels of any form, with noise in all but the last and data in all but the first
-     * @param corrections steps of the corrector at each level, 0 for none
-     * @param snr r, how large a correction is beside the noise that it adds; 0.16 there
-     * @return latents at the last level, in the caller's scope
-     * @throws IllegalArgumentException if the levels are others, or a number is out of range
+     * @see #solve(Denoiser, Tensor, List, Predictor, int, double, double, NoiseSource,
+     *     StepListener)
      */
     public static Tensor solve(
             Denoiser denoiser,
@@ -53,7 +48,36 @@ public final class PredictorCorrector {
             double snr,
             NoiseSource noise,
             StepListener on) {
+        return solve(denoiser, x, levels, predictor, corrections, snr, 1, noise, on);
+    }
+
+    /**
+     * Samples. Unlike in the authors' code, where the step of the corrector follows from means over
+     * the batch, each sample has its own.
+     *
+     * @param x latents at the first level {@code [N,C,…]}; left as they are
+     * @param levels of any form, with noise in all but the last and data in all but the first
+     * @param corrections steps of the corrector at each level, 0 for none
+     * @param snr r, how large a correction is beside the noise that it adds; 0.16 there
+     * @param most the greatest step of the corrector over sigma², above 0; infinite there
+     * @return latents at the last level, in the caller's scope
+     * @throws IllegalArgumentException if the levels are others, or a number is out of range
+     */
+    public static Tensor solve(
+            Denoiser denoiser,
+            Tensor x,
+            List<NoiseLevel> levels,
+            Predictor predictor,
+            int corrections,
+            double snr,
+            double most,
+            NoiseSource noise,
+            StepListener on) {
         requireCorrections(corrections, snr);
+        if (!(most > 0)) {
+            throw new IllegalArgumentException(
+                    "the greatest step of a corrector is above 0, not " + most);
+        }
         Levels.requireNoiseBeforeTheLast(NAME, levels);
         Levels.requireData(NAME, levels);
         try (var walk = new Walk(evaluations(levels, corrections).size(), on)) {
@@ -63,7 +87,7 @@ public final class PredictorCorrector {
                 for (int k = 0; k < corrections; k++) {
                     try (var scope = TensorScope.open()) {
                         Denoised denoised = denoiser.denoise(latents, at);
-                        Tensor moved = corrected(latents, denoised, at, snr, noise);
+                        Tensor moved = corrected(latents, denoised, at, snr, most, noise);
                         latents = walk.moved(scope, at, moved, denoised);
                     }
                 }
@@ -101,7 +125,12 @@ public final class PredictorCorrector {
 
     /** x + step·score + √(2·step)·z with step = 2·(r·‖z‖/‖score‖)². */
     private static Tensor corrected(
-            Tensor x, Denoised denoised, NoiseLevel at, double snr, NoiseSource noise) {
+            Tensor x,
+            Denoised denoised,
+            NoiseLevel at,
+            double snr,
+            double most,
+            NoiseSource noise) {
         Tensor score = denoised.score(x, at);
         Tensor z = noise.drawLike(x);
         double variance = at.sigma() * at.sigma();
@@ -109,7 +138,7 @@ public final class PredictorCorrector {
                 norms(z).dividedBy(norms(score).plus(1e-12))
                         .square()
                         .times(2 * snr * snr)
-                        .clamp(0, variance); // where the score vanishes
+                        .clamp(0, most * variance);
         return x.plus(score.times(step)).plus(z.times(step.times(2).sqrt()));
     }
 

@@ -91,19 +91,43 @@ public interface Solver {
     }
 
     /**
-     * {@link PredictorCorrector#solve}.
+     * {@link PredictorCorrector#solve} with corrections of at most sigma².
      *
      * @param corrections steps of the corrector at each level
      * @param snr how large a correction is beside the noise that it adds
      */
     static Solver predictorCorrector(
             PredictorCorrector.Predictor predictor, int corrections, double snr) {
+        return predictorCorrector(predictor, corrections, snr, 1);
+    }
+
+    /**
+     * {@link PredictorCorrector#solve}.
+     *
+     * @param corrections steps of the corrector at each level
+     * @param snr how large a correction is beside the noise that it adds
+     * @param most the greatest step of the corrector over sigma²
+     */
+    static Solver predictorCorrector(
+            PredictorCorrector.Predictor predictor, int corrections, double snr, double most) {
         PredictorCorrector.requireCorrections(corrections, snr);
         return new EvaluatingSolver(
                 (denoiser, x, levels, noise, on) ->
                         PredictorCorrector.solve(
-                                denoiser, x, levels, predictor, corrections, snr, noise, on),
+                                denoiser, x, levels, predictor, corrections, snr, most, noise, on),
                 levels -> PredictorCorrector.evaluations(levels, corrections));
+    }
+
+    /**
+     * {@link EulerMaruyama#solve}.
+     *
+     * @param time t of a level
+     * @param dt by how much t falls in each step, above 0
+     */
+    static Solver eulerMaruyama(Sde sde, ToDoubleFunction<NoiseLevel> time, double dt) {
+        EulerMaruyama.requireStep(dt);
+        return (denoiser, x, levels, noise, on) ->
+                EulerMaruyama.solve(denoiser, x, levels, sde, time, dt, noise, on);
     }
 
     /**

@@ -136,7 +136,7 @@ record BetaOptions(NoiseSchedule schedule, Spacing spacing, int offset, Predicti
                 : this;
     }
 
-    private BetaOptions withSchedule(NoiseSchedule changed) {
+    BetaOptions withSchedule(NoiseSchedule changed) {
         return new BetaOptions(changed, spacing, offset, prediction);
     }
 

@@ -8,7 +8,8 @@ import dev.darkroom.models.diffusion.Solvers;
 import java.util.List;
 
 /**
- * diffusers' {@code DDIMScheduler}: {@link Solvers#ddim}.
+ * diffusers' {@code DDIMScheduler}, {@code DDIMParallelScheduler} and {@code
+ * CogVideoXDDIMScheduler}: {@link Solvers#ddim}.
  *
  * @param last the level after timestep 0
  */
@@ -19,6 +20,12 @@ record DdimScheduler(BetaOptions betas, Clipping clipping, NoiseLevel last)
                 BetaOptions.read(config, Spacing.LEADING).withoutFlow(config).withZeroSnr(config);
         return new DdimScheduler(
                 betas, BetaOptions.clipping(config, true), betas.last(config, true));
+    }
+
+    /** Reads a {@code CogVideoXDDIMScheduler}, which clips nothing. */
+    static DdimScheduler readCogVideoX(SchedulerConfig config) {
+        BetaOptions betas = CogVideoXDpmScheduler.betas(config);
+        return new DdimScheduler(betas, Clipping.NONE, betas.last(config, true));
     }
 
     @Override

@@ -8,14 +8,32 @@ import dev.darkroom.models.diffusion.Solvers;
 
 import java.util.List;
 
-/** diffusers' {@code DDPMScheduler}: {@link Solvers#ddpm}. */
+/**
+ * diffusers' {@code DDPMScheduler}, {@code DDPMParallelScheduler} and {@code UnCLIPScheduler}:
+ * {@link Solvers#ddpm}.
+ */
 record DdpmScheduler(BetaOptions betas, Clipping clipping, ReverseVariance variance)
         implements BetaScheduler {
+    private static final String COSINE = "squaredcos_cap_v2";
+
     static DdpmScheduler read(SchedulerConfig config) {
         return new DdpmScheduler(
                 BetaOptions.read(config, Spacing.LEADING).withoutFlow(config).withZeroSnr(config),
                 BetaOptions.clipping(config, true),
                 variance(config));
+    }
+
+    /** Reads an {@code UnCLIPScheduler}: a cosine schedule, from the last timestep to 0. */
+    static DdpmScheduler readUnClip(SchedulerConfig config) {
+        String schedule = config.text("beta_schedule", COSINE);
+        if (!schedule.equals(COSINE)) {
+            throw config.unsupported("beta_schedule", schedule, "it must be " + COSINE);
+        }
+        BetaOptions read =
+                BetaOptions.read(config, Spacing.LINSPACE, 0.0001, 0.02, COSINE)
+                        .withoutFlow(config);
+        var betas = new BetaOptions(read.schedule(), Spacing.LINSPACE, 0, read.prediction());
+        return new DdpmScheduler(betas, BetaOptions.clip(config, true), variance(config));
     }
 
     private static ReverseVariance variance(SchedulerConfig config) {

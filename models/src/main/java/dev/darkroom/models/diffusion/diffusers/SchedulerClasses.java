@@ -49,6 +49,13 @@ final class SchedulerClasses {
     static {
         CLASSES.put("DDPMScheduler", DdpmScheduler::read);
         CLASSES.put("DDIMScheduler", DdimScheduler::read);
+        CLASSES.put("DDPMParallelScheduler", DdpmScheduler::read);
+        CLASSES.put("UnCLIPScheduler", DdpmScheduler::readUnClip);
+        CLASSES.put("DDIMParallelScheduler", DdimScheduler::read);
+        CLASSES.put("CogVideoXDDIMScheduler", DdimScheduler::readCogVideoX);
+        CLASSES.put("CogVideoXDPMScheduler", CogVideoXDpmScheduler::read);
+        CLASSES.put("ScoreSdeVeScheduler", ScoreSdeVeScheduler::read);
+        CLASSES.put("ScoreSdeVpScheduler", ScoreSdeVpScheduler::read);
         CLASSES.put("DDIMInverseScheduler", DdimInverseScheduler::read);
         CLASSES.put("EulerDiscreteScheduler", EulerScheduler::read);
         CLASSES.put("EulerAncestralDiscreteScheduler", EulerScheduler::readAncestral);
@@ -59,6 +66,7 @@ final class SchedulerClasses {
         CLASSES.put("EDMEulerScheduler", EdmScheduler::readEuler);
         CLASSES.put("EDMDPMSolverMultistepScheduler", EdmScheduler::readMultistep);
         CLASSES.put("DPMSolverMultistepScheduler", DpmSolverScheduler::read);
+        CLASSES.put("DPMSolverMultistepInverseScheduler", DpmSolverInverseScheduler::read);
         CLASSES.put("DPMSolverSinglestepScheduler", DpmSolverScheduler::readSinglestep);
         CLASSES.put("DEISMultistepScheduler", DpmSolverScheduler::readDeis);
         CLASSES.put("UniPCMultistepScheduler", DpmSolverScheduler::readUniPc);
