@@ -7,10 +7,16 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 
+import dev.darkroom.models.checkpoint.Checkpoint;
+import dev.darkroom.models.checkpoint.LoadOptions;
+import dev.darkroom.models.checkpoint.Tiling;
+import dev.darkroom.models.pipeline.Families;
 import dev.darkroom.models.pipeline.PipelineOptions;
 import dev.darkroom.models.pipeline.SampleRequest;
 import dev.darkroom.models.plan.Plan;
 import dev.darkroom.models.plan.Stage;
+import dev.darkroom.runtime.DType;
+import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Shape;
 
 import org.junit.jupiter.api.BeforeEach;
@@ -67,6 +73,7 @@ class PublishedFamiliesTest {
         var parameters = new LinkedHashMap<String, Long>();
         plan.parts().forEach(part -> parameters.put(part.name(), part.parameters()));
         assertEquals(expected, new TreeMap<>(parameters));
+        assertEquals(List.of(), warnings());
         System.out.printf("published: %s %s%n", model, parameters);
     }
 
@@ -104,6 +111,18 @@ class PublishedFamiliesTest {
             tensors.put(key.getKey(), shape(key.getValue().get(1)));
         }
         return tensors;
+    }
+
+    /** What loading would warn of: every option of a published config is known. */
+    private List<String> warnings() throws IOException {
+        var options =
+                new LoadOptions(
+                        DType.FLOAT32, null, Device.META, true, null, false, Tiling.AUTO);
+        try (var checkpoint = Checkpoint.open(folder, options)) {
+            Families.BUILT_IN.of(checkpoint.className()).load(checkpoint);
+            checkpoint.requireNoOthers();
+            return checkpoint.warnings().list();
+        }
     }
 
     /**
