@@ -1,4 +1,4 @@
-"""Writes the golden tensors that the tests of U-Nets and CLIP encoders compare with.
+"""Writes the golden tensors that the tests of U-Nets, ControlNets and CLIP encoders compare with.
 
     python unet.py OUT
 
@@ -9,7 +9,7 @@ the small models come from a formula, which `Golden.formula` has too.
 import sys
 
 import torch
-from diffusers import UNet2DConditionModel
+from diffusers import ControlNetModel, UNet2DConditionModel
 from safetensors.torch import save_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
@@ -67,5 +67,17 @@ for name, kind, options in (
     record(name, ids=ids, mask=mask, last=out.last_hidden_state, masked=masked, pooled=pooled,
            penultimate=out.hidden_states[-2], embeddings=out.hidden_states[0],
            skipped_normed=final(out.hidden_states[-3]))
+
+torch.manual_seed(3)  # a ControlNet that is conditioned on sizes, with the condition of "full"
+net = made(ControlNetModel(
+    norm_num_groups=2, block_out_channels=(4, 8), layers_per_block=1, cross_attention_dim=6, attention_head_dim=(2, 4),
+    down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), transformer_layers_per_block=(1, 2),
+    only_cross_attention=(False, True), use_linear_projection=True, addition_embed_type="text_time",
+    addition_time_embed_dim=4, projection_class_embeddings_input_dim=30, conditioning_embedding_out_channels=(4, 5, 6)))
+picture = torch.rand(1, 3, 16, 24)
+added = {"text_embeds": golden["full.pooled"], "time_ids": golden["full.sizes"]}
+skips, middle = net(golden["full.latents"], golden["full.timestep"], golden["full.text"], picture, 1.0,
+                    added_cond_kwargs=added, return_dict=False)
+record("control", picture=picture, middle=middle, **{f"skip_{i}": skip for i, skip in enumerate(skips)})
 
 save_file(golden, sys.argv[1])

@@ -22,6 +22,8 @@ import dev.darkroom.runtime.Memory;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -120,6 +122,30 @@ class ControlNetTest {
         var perturbed = NamedGuidance.parse("pag");
         byte[] free = picture(with(), tree().width(16).height(16).guidance(perturbed)).rgb();
         byte[] steered = picture(with(NET), tree(edges).guidance(perturbed)).rgb();
+        assertFalse(Arrays.equals(free, steered));
+    }
+
+    /** Solvers of one evaluation in a step, of two, and of as many as it takes. */
+    @ParameterizedTest
+    @ValueSource(strings = {"euler", "heun", "rk45:rtol=0.1"})
+    void everySamplerIsSteeredInItsShareOfTheSteps(String sampler) {
+        var edges = stripes(16, 16);
+        byte[] free = picture(with(), tree().sampler(sampler).width(16).height(16)).rgb();
+        byte[] off = picture(with(NET), tree(edges.between(0.9, 0.95)).sampler(sampler)).rgb();
+        assertArrayEquals(free, off);
+        byte[] whole = picture(with(NET), tree(edges).sampler(sampler)).rgb();
+        assertFalse(Arrays.equals(free, whole));
+        byte[] end = picture(with(NET), tree(edges.between(0.3, 1)).sampler(sampler)).rgb();
+        assertFalse(Arrays.equals(free, end));
+        assertFalse(Arrays.equals(whole, end));
+    }
+
+    /** The weaker model sees no control: what is led away from is its free estimate. */
+    @Test
+    void autoguidanceIsSteered() {
+        var options = PipelineOptions.defaults().withAutoGuidance(SD15.toString());
+        byte[] free = picture(options, tree().width(16).height(16)).rgb();
+        byte[] steered = picture(options.withControl(NET.toString()), tree(stripes(16, 16))).rgb();
         assertFalse(Arrays.equals(free, steered));
     }
 

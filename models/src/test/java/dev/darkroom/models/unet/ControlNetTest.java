@@ -1,0 +1,111 @@
+package dev.darkroom.models.unet;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.darkroom.models.diffusion.Condition;
+import dev.darkroom.models.family.ControlNets;
+import dev.darkroom.runtime.DType;
+import dev.darkroom.runtime.Device;
+import dev.darkroom.runtime.Memory;
+import dev.darkroom.runtime.Tensor;
+import dev.darkroom.runtime.TensorScope;
+import dev.darkroom.runtime.nn.Weights;
+import dev.darkroom.testing.Golden;
+
+import org.junit.jupiter.api.Test;
+
+import java.io.IOException;
+import java.util.List;
+import java.util.function.Function;
+
+class ControlNetTest {
+    /** Conditioned on sizes, as those of Stable Diffusion XL. */
+    private static final UnetConfig SIZED =
+            UnetConfig.builder()
+                    .downBlockAttention(List.of(false, true))
+                    .upBlockAttention(List.of(true, false))
+                    .blockOutChannels(List.of(4, 8))
+                    .layersPerBlock(1)
+                    .normNumGroups(2)
+                    .crossAttentionDim(6)
+                    .attentionHeads(List.of(2, 4))
+                    .transformerLayers(List.of(1, 2))
+                    .onlyCrossAttention(List.of(false, true))
+                    .useLinearProjection(true)
+                    .additionTimeEmbedDim(4)
+                    .projectionInputDim(30)
+                    .build();
+
+    private static final ControlNetConfig CONFIG =
+            new ControlNetConfig(SIZED, List.of(4, 5, 6), false, false);
+
+    private static ControlNet made() throws IOException {
+        Function<Weights, ControlNet> constructor = w -> new ControlNet(w, CONFIG);
+        return Weights.load(
+                Golden.formula(Weights.declared(constructor)),
+                DType.FLOAT32,
+                Device.CPU,
+                constructor);
+    }
+
+    @Test
+    void equalsDiffusers() throws Exception {
+        long before = Memory.liveTensors();
+        try (var scope = TensorScope.open();
+                var full = Golden.unet("full");
+                var golden = Golden.unet("control");
+                var net = made()) {
+            var condition =
+                    new UnetCondition(
+                            full.get("text"), full.get("pooled"), full.get("sizes"), null, null);
+            Features made =
+                    net.forward(
+                            full.get("latents"),
+                            full.get("timestep"),
+                            condition,
+                            net.embed(golden.get("picture")));
+            assertEquals(4, made.skips().size());
+            for (int i = 0; i < 4; i++) {
+                golden.assertClose("skip_" + i, made.skips().get(i), 2e-6);
+            }
+            golden.assertClose("middle", made.middle(), 2e-6);
+        }
+        assertEquals(before, Memory.liveTensors());
+    }
+
+    /** What is added is nothing where training begins. */
+    @Test
+    void aNetThatWasNotTrainedChangesNothing() {
+        try (var scope = TensorScope.open();
+                var unet = Weights.random(1, DType.FLOAT32, Device.CPU, w -> new Unet(w, SIZED));
+                var net =
+                        Weights.random(
+                                2, DType.FLOAT32, Device.CPU, w -> new ControlNet(w, CONFIG))) {
+            var condition =
+                    Condition.of(Unet.TEXT, Tensor.ones(DType.FLOAT32, 1, 5, 6))
+                            .with(Unet.POOLED, Tensor.ones(DType.FLOAT32, 1, 6))
+                            .with(Unet.SIZES, Tensor.ones(DType.FLOAT32, 1, 6));
+            Tensor latents = Tensor.ones(DType.FLOAT32, 1, 4, 4, 6);
+            Tensor timestep = Tensor.copyOf(new float[] {7}, 1);
+            Tensor picture = Tensor.ones(DType.FLOAT32, 1, 3, 16, 24);
+            var steered = new SteeredUnet(unet, List.of(net));
+            var control = new ControlNets.Control(picture, () -> 1, false);
+            assertEquals(
+                    0,
+                    unet.bind(condition)
+                            .predict(latents, timestep)
+                            .minus(
+                                    steered.steered(List.of(control))
+                                            .bind(condition)
+                                            .predict(latents, timestep))
+                            .abs()
+                            .max()
+                            .item());
+            var refused =
+                    assertThrows(IllegalArgumentException.class, () -> steered.steered(List.of()));
+            assertTrue(refused.getMessage().contains("1 ControlNets are not steered by 0"));
+        }
+    }
+}
