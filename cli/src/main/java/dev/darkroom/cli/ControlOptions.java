@@ -20,7 +20,8 @@ final class ControlOptions {
             paramLabel = "NET",
             description =
                     "A ControlNet for the U-Net of Stable Diffusion or XL: a folder with"
-                            + " config.json and weights, or ORG/NAME on a hub. May be given several"
+                            + " config.json and weights, a .safetensors file, or ORG/NAME on a hub."
+                            + " May be given several"
                             + " times.")
     private List<String> nets = new ArrayList<>();
 

@@ -510,6 +510,21 @@ public final class Checkpoint implements AutoCloseable {
     }
 
     /**
+     * Makes the network of a part of a single file, which lies elsewhere.
+     *
+     * @param naming finds its tensors by their names at hubs
+     */
+    public <M extends Module> M network(
+            Path file,
+            String part,
+            DType dtype,
+            UnaryOperator<WeightSource> naming,
+            Function<Weights, M> network)
+            throws IOException {
+        return network(file, folder.resolve(part), dtype, naming, network);
+    }
+
+    /**
      * Makes a network of some weights.
      *
      * @param what is loaded, for messages and listeners

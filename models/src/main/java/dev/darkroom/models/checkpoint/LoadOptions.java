@@ -21,7 +21,7 @@ import java.util.List;
  * @param offload when the parts take turns in memory
  * @param weights what the weights of linear layers are kept as
  * @param vae folder of an autoencoder that takes the place of the checkpoint's; null for its own
- * @param controls folders of ControlNets, beside those of the checkpoint
+ * @param controls folders or single files of ControlNets, beside those of the checkpoint
  */
 public record LoadOptions(
         DType dtype,

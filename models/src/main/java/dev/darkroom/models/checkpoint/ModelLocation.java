@@ -120,27 +120,36 @@ public sealed interface ModelLocation {
     }
 
     /**
-     * Finds the folders of networks with a config and weights each; those of a hub are downloaded.
+     * Finds networks: folders with a config and weights, which those of a hub are downloaded into,
+     * or single files.
      *
      * @param kind for messages, such as {@code an autoencoder}
      * @param names as {@link #of} reads them
      * @param hub where names are looked up; null for what the environment says
-     * @throws IOException if one can't be had, or is a single file
+     * @throws IOException if one can't be had,
      * @throws InterruptedException if the thread is interrupted
      */
-    static List<Path> folders(
+    static List<Path> foldersOrFiles(
             String kind, List<String> names, @Nullable HubOptions hub, DownloadListener listener)
             throws IOException, InterruptedException {
         Objects.requireNonNull(kind, "kind");
         Objects.requireNonNull(listener, "listener; DownloadListener.NONE listens to nothing");
-        List<Path> folders = new ArrayList<>();
+        List<Path> paths = new ArrayList<>();
         for (String name : names) {
-            folders.add(folder(kind, name, hub, listener));
+            paths.add(
+                    of(name) instanceof WeightsFile file
+                            ? file.path()
+                            : folder(kind, name, hub, listener));
         }
-        return folders;
+        return paths;
     }
 
-    /** Finds the folder of one network, as {@link #folders} does. */
+    /**
+     * Finds the folder of one network, as {@link #foldersOrFiles} does.
+     *
+     * @throws IOException if it can't be had, or is a single file
+     * @throws InterruptedException if the thread is interrupted
+     */
     static Path folder(
             String kind, String name, @Nullable HubOptions hub, DownloadListener listener)
             throws IOException, InterruptedException {

@@ -48,7 +48,7 @@ public interface ControlNets {
     /**
      * Refuses nets that a model was to be loaded with and was not.
      *
-     * @param asked their folders
+     * @param asked their folders or files
      * @throws CheckpointException if its family has no use for them
      */
     default void requireLoaded(List<Path> asked) throws CheckpointException {

@@ -224,10 +224,10 @@ final class PipelineLoader {
                 : VaeLocation.folder(vae, checkpoint, options.hub(), options.listener());
     }
 
-    /** The folders of the ControlNets that the options name. */
+    /** The folders and files of the ControlNets that the options name. */
     private static List<Path> controls(PipelineOptions options)
             throws IOException, InterruptedException {
-        return ModelLocation.folders(
+        return ModelLocation.foldersOrFiles(
                 "a ControlNet", options.controls(), options.hub(), options.listener());
     }
 

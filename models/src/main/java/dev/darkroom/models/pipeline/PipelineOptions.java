@@ -53,8 +53,8 @@ import java.util.stream.Stream;
  *     dev.darkroom.models.diffusion.guidance.Autoguided autoguidance}); null for none
  * @param controls ControlNets that steer sampling by the {@linkplain
  *     dev.darkroom.models.family.Inputs#controls pictures} of a request, each a folder with a
- *     {@code config.json} and weights or the name of one on a hub; they come after those that the
- *     checkpoint has
+ *     {@code config.json} and weights, a single {@code .safetensors} file or the name of one on a
+ *     hub; they come after those that the checkpoint has
  * @param hub where models are found by their names, and kept; null for what the environment says
  * @param listener is told how downloading and loading go on, and can end them
  */
@@ -214,8 +214,9 @@ public record PipelineOptions(
     }
 
     /**
-     * These options with a ControlNet more: a folder with a {@code config.json} and weights, or the
-     * name of a model on a hub, {@code ORG/NAME}. Each request brings a picture for it.
+     * These options with a ControlNet more: a folder with a {@code config.json} and weights, a
+     * single {@code .safetensors} file, or the name of a model on a hub, {@code ORG/NAME}. Each
+     * request brings a picture for it.
      */
     public PipelineOptions withControl(String net) {
         Objects.requireNonNull(net, "net");
@@ -251,9 +252,9 @@ public record PipelineOptions(
      * What loading a checkpoint looks at.
      *
      * @param vaeFolder of the autoencoder that takes the place of the checkpoint's
-     * @param controlFolders of the ControlNets
+     * @param controlNets folders or single files
      */
-    LoadOptions loading(@Nullable Path vaeFolder, List<Path> controlFolders) {
+    LoadOptions loading(@Nullable Path vaeFolder, List<Path> controlNets) {
         return new LoadOptions(
                 dtype,
                 vaeDtype,
@@ -265,7 +266,7 @@ public record PipelineOptions(
                 offload,
                 weights,
                 vaeFolder,
-                controlFolders);
+                controlNets);
     }
 
     private PipelineOptions with(Consumer<Copy> change) {

@@ -137,7 +137,7 @@ record Rehearsal(
                     Offload.OFF,
                     variant.weights(),
                     vae(source, options),
-                    ModelLocation.folders(
+                    ModelLocation.foldersOrFiles(
                             "a ControlNet", options.controls(), options.hub(), options.listener()));
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();

@@ -27,8 +27,8 @@ public record ControlNetConfig(
     private static final String CHANNELS = "conditioning_embedding_out_channels";
     private static final String ORDER = "controlnet_conditioning_channel_order";
 
-    /** More convolutions than any picture can be halved by. */
-    private static final int MAX_WIDTHS = 16;
+    /** The most widths: more than any picture can be halved by. */
+    public static final int MAX_WIDTHS = 16;
 
     public ControlNetConfig {
         Objects.requireNonNull(path, "path");

@@ -269,6 +269,30 @@ public record UnetConfig(
         return new ResnetBlock.Options(normNumGroups, normEps, activation, timeWidth());
     }
 
+    /** Returns the config of the way down of a network that sees the latents alone. */
+    public UnetConfig contracting() {
+        return new UnetConfig(
+                outChannels,
+                outChannels,
+                sampleSize,
+                downBlockAttention,
+                upBlockAttention,
+                blockOutChannels,
+                layersPerBlock,
+                normNumGroups,
+                normEps,
+                activation,
+                crossAttentionDim,
+                attentionHeads,
+                transformerLayers,
+                onlyCrossAttention,
+                useLinearProjection,
+                null,
+                additionTimeEmbedDim,
+                projectionInputDim,
+                null);
+    }
+
     /** Returns whether the network is conditioned on pooled texts and the picture's size. */
     public boolean isSized() {
         return additionTimeEmbedDim != null;

@@ -8,11 +8,16 @@ import dev.darkroom.models.checkpoint.PartElsewhere;
 import dev.darkroom.models.unet.ControlNet;
 import dev.darkroom.models.unet.ControlNetConfig;
 import dev.darkroom.models.unet.UnetConfig;
+import dev.darkroom.runtime.nn.Weights;
+import dev.darkroom.runtime.safetensors.SafetensorsHeader;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
+import java.util.function.Function;
 
 /**
  * Loads the ControlNets of a checkpoint, then those that the options name.
@@ -41,8 +46,12 @@ record ControlNetLoader(Checkpoint checkpoint, UnetConfig unet, int pixels) {
                 nets.add(own(ControlNet.part(name(nets.size()))));
             } while (isAnother(nets.size()));
         }
-        for (Path folder : checkpoint.options().controls()) {
-            nets.add(elsewhere(PartElsewhere.in(folder, PART, "ControlNet"), nets.size()));
+        for (Path path : checkpoint.options().controls()) {
+            String name = name(nets.size());
+            nets.add(
+                    Files.isRegularFile(path)
+                            ? single(path, name)
+                            : elsewhere(PartElsewhere.in(path, PART, "ControlNet"), name));
         }
         return List.copyOf(nets);
     }
@@ -61,9 +70,22 @@ record ControlNetLoader(Checkpoint checkpoint, UnetConfig unet, int pixels) {
         return net.load(checkpoint);
     }
 
-    private ControlNet elsewhere(PartElsewhere net, int index) throws IOException {
+    private ControlNet single(Path file, String part) throws IOException {
+        ControlNetFile net = ControlNetFile.of(SafetensorsHeader.read(file), unet);
+        requireFit(net.config(), file);
+        Function<Weights, ControlNet> network = w -> new ControlNet(w, net.config());
+        Set<String> declared = Weights.declared(network).keySet();
+        return checkpoint.network(
+                file,
+                part,
+                checkpoint.options().dtype(),
+                weights -> net.names().atHubs(weights, declared),
+                network);
+    }
+
+    private ControlNet elsewhere(PartElsewhere net, String name) throws IOException {
         net.className(ONE);
-        NetworkPart<ControlNetConfig, ControlNet> part = ControlNet.part(name(index));
+        NetworkPart<ControlNetConfig, ControlNet> part = ControlNet.part(name);
         ControlNetConfig config = net.config(part.reader(), checkpoint.warnings());
         requireFit(config, net.file());
         return checkpoint.network(

@@ -103,6 +103,28 @@ final class OriginalKeys {
     }
 
     /**
+     * A ControlNet: the way down of a U-Net, and what is its own.
+     *
+     * @param widths how many widths the convolutions of its picture have
+     */
+    static KeyMap controlNet(String prefix, int layers, List<Boolean> attention, int widths) {
+        String picture = "controlnet_cond_embedding.";
+        String hint = "input_hint_block.";
+        KeyMap map =
+                unet(prefix, layers, attention)
+                        .rename("controlnet_mid_block", "middle_block_out.0")
+                        .rename(picture + "conv_in", hint + 0)
+                        .rename(picture + "conv_out", hint + (4 * widths - 2));
+        for (int i = 0; i < 2 * (widths - 1); i++) {
+            map.rename(picture + "blocks." + i, hint + (2 * i + 2));
+        }
+        for (int i = 0; i < attention.size() * (layers + 1); i++) {
+            map.rename("controlnet_down_blocks." + i, "zero_convs." + i + ".0");
+        }
+        return map;
+    }
+
+    /**
      * The autoencoder, whose decoder counts its levels from the picture's on.
      *
      * @param layers residual blocks in a level of the encoder
