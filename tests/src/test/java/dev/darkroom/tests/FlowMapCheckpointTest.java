@@ -94,13 +94,18 @@ class FlowMapCheckpointTest {
         return sample(request).pictures().getFirst().rgb();
     }
 
+    /** {@code darkroom sample}. */
     private void assertCommand(int exit, String said, Object... more) {
-        var out = new StringWriter();
-        var err = new StringWriter();
         List<String> line =
                 new ArrayList<>(List.of("sample", "--class", "7", "--model", folder.toString()));
         line.addAll(List.of("--out", folder.resolve("out.png").toString()));
         Arrays.stream(more).map(Object::toString).forEach(line::add);
+        assertRun(exit, said, line);
+    }
+
+    private static void assertRun(int exit, String said, List<String> line) {
+        var out = new StringWriter();
+        var err = new StringWriter();
         int actual =
                 Main.run(
                         new PrintWriter(out),
@@ -116,6 +121,7 @@ class FlowMapCheckpointTest {
             assertCommand(0, "out.png", "--steps", steps);
         }
         assertTrue(Files.exists(folder.resolve("out.png")));
+        assertRun(0, "4 steps", List.of("plan", folder.toString()));
     }
 
     @Test

@@ -84,6 +84,16 @@ class FlowMapTest {
         assertTrue(euler > 0.01, "" + euler);
     }
 
+    @Test
+    void startsMidway() {
+        var plan = new SamplingPlan(levels(8), 1, Solver.flowMap(), Clipping.NONE).tail(0.5);
+        assertEquals(0.5, plan.levels().getFirst().sigma());
+        Tensor there = DATA.transport(x, level(1), level(0.5));
+        Tensor exact = DATA.transport(x, level(1), NoiseLevel.CLEAN);
+        Denoiser map = denoiser(FlowMapTest::velocity);
+        assertClose(exact, plan.sample(map, there, NoiseSource.NONE, StepListener.NONE), 1e-14);
+    }
+
     /** With the velocity at t for the average one it is Euler's method, and of order 1 as that. */
     @Test
     void theVelocityAtTheBeginningIsEulers() {

@@ -33,8 +33,8 @@ public record FlowIntervals(List<Double> starts, List<Double> ends, Tensor noise
         }
         if (!fits) {
             throw new IllegalArgumentException(
-                    "intervals of a flow start at times up to 1 and end at earlier ones from 0, not"
-                            + " "
+                    "a flow's intervals start at 1 at most and end no later, at 0 at least,"
+                            + " not "
                             + starts
                             + " and "
                             + ends);

@@ -18,8 +18,8 @@ import dev.darkroom.runtime.TensorScope;
  *
  * @param times how the two times are distributed; the later one is t
  * @param instantaneous the share of samples with r = t, which learn v; 0.75 in the paper
- * @param power p of the weight of a sample's squared error d², 1/(d² + 0.001)^p: 1 in the paper; 0
- *     for squared errors, as data of few values need them
+ * @param power p of the weight of a sample's squared error d², 1/(d² + 0.001)^p: 1 in the paper, 0
+ *     for squared errors, 0.5 where samples have few values
  */
 public record MeanFlow(FlowTimes times, double instantaneous, double power) implements Objective {
     private static final double DT = 1e-3;

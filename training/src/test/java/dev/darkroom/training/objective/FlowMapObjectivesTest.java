@@ -186,8 +186,7 @@ class FlowMapObjectivesTest {
         assertRefused("power of 2 from 2, not 6", () -> new Shortcut(FlowTimes.UNIFORM, 1, 6));
         assertRefused("power of 2 from 2, not 1", () -> new Shortcut(FlowTimes.UNIFORM, 1, 1));
         for (List<Double> ends : List.of(List.of(0.6), List.of(-0.1), List.<Double>of())) {
-            assertRefused(
-                    "end at earlier ones", () -> new FlowIntervals(List.of(0.5), ends, noise));
+            assertRefused("end no later", () -> new FlowIntervals(List.of(0.5), ends, noise));
         }
     }
 

@@ -10,7 +10,8 @@ import java.util.stream.IntStream;
 /**
  * diffusers' {@code FlowMapEulerDiscreteScheduler} (AnyFlow, arXiv:2605.13724): any number of steps
  * of a flow map, of equal length before the shift. The network takes sigma · T for each of its two
- * times.
+ * times. Given timesteps are where it is called, as with other schedulers of flows; diffusers
+ * shifts them too.
  *
  * @param shift by how much sigmas are shifted
  */
