@@ -12,7 +12,7 @@ import java.util.List;
  *
  * @param x0 the estimated data x̂0 {@code [N,C,…]}
  * @param epsilon the estimated noise, where it is not simply what is left of x without x0 (because
- *     x0 was clipped afterwards); null otherwise
+ *     x0 was clipped afterwards, or too little is left of x); null otherwise
  * @param variance the network's output for the variance, where it has one
  * @param unconditional x̂0 without the condition {@code [N,C,…]}, where guidance led away from it;
  *     null otherwise

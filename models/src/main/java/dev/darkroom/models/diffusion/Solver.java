@@ -6,6 +6,7 @@ import org.jspecify.annotations.Nullable;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.function.DoubleFunction;
 import java.util.function.ToDoubleFunction;
@@ -125,6 +126,8 @@ public interface Solver {
      * @param dt by how much t falls in each step, above 0
      */
     static Solver eulerMaruyama(Sde sde, ToDoubleFunction<NoiseLevel> time, double dt) {
+        Objects.requireNonNull(sde, "sde");
+        Objects.requireNonNull(time, "time");
         EulerMaruyama.requireStep(dt);
         return (denoiser, x, levels, noise, on) ->
                 EulerMaruyama.solve(denoiser, x, levels, sde, time, dt, noise, on);

@@ -9,6 +9,7 @@ import dev.darkroom.runtime.TensorScope;
 import org.junit.jupiter.api.Test;
 
 import java.util.List;
+import java.util.function.ToDoubleFunction;
 import java.util.stream.IntStream;
 
 /**
@@ -259,6 +260,27 @@ class DistributionTest {
                                             StepListener.NONE));
                 }
             }
+        }
+    }
+
+    @Test
+    void eulerAndMaruyama() {
+        for (Sde sde :
+                List.of(
+                        Sde.variancePreserving(0.1, 20),
+                        Sde.subVariancePreserving(0.1, 20),
+                        Sde.varianceExploding(0.01, 10))) {
+            List<NoiseLevel> levels = sde.levels(1000, 0.1);
+            ToDoubleFunction<NoiseLevel> time = at -> at.timestep() / Sde.TIMESTEPS;
+            check(
+                    levels,
+                    0.02,
+                    (d, x, noise) -> {
+                        Tensor noisy =
+                                Solver.eulerMaruyama(sde, time, 0.9 / 1000)
+                                        .solve(d, x, levels, noise, StepListener.NONE);
+                        return DATA.transport(noisy, levels.getLast(), NoiseLevel.CLEAN);
+                    });
         }
     }
 

@@ -53,6 +53,20 @@ class NoiseScheduleTest {
     }
 
     @Test
+    void shiftedSnrIsDivided() {
+        NoiseSchedule schedule = NoiseSchedule.scaledLinear(1000, 0.00085, 0.012);
+        NoiseSchedule shifted = schedule.withShiftedSnr(3);
+        for (int t = 0; t < 1000; t += 111) {
+            double sigma = schedule.sigma(t) * Math.sqrt(3);
+            assertEquals(sigma, shifted.sigma(t), 1e-4 * sigma);
+            assertEquals(schedule.alphaBar(t), schedule.withShiftedSnr(1).alphaBar(t));
+        }
+        for (double wrong : new double[] {0, -1, Double.NaN, Double.POSITIVE_INFINITY}) {
+            assertThrows(IllegalArgumentException.class, () -> schedule.withShiftedSnr(wrong));
+        }
+    }
+
+    @Test
     void zeroTerminalSnrIsZeroAndKeepsTheStart() {
         NoiseSchedule schedule = NoiseSchedule.scaledLinear(T, 0.00085, 0.012);
         NoiseSchedule rescaled = schedule.withZeroTerminalSnr();

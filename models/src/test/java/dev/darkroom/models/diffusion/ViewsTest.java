@@ -11,6 +11,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.stream.Stream;
 
 /** One network, seen as score, ε, v, x̂0 and flow; one process, as levels and as an SDE. */
@@ -29,8 +31,11 @@ class ViewsTest {
 
     @Test
     void everyPredictionIsTheSameScore() {
-        for (Prediction prediction : Prediction.values()) {
-            NoiseLevel at = prediction == Prediction.FLOW ? FLOW : PRESERVING;
+        List<Preconditioning> predictions = new ArrayList<>(List.of(Prediction.values()));
+        predictions.add(Preconditioning.score(false));
+        predictions.add(Preconditioning.score(true));
+        for (Preconditioning prediction : predictions) {
+            NoiseLevel at = prediction.isFlow() ? FLOW : PRESERVING;
             try (var scope = TensorScope.open()) {
                 Tensor x = points();
                 Denoised exact = DATA.denoiser().denoise(x, at);
@@ -41,6 +46,7 @@ class ViewsTest {
                 Tensor score = x.minus(at.alpha() * DATA.mean()).dividedBy(-variance);
                 assertClose(score, seen.score(x, at));
                 assertClose(score.times(-at.sigma()), seen.noise(x, at));
+                assertClose(score.times(-at.sigma()), prediction.noise(output, x, at));
                 assertClose(exact.x0(), Denoised.ofScore(score, x, at).x0());
             }
         }

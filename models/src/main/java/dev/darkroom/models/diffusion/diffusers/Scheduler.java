@@ -117,7 +117,8 @@ public interface Scheduler {
     /**
      * Reads another sampler for the model of a {@code scheduler_config.json}. On a model with betas
      * it is diffusers' class of that name, made {@code from_config}: betas, prediction and whatever
-     * else both have stay. On a flow it is another solver along the model's own levels.
+     * else both have stay. On a flow, and on a model of EDM's levels or of a score SDE, it is
+     * another solver along the model's own levels.
      *
      * @param content of the file
      * @param name one of {@link #names}, or the name of diffusers' class; settings may follow it,

@@ -278,16 +278,19 @@ final class SchedulerClasses {
         boolean flow =
                 isOfFlows(config.className())
                         || config.text("prediction_type", "").equals("flow_prediction");
+        boolean ownLevels = flow || config.className().startsWith("EDM") || isOfScore(config);
         if (ScoreSampler.DESCRIPTIONS.containsKey(named.name())) {
             SchedulerConfig changed =
-                    config.as(flow ? config.className() : ScoreSampler.LEVELS, settings);
+                    config.as(ownLevels ? config.className() : ScoreSampler.LEVELS, settings);
             Scheduler sampler = ScoreSampler.of(named.name(), changed, read(changed));
             changed.requireAsked(settings.keySet());
             return sampler;
         }
         boolean forFlows = isOfFlows(named.className());
         boolean same = named.className().equals(config.className());
-        if (flow && !same && !(forFlows && named.method() == null)) {
+        boolean alike = flow ? forFlows : named.className().startsWith("EDM") && !isOfScore(config);
+        boolean another = !same && !(alike && named.method() == null);
+        if (ownLevels && another && (flow || !forFlows)) {
             Method method = method(named);
             return new AnotherSolver(read(config, config.className(), settings), method);
         }
@@ -308,6 +311,11 @@ final class SchedulerClasses {
 
     private static boolean isOfFlows(String className) {
         return className.startsWith("FlowMatch") || className.equals(FlowMapScheduler.CLASS);
+    }
+
+    /** Whether a model predicts the score, as none of the samplers' classes does. */
+    private static boolean isOfScore(SchedulerConfig config) {
+        return config.className().startsWith("ScoreSde");
     }
 
     private static Scheduler read(
@@ -331,8 +339,8 @@ final class SchedulerClasses {
             throw new IllegalArgumentException(
                     "sampler "
                             + named.name()
-                            + " has noise levels of its own, but a model made by flow matching"
-                            + " keeps its own; take one of the other samplers");
+                            + " has noise levels of its own, but this model keeps its own; take"
+                            + " one of the other samplers");
         }
         return named.method();
     }

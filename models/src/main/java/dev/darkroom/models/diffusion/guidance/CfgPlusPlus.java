@@ -17,8 +17,8 @@ import java.util.List;
  * every λ.
  *
  * @param lambda the paper's λ from 0, which is unconditional sampling, to 1, where x̂0 is the
- *     conditional one. It is no weight of classifier-free guidance: λ of 0.2, 0.4, 0.6, 0.8 and 1
- *     act about as weights of 2, 5, 7.5, 9 and 12.5 there in 50 steps
+ *     conditional one. It is no weight of classifier-free guidance: by the authors, 0.6 acts about
+ *     as 7.5 there, and 0 to 1 as 1 to 12.5
  */
 public record CfgPlusPlus(double lambda) implements Guidance {
     /** The λ that the authors' examples take. */

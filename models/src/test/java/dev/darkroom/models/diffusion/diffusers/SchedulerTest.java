@@ -191,7 +191,7 @@ class SchedulerTest {
             value = {
                 "'' | it has no _class_name",
                 "'_class_name': 'SomebodysScheduler' | SomebodysScheduler is not supported;"
-                        + " supported are CMStochasticIterativeScheduler, D",
+                        + " supported are CMStochasticIterativeScheduler, Cog",
                 "'_class_name': 'IPNDMScheduler', 'trained_betas': [1, 0] | trained_betas",
                 "'_class_name': 'EDMEulerScheduler', 'sigma_schedule': 'beta' | sigma_schedule ="
                         + " beta",
@@ -200,6 +200,19 @@ class SchedulerTest {
                 "'_class_name': 'EDMEulerScheduler', 'sigma_data': 0 | sigma_data is above 0",
                 "'_class_name': 'DDIMInverseScheduler', 'timestep_spacing': 'linspace' | use"
                         + " leading or trailing",
+                "'_class_name': 'DPMSolverMultistepInverseScheduler', 'algorithm_type':"
+                        + " 'sde-dpmsolver++' | adds no noise",
+                "'_class_name': 'DPMSolverMultistepInverseScheduler', 'use_flow_sigmas': true |"
+                        + " leave it out",
+                "'_class_name': 'UnCLIPScheduler', 'beta_schedule': 'linear' | it must be"
+                        + " squaredcos_cap_v2",
+                "'_class_name': 'CogVideoXDPMScheduler', 'snr_shift_scale': 0 | snr_shift_scale ="
+                        + " 0",
+                "'_class_name': 'ScoreSdeVeScheduler', 'sigma_min': 1400 | below sigma_max",
+                "'_class_name': 'ScoreSdeVeScheduler', 'snr': 2 | an snr above 0",
+                "'_class_name': 'ScoreSdeVeScheduler', 'sampling_eps': 1 | below 1",
+                "'_class_name': 'ScoreSdeVpScheduler', 'beta_min': 30 | at most beta_max",
+                "'_class_name': 'ScoreSdeVpScheduler', 'num_train_timesteps': 1 | at least 2",
                 "'_class_name': 'FlowMatchLCMScheduler', 'scale_factors': [2] | scale_factors",
                 "'_class_name': 'DDIMScheduler', 'sigma': 1 | option not supported: sigma (1)",
                 "'_class_name': 'DDIMScheduler', 'beta_schedule': 'cosine' | beta_schedule ="
@@ -388,6 +401,31 @@ class SchedulerTest {
         }
         assertEquals(own, Scheduler.read(file(FLOW), "HeunDiscreteScheduler").plan(5).levels());
         assertEquals(9, Scheduler.read(file(FLOW), "heun").plan(5).evaluations().size());
+    }
+
+    /** Betas say nothing of a network with EDM's preconditioning, nor of one of a score. */
+    @Test
+    void networksWithoutBetasKeepTheirLevelsWithAnotherSolver() throws IOException {
+        for (String className :
+                List.of(
+                        "EDMEulerScheduler",
+                        "EDMDPMSolverMultistepScheduler",
+                        "ScoreSdeVeScheduler",
+                        "ScoreSdeVpScheduler")) {
+            Path file = file("{\"_class_name\": \"" + className + "\"}");
+            Scheduler own = Scheduler.read(file);
+            for (String name : List.of("euler", "ddim", "dpm++2m", "heun", "pc", "rk45")) {
+                Scheduler other = Scheduler.read(file, name);
+                assertEquals(own.plan(5).levels(), other.plan(5).levels(), className + name);
+                assertEquals(own.process(), other.process(), className + name);
+                assertEquals(own.plan(5).initialScale(), other.plan(5).initialScale());
+            }
+            assertThrows(ConfigException.class, () -> Scheduler.read(file, "dpm++2m-karras"));
+            assertThrows(ConfigException.class, () -> Scheduler.read(file, "flow-euler"));
+        }
+        Path edm = file("{\"_class_name\": \"EDMEulerScheduler\"}");
+        Scheduler multistep = Scheduler.read(edm, "EDMDPMSolverMultistepScheduler");
+        assertEquals(Scheduler.read(edm).plan(5).levels(), multistep.plan(5).levels());
     }
 
     /** FLUX's shift: 256 tokens are shifted by exp(0.5), 4,096 by exp(1.15). */
