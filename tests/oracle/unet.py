@@ -52,6 +52,14 @@ unet("full", (4, 6), 5, {"text_embeds": pooled, "time_ids": sizes}, torch.cat([w
      num_class_embeds=5, addition_embed_type="text_time", addition_time_embed_dim=4,
      projection_class_embeddings_input_dim=30, time_cond_proj_dim=8)
 
+torch.manual_seed(3)  # blocks left out, as in SSD-1B and BK-SDM: other depths for each layer, less in the middle
+small = dict(block_out_channels=(4, 6), layers_per_block=2, cross_attention_dim=6, attention_head_dim=2)
+types = dict(down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"))
+unet("uneven", (4, 6), 5, **small, **types, transformer_layers_per_block=(1, (2, 1)),
+     reverse_transformer_layers_per_block=((1, 3, 2), 1))
+unet("residual", (4, 6), 5, **small, **types, mid_block_type="UNetMidBlock2D")
+unet("hollow", (4, 6), 5, **small, **types, mid_block_type=None)
+
 ids = torch.tensor([[22, 5, 9, 23, 23, 23], [22, 7, 3, 8, 21, 23]])
 mask = torch.tensor([[1, 1, 1, 1, 0, 0], [1, 1, 1, 1, 1, 1]])
 tiny = dict(vocab_size=24, hidden_size=12, intermediate_size=20, num_hidden_layers=3, num_attention_heads=3,

@@ -505,6 +505,23 @@ public final class ConfigReader {
     }
 
     /**
+     * A list whose elements are lists of integers, or integers that are lists of one; or one for
+     * all.
+     *
+     * @param count how long the outer list is
+     * @throws IllegalArgumentException if the option is something else
+     */
+    public List<List<Integer>> integersForEach(String key, int missing, int count) {
+        return forEach(
+                key,
+                List.of(missing),
+                count,
+                value ->
+                        (value.isArray() ? elements(key, value) : List.of(value))
+                                .stream().map(each -> integer(key, each)).toList());
+    }
+
+    /**
      * A list of true and false, or one for all.
      *
      * @param count how long the list is

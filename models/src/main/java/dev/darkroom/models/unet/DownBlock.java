@@ -29,11 +29,13 @@ final class DownBlock extends Module {
                     new ResnetBlock(w.sub("resnets", i), i == 0 ? in : out, out, config.resnets()));
         }
         boolean onlyCross = config.onlyCrossAttention().get(level);
-        attentions =
-                w.list(
-                        "attentions",
-                        config.downBlockAttention().get(level) ? layers : 0,
-                        each -> new SpatialTransformer(each, level, onlyCross, config));
+        attentions = new ArrayList<>();
+        for (int i = 0; i < (config.downBlockAttention().get(level) ? layers : 0); i++) {
+            int depth = config.downDepth(level, i);
+            attentions.add(
+                    new SpatialTransformer(
+                            w.sub("attentions", i), level, depth, onlyCross, config));
+        }
         boolean isLast = level == config.levels() - 1;
         downsamplers = w.list("downsamplers", isLast ? 0 : 1, each -> new Downsample(each, out));
     }

@@ -9,7 +9,7 @@ import dev.darkroom.runtime.nn.Weights;
 
 import java.util.List;
 
-/** The block at the lowest resolution: attention between two residual blocks. */
+/** The block at the lowest resolution: attention between two residual blocks, or less. */
 final class MidBlock extends Module {
     private final List<ResnetBlock> resnets;
     private final List<SpatialTransformer> attentions;
@@ -17,16 +17,22 @@ final class MidBlock extends Module {
     MidBlock(Weights w, UnetConfig config) {
         super(w);
         int channels = config.blockOutChannels().getLast();
+        int level = config.levels() - 1;
+        int depth = config.downDepth(level, 0);
         resnets =
                 w.list(
                         "resnets",
-                        2,
+                        switch (config.middle()) {
+                            case ATTENTION -> 2;
+                            case RESIDUAL -> 1;
+                            case NOTHING -> 0;
+                        },
                         each -> new ResnetBlock(each, channels, channels, config.resnets()));
         attentions =
                 w.list(
                         "attentions",
-                        1,
-                        each -> new SpatialTransformer(each, config.levels() - 1, false, config));
+                        config.middle() == UnetConfig.Middle.ATTENTION ? 1 : 0,
+                        each -> new SpatialTransformer(each, level, depth, false, config));
     }
 
     /**
@@ -39,9 +45,15 @@ final class MidBlock extends Module {
      */
     Tensor forward(Tensor x, Tensor time, Tensor text, BlockRun run) {
         try (var scope = TensorScope.open()) {
-            x = resnets.get(0).forward(x, time);
-            x = attentions.get(0).forward(x, text, run);
-            return scope.keep(resnets.get(1).forward(x, time));
+            if (resnets.isEmpty()) {
+                return scope.keep(x.copy());
+            }
+            x = resnets.getFirst().forward(x, time);
+            for (SpatialTransformer attention : attentions) {
+                x = attention.forward(x, text, run);
+                x = resnets.getLast().forward(x, time);
+            }
+            return scope.keep(x);
         }
     }
 }

@@ -25,9 +25,10 @@ final class SpatialTransformer extends Module {
      * Declares the transformer of a level.
      *
      * @param level counted from the latents' resolution down
+     * @param depth its blocks
      * @param onlyCross whether both attentions are to the text
      */
-    SpatialTransformer(Weights w, int level, boolean onlyCross, UnetConfig config) {
+    SpatialTransformer(Weights w, int level, int depth, boolean onlyCross, UnetConfig config) {
         super(w);
         int channels = config.blockOutChannels().get(level);
         int heads = config.attentionHeads().get(level);
@@ -36,7 +37,7 @@ final class SpatialTransformer extends Module {
         transformerBlocks =
                 w.list(
                         "transformer_blocks",
-                        config.transformerLayers().get(level),
+                        depth,
                         each ->
                                 new TransformerBlock(
                                         each,

@@ -34,6 +34,9 @@ import java.util.List;
  * @param attentionHeads heads of each block's attention, which the config calls {@code
  *     attention_head_dim}
  * @param transformerLayers transformer blocks in each attention
+ * @param depths transformer blocks in the attention of each layer, where these are not as many in
+ *     all layers of a level; null where they are
+ * @param middle what is in the block at the lowest resolution
  * @param onlyCrossAttention whether both attentions of each block's transformers are to the text;
  *     those in the middle never are
  * @param useLinearProjection whether a linear layer projects to the transformers and back, instead
@@ -60,6 +63,8 @@ public record UnetConfig(
         int crossAttentionDim,
         List<Integer> attentionHeads,
         List<Integer> transformerLayers,
+        @Nullable Depths depths,
+        Middle middle,
         List<Boolean> onlyCrossAttention,
         boolean useLinearProjection,
         @Nullable Integer numClassEmbeds,
@@ -76,6 +81,53 @@ public record UnetConfig(
 
     private static final List<String> UP = List.of("UpBlock2D", "CrossAttnUpBlock2D");
 
+    private static final String DEPTHS = "transformer_layers_per_block";
+    private static final String UP_DEPTHS = "reverse_transformer_layers_per_block";
+
+    /** What is in the block at the lowest resolution. */
+    public enum Middle {
+        /** Attention between two residual blocks: {@code UNetMidBlock2DCrossAttn}. */
+        ATTENTION,
+        /** A residual block: {@code UNetMidBlock2D}. */
+        RESIDUAL,
+        /** Nothing: there is no such block. */
+        NOTHING
+    }
+
+    /**
+     * How many transformer blocks each layer's attention has in a network that was made smaller by
+     * leaving some out, such as SSD-1B (Gupta et al. 2024, arXiv:2401.02677).
+     *
+     * @param down of each block on the way down, for each of its layers or one number for all
+     * @param up of each block on the way up, from the lowest resolution, in the same way
+     */
+    public record Depths(List<List<Integer>> down, List<List<Integer>> up) {
+        /**
+         * Keeps the lists as they are now.
+         *
+         * @throws IllegalArgumentException if one is empty
+         */
+        public Depths {
+            require(down.stream().noneMatch(List::isEmpty), DEPTHS, down);
+            require(up.stream().noneMatch(List::isEmpty), UP_DEPTHS, up);
+            down = down.stream().map(List::copyOf).toList();
+            up = up.stream().map(List::copyOf).toList();
+        }
+
+        private static void requireFit(
+                String option, List<List<Integer>> depths, int levels, int layers) {
+            requireSize(option, depths, levels, "block_out_channels");
+            for (List<Integer> block : depths) {
+                boolean fits = block.size() == 1 || block.size() == layers;
+                require(fits && block.stream().allMatch(UnetConfig::isCount), option, depths);
+            }
+        }
+
+        private static int of(List<Integer> block, int layer) {
+            return block.size() == 1 ? block.getFirst() : block.get(layer);
+        }
+    }
+
     public UnetConfig {
         downBlockAttention = List.copyOf(downBlockAttention);
         upBlockAttention = List.copyOf(upBlockAttention);
@@ -88,8 +140,11 @@ public record UnetConfig(
         requireSize("down_block_types", downBlockAttention, levels, "block_out_channels");
         requireSize("up_block_types", upBlockAttention, levels, "block_out_channels");
         requireSize("attention_head_dim", attentionHeads, levels, "block_out_channels");
-        requireSize(
-                "transformer_layers_per_block", transformerLayers, levels, "block_out_channels");
+        requireSize(DEPTHS, transformerLayers, levels, "block_out_channels");
+        if (depths != null) {
+            Depths.requireFit(DEPTHS, depths.down, levels, layersPerBlock);
+            Depths.requireFit(UP_DEPTHS, depths.up, levels, layersPerBlock + 1);
+        }
         requireSize("only_cross_attention", onlyCrossAttention, levels, "block_out_channels");
         require(inChannels >= 1, "in_channels", inChannels);
         require(outChannels >= 1, "out_channels", outChannels);
@@ -101,7 +156,7 @@ public record UnetConfig(
         require(numClassEmbeds == null || numClassEmbeds >= 1, "num_class_embeds", numClassEmbeds);
         require(
                 transformerLayers.stream().allMatch(UnetConfig::isCount),
-                "transformer_layers_per_block",
+                DEPTHS,
                 transformerLayers);
         for (int i = 0; i < levels; i++) {
             int channels = blockOutChannels.get(i);
@@ -178,6 +233,7 @@ public record UnetConfig(
         var missing = builder();
         List<Boolean> down = attention(json, "down_block_types", DOWN, missing.downBlockAttention);
         int levels = down.size();
+        Depths depths = depths(json, levels);
         return builder()
                 .inChannels(json.integer("in_channels", missing.inChannels))
                 .downBlockAttention(down)
@@ -188,7 +244,12 @@ public record UnetConfig(
                 .activation(Activation.parse(json.text("act_fn", "silu")))
                 .crossAttentionDim(json.integer("cross_attention_dim", missing.crossAttentionDim))
                 .attentionHeads(json.integerForEach("attention_head_dim", 8, levels))
-                .transformerLayers(json.integerForEach("transformer_layers_per_block", 1, levels))
+                .transformerLayers(
+                        depths == null
+                                ? json.integerForEach(DEPTHS, 1, levels)
+                                : depths.down.stream().map(List::getFirst).toList())
+                .depths(depths)
+                .middle(middle(json))
                 .onlyCrossAttention(json.flagForEach("only_cross_attention", false, levels))
                 .useLinearProjection(json.flag("use_linear_projection", false))
                 .numClassEmbeds(json.integerOrNull("num_class_embeds"))
@@ -205,7 +266,6 @@ public record UnetConfig(
         json.only("center_input_sample", false);
         json.only("flip_sin_to_cos", true);
         json.only("freq_shift", 0);
-        json.only("mid_block_type", "UNetMidBlock2DCrossAttn");
         json.only("mid_block_only_cross_attention", false);
         json.only("mid_block_scale_factor", 1);
         json.only("downsample_padding", 1);
@@ -227,7 +287,36 @@ public record UnetConfig(
         json.only("conv_out_kernel", 3);
         json.only("attention_type", "default");
         json.only("cross_attention_norm", (Object) null);
-        json.only("reverse_transformer_layers_per_block", (Object) null);
+    }
+
+    /** Returns how many transformer blocks each layer has; null where they are not told apart. */
+    private static @Nullable Depths depths(ConfigReader json, int levels) {
+        boolean differ = json.has(UP_DEPTHS) && !json.isNull(UP_DEPTHS);
+        return differ
+                ? new Depths(
+                        json.integersForEach(DEPTHS, 1, levels),
+                        json.integersForEach(UP_DEPTHS, 1, levels))
+                : null;
+    }
+
+    /** A type that is null is no block, as in diffusers, and one that is not said the usual one. */
+    private static Middle middle(ConfigReader json) {
+        String option = "mid_block_type";
+        if (json.isNull(option)) {
+            return Middle.NOTHING;
+        }
+        String type = json.text(option, "UNetMidBlock2DCrossAttn");
+        return switch (type) {
+            case "UNetMidBlock2DCrossAttn" -> Middle.ATTENTION;
+            case "UNetMidBlock2D" -> Middle.RESIDUAL;
+            default ->
+                    throw new IllegalArgumentException(
+                            option
+                                    + " \""
+                                    + type
+                                    + "\" is not supported, only UNetMidBlock2DCrossAttn,"
+                                    + " UNetMidBlock2D and null");
+        };
     }
 
     /** Returns which blocks have attention, by the names of their types. */
@@ -257,6 +346,20 @@ public record UnetConfig(
     /** Returns the number of levels of resolution. */
     int levels() {
         return blockOutChannels.size();
+    }
+
+    /** Returns how many transformer blocks a layer on the way down has. */
+    int downDepth(int level, int layer) {
+        return depths == null
+                ? transformerLayers.get(level)
+                : Depths.of(depths.down.get(level), layer);
+    }
+
+    /** Returns the same of a layer on the way up, whose blocks count from the lowest resolution. */
+    int upDepth(int block, int layer) {
+        return depths == null
+                ? transformerLayers.get(levels() - 1 - block)
+                : Depths.of(depths.up.get(block), layer);
     }
 
     /** Returns the width of the timestep's embedding in the network. */
@@ -323,6 +426,8 @@ public record UnetConfig(
         private int crossAttentionDim = 1280;
         private List<Integer> attentionHeads = List.of(8, 8, 8, 8);
         private List<Integer> transformerLayers = List.of(1, 1, 1, 1);
+        private @Nullable Depths depths;
+        private Middle middle = Middle.ATTENTION;
         private List<Boolean> onlyCrossAttention = List.of(false, false, false, false);
         private boolean useLinearProjection;
         private @Nullable Integer numClassEmbeds;
@@ -397,6 +502,16 @@ public record UnetConfig(
             return this;
         }
 
+        public Builder depths(@Nullable Depths depths) {
+            this.depths = depths;
+            return this;
+        }
+
+        public Builder middle(Middle middle) {
+            this.middle = middle;
+            return this;
+        }
+
         public Builder onlyCrossAttention(List<Boolean> onlyCrossAttention) {
             this.onlyCrossAttention = onlyCrossAttention;
             return this;
@@ -447,6 +562,8 @@ public record UnetConfig(
                     crossAttentionDim,
                     attentionHeads,
                     transformerLayers,
+                    depths,
+                    middle,
                     onlyCrossAttention,
                     useLinearProjection,
                     numClassEmbeds,

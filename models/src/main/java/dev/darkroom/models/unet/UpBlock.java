@@ -35,11 +35,13 @@ final class UpBlock extends Module {
             resnets.add(new ResnetBlock(w.sub("resnets", j), in, out, config.resnets()));
         }
         boolean onlyCross = config.onlyCrossAttention().get(level);
-        attentions =
-                w.list(
-                        "attentions",
-                        config.upBlockAttention().get(i) ? layers : 0,
-                        each -> new SpatialTransformer(each, level, onlyCross, config));
+        attentions = new ArrayList<>();
+        for (int j = 0; j < (config.upBlockAttention().get(i) ? layers : 0); j++) {
+            int depth = config.upDepth(i, j);
+            attentions.add(
+                    new SpatialTransformer(
+                            w.sub("attentions", j), level, depth, onlyCross, config));
+        }
         upsamplers = w.list("upsamplers", level == 0 ? 0 : 1, each -> new Upsample(each, out));
     }
 

@@ -71,6 +71,32 @@ class UnetConfigTest {
         assertEquals(1280, config.timeWidth());
     }
 
+    /** As SSD-1B's and BK-SDM's configs say it. */
+    @Test
+    void readsWhichBlocksAreLeftOut() throws IOException {
+        var config =
+                read(
+                        """
+                        {'attention_head_dim': [5, 10, 20], 'block_out_channels': [320, 640, 1280],
+                         'down_block_types': ['DownBlock2D', 'CrossAttnDownBlock2D',
+                         'CrossAttnDownBlock2D'], 'mid_block_type': null,
+                         'reverse_transformer_layers_per_block': [[4, 4, 10], [2, 1, 1], 1],
+                         'transformer_layers_per_block': [1, [2, 2], [4, 4]],
+                         'up_block_types': ['CrossAttnUpBlock2D', 'CrossAttnUpBlock2D',
+                         'UpBlock2D']}
+                        """);
+        var depths =
+                new UnetConfig.Depths(
+                        List.of(List.of(1), List.of(2, 2), List.of(4, 4)),
+                        List.of(List.of(4, 4, 10), List.of(2, 1, 1), List.of(1)));
+        assertEquals(depths, config.depths());
+        assertEquals(UnetConfig.Middle.NOTHING, config.middle());
+        assertEquals(10, config.upDepth(0, 2));
+        assertEquals(1, config.upDepth(2, 2));
+        assertEquals(
+                UnetConfig.Middle.RESIDUAL, read("{'mid_block_type': 'UNetMidBlock2D'}").middle());
+    }
+
     @ParameterizedTest
     @CsvSource(
             delimiter = '|',
@@ -92,6 +118,10 @@ class UnetConfigTest {
                 "block_out_channels          | [320, 640, 1280, 1270]",
                 "layers_per_block            | 0",
                 "transformer_layers_per_block| 0",
+                "transformer_layers_per_block| [1, 1, [1, 1], 1]",
+                "reverse_transformer_layers_per_block| [1, 1, [1, 1], 1]",
+                "reverse_transformer_layers_per_block| [1, 1]",
+                "reverse_transformer_layers_per_block| [1, 1, [], 1]",
                 "norm_eps                    | 0",
                 "addition_embed_type         | \"image\"",
                 "addition_time_embed_dim     | 256",

@@ -17,6 +17,8 @@ import dev.darkroom.runtime.nn.Weights;
 import dev.darkroom.testing.Golden;
 
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 import java.io.IOException;
 import java.util.List;
@@ -92,6 +94,39 @@ class UnetTest {
                             UnetCondition.of(golden.get("text")));
             golden.assertClose("output", output, 2e-6);
         }
+    }
+
+    /** Networks that were made smaller by leaving blocks out, as SSD-1B and BK-SDM. */
+    @ParameterizedTest
+    @CsvSource({"uneven, ATTENTION", "residual, RESIDUAL", "hollow, NOTHING"})
+    void equalsDiffusersWithBlocksLeftOut(String name, UnetConfig.Middle middle) throws Exception {
+        long before = Memory.liveTensors();
+        UnetConfig.Builder config =
+                UnetConfig.builder()
+                        .downBlockAttention(List.of(false, true))
+                        .upBlockAttention(List.of(true, false))
+                        .blockOutChannels(List.of(4, 6))
+                        .normNumGroups(2)
+                        .crossAttentionDim(6)
+                        .attentionHeads(List.of(2, 2))
+                        .transformerLayers(List.of(1, 1))
+                        .onlyCrossAttention(List.of(false, false))
+                        .middle(middle);
+        if (name.equals("uneven")) {
+            config.depths(
+                    new UnetConfig.Depths(
+                            List.of(List.of(1), List.of(2, 1)),
+                            List.of(List.of(1, 3, 2), List.of(1))));
+        }
+        try (var scope = TensorScope.open();
+                var golden = Golden.unet(name);
+                var network = made(config.build())) {
+            Tensor latents = golden.get("latents");
+            var text = UnetCondition.of(golden.get("text"));
+            Tensor output = network.forward(latents, golden.get("timestep"), text);
+            golden.assertClose("output", output, 2e-6);
+        }
+        assertEquals(before, Memory.liveTensors());
     }
 
     @Test
