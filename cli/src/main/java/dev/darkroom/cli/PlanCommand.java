@@ -73,8 +73,8 @@ final class PlanCommand implements Callable<Integer> {
             paramLabel = "NET",
             description =
                     "A ControlNet that the model is used with: a folder with config.json and"
-                        + " weights, a .safetensors file, or ORG/NAME on a hub. May be given"
-                        + " several times.")
+                            + " weights, a .safetensors file, or ORG/NAME on a hub. May be given"
+                            + " several times.")
     private List<String> nets = new ArrayList<>();
 
     @Mixin private final ComputeOptions compute = new ComputeOptions();

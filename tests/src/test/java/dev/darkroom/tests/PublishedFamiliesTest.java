@@ -116,8 +116,7 @@ class PublishedFamiliesTest {
     /** What loading would warn of: every option of a published config is known. */
     private List<String> warnings() throws IOException {
         var options =
-                new LoadOptions(
-                        DType.FLOAT32, null, Device.META, true, null, false, Tiling.AUTO);
+                new LoadOptions(DType.FLOAT32, null, Device.META, true, null, false, Tiling.AUTO);
         try (var checkpoint = Checkpoint.open(folder, options)) {
             Families.BUILT_IN.of(checkpoint.className()).load(checkpoint);
             checkpoint.requireNoOthers();

@@ -91,8 +91,7 @@ record ResolvedRequest(
     }
 
     /** The weight of checkpoint and family is one of classifier-free guidance, none of CFG++. */
-    private static double guidanceScale(
-            Sampling asked, Defaults defaults, TaskDefaults.Task task) {
+    private static double guidanceScale(Sampling asked, Defaults defaults, TaskDefaults.Task task) {
         if (asked.guidanceScale() != null) {
             return asked.guidanceScale();
         }

@@ -388,6 +388,8 @@ public record UnetConfig(
                 crossAttentionDim,
                 attentionHeads,
                 transformerLayers,
+                depths,
+                middle,
                 onlyCrossAttention,
                 useLinearProjection,
                 null,
