@@ -3,7 +3,6 @@
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
 #include <c10/core/CPUAllocator.h>
-#include <c10/core/impl/alloc_cpu.h>
 #include <torch/version.h>
 
 #include "internal.h"
@@ -57,9 +56,49 @@ void require_usable(c10::Device device) {
 
 namespace {
 
-// The small blocks that this thread has freed, for its next tensors: every tensor's memory is aligned
-// to 64 bytes, and aligned allocation is a fifth of the time that a small operator takes. A list per
-// power of two. Plain data, so that what outlives the thread's destructors can still free.
+// Memory for tensors, aligned by hand. glibc's aligned allocation (before 2.38) cuts a block from a
+// longer chunk and keeps the ends for small requests, so that what is freed is too short for the next
+// block of the same size: docs/decisions/0020-large-blocks.md.
+struct Block {
+  // At least `bytes`; NULL for none.
+  static void* make(size_t bytes) {
+    if (bytes == 0) return nullptr;
+    constexpr size_t most = PTRDIFF_MAX - 2 * alignment;
+    void* start = bytes > most ? nullptr : std::malloc(bytes + 2 * alignment);
+    TORCH_CHECK_WITH(OutOfMemoryError, start != nullptr,
+                     "The CPU's memory is exhausted: you tried to allocate ", bytes, " bytes.");
+    const auto after_start = reinterpret_cast<uintptr_t>(start) + sizeof start;
+    void* data = reinterpret_cast<void*>((after_start + alignment - 1) & ~(alignment - 1));
+    start_of(data) = start;
+    return data;
+  }
+
+  static void free(void* data) {
+    if (data != nullptr) std::free(start_of(data));
+  }
+
+  // How many bytes there are in fact.
+  static size_t size(void* data) {
+    if (data == nullptr) return 0;
+    void* start = start_of(data);
+#if defined(__APPLE__)
+    const size_t all = malloc_size(start);
+#else
+    const size_t all = malloc_usable_size(start);
+#endif
+    return all - static_cast<size_t>(static_cast<char*>(data) - static_cast<char*>(start));
+  }
+
+ private:
+  static constexpr size_t alignment = 64;
+
+  // What malloc gave is noted before the data.
+  static void*& start_of(void* data) { return static_cast<void**>(data)[-1]; }
+};
+
+// The small blocks that this thread has freed, for its next tensors: allocation is part of the time
+// that a small operator takes. A list per power of two. Plain data, so that what outlives the thread's
+// destructors can still free.
 class SmallBlocks {
  public:
   static constexpr size_t smallest = 64;
@@ -69,7 +108,7 @@ class SmallBlocks {
   void* take(size_t bytes) {
     const int size = 64 - __builtin_clzll((bytes - 1) | (smallest - 1));
     List& list = lists_[size - smallest_log2];
-    return list.count > 0 ? list.blocks[--list.count] : c10::alloc_cpu(size_t{1} << size);
+    return list.count > 0 ? list.blocks[--list.count] : Block::make(size_t{1} << size);
   }
 
   // Whether the block, of `bytes` from `smallest` up, is kept.
@@ -98,7 +137,7 @@ class SmallBlocks {
   void close() {
     state_ = State::CLOSED;
     for (List& list : lists_) {
-      while (list.count > 0) c10::free_cpu(list.blocks[--list.count]);
+      while (list.count > 0) Block::free(list.blocks[--list.count]);
     }
   }
 
@@ -120,14 +159,14 @@ bool SmallBlocks::open() {
   return true;
 }
 
-// libtorch's own CPU allocation, counted. It is the CPU's allocator from the time when this library
-// is loaded, and never destroyed.
+// CPU allocation, counted. It is the CPU's allocator from the time when this library is loaded, and
+// never destroyed.
 class CountingAllocator final : public c10::Allocator {
  public:
   c10::DataPtr allocate(size_t bytes) override {
     const bool small = bytes - 1 < SmallBlocks::largest;  // not 0
-    void* data = small ? small_blocks.take(bytes) : c10::alloc_cpu(bytes);
-    add(size_of(data));
+    void* data = small ? small_blocks.take(bytes) : Block::make(bytes);
+    add(static_cast<int64_t>(Block::size(data)));
     return {data, data, &release, c10::Device(c10::kCPU)};
   }
 
@@ -149,19 +188,11 @@ class CountingAllocator final : public c10::Allocator {
 
  private:
   static void release(void* data) {
-    const int64_t bytes = size_of(data);
+    const auto bytes = static_cast<int64_t>(Block::size(data));
     live.fetch_sub(bytes, std::memory_order_relaxed);
     if (data == nullptr || !small_blocks.keep(data, static_cast<size_t>(bytes))) {
-      c10::free_cpu(data);
+      Block::free(data);
     }
-  }
-
-  static int64_t size_of(void* data) {
-#if defined(__APPLE__)
-    return static_cast<int64_t>(malloc_size(data));
-#else
-    return static_cast<int64_t>(malloc_usable_size(data));
-#endif
   }
 
   static void add(int64_t bytes) {

@@ -52,7 +52,7 @@ public final class Memory {
     /**
      * Lets the CPU's tensors take no more memory than they have, from now on and in the whole
      * process: a block of 1 MiB or more goes back to the system when it is freed. Otherwise glibc's
-     * heap holds up to 2.2 times what is alive. It costs about a tenth of the time, which is why a
+     * heap may hold more than what is alive. It costs about a tenth of the time, which is why a
      * pipeline asks for it only where memory is short.
      *
      * @return whether this system can do that
