@@ -6,6 +6,9 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+
 import dev.darkroom.models.checkpoint.Offload;
 import dev.darkroom.models.diffusion.guidance.NamedGuidance;
 import dev.darkroom.models.family.ControlPicture;
@@ -18,11 +21,21 @@ import dev.darkroom.models.pipeline.PipelineOptions;
 import dev.darkroom.models.pipeline.SampleRequest;
 import dev.darkroom.models.plan.Plan;
 import dev.darkroom.models.plan.Stage;
+import dev.darkroom.models.unet.ControlNet;
+import dev.darkroom.models.unet.ControlNetConfig;
+import dev.darkroom.runtime.DType;
+import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Memory;
+import dev.darkroom.runtime.Tensor;
+import dev.darkroom.runtime.TensorScope;
+import dev.darkroom.runtime.Warnings;
+import dev.darkroom.runtime.nn.Weights;
+import dev.darkroom.runtime.safetensors.SafetensorsWriter;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 import java.io.IOException;
@@ -30,12 +43,16 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 
 /** ControlNets beside a checkpoint: what they change, and what they do not go with. */
 class ControlNetTest {
     private static final Path SD15 = Path.of("cases", "sd15", "model");
     private static final Path STEERED = Path.of("cases", "sd15_controlled", "model");
+    private static final ObjectMapper JSON = new ObjectMapper();
+
     private static final Path NET = STEERED.resolve("controlnet");
 
     @TempDir private Path folder;
@@ -224,6 +241,48 @@ class ControlNetTest {
                         .getMessage();
         assertEquals(before, Memory.liveTensors());
         return message;
+    }
+
+    /** diffusers' pipelines with ControlNets have other defaults than those without. */
+    @ParameterizedTest
+    @CsvSource({"false, 0.8", "true, 0.9999"})
+    void xlThatIsSteeredHasDefaultsOfItsOwn(boolean masked, double strength) throws IOException {
+        Path xl = Path.of("cases", "sdxl", "model");
+        Image flat = new Image(3, 16, 16, new float[3 * 16 * 16]);
+        Image mask = masked ? new Image(1, 16, 16, new float[16 * 16]) : null;
+        try (var pipeline = Pipeline.load(xl, with(netFor(xl)))) {
+            var request =
+                    SampleRequest.builder()
+                            .prompt("a tree")
+                            .steps(2)
+                            .controls(List.of(ControlPicture.of(flat)))
+                            .edit(new Edit(flat, mask));
+            var used = pipeline.sample(request.build()).used();
+            assertEquals(strength, used.get("strength"));
+            assertEquals(5.0, used.get("guidanceScale"));
+        }
+    }
+
+    /** Makes a net of zeros for a model's U-Net. */
+    private Path netFor(Path model) throws IOException {
+        Path net = Files.createDirectories(folder.resolve("made"));
+        var json = (ObjectNode) JSON.readTree(model.resolve("unet/config.json").toFile());
+        json.put("_class_name", "ControlNetModel");
+        json.putPOJO("conditioning_embedding_out_channels", List.of(4, 6));
+        Path file = net.resolve("config.json");
+        JSON.writeValue(file.toFile(), json);
+        ControlNetConfig config = ControlNetConfig.read(file, Warnings.collected());
+        try (var scope = TensorScope.open()) {
+            var tensors = new TreeMap<String, Tensor>();
+            Weights.declared(w -> new ControlNet(w, config))
+                    .forEach(
+                            (key, shape) ->
+                                    tensors.put(
+                                            key, Tensor.zeros(shape, DType.FLOAT32, Device.CPU)));
+            SafetensorsWriter.write(
+                    net.resolve("diffusion_pytorch_model.safetensors"), tensors, Map.of());
+        }
+        return net;
     }
 
     @Test

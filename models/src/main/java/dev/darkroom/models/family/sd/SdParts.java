@@ -109,6 +109,16 @@ record SdParts(
     }
 
     Model load(Conditioner conditioner, TaskDefaults defaults) throws IOException {
+        return load(conditioner, defaults, defaults);
+    }
+
+    /**
+     * Loads a model.
+     *
+     * @param controlled its defaults where ControlNets steer it
+     */
+    Model load(Conditioner conditioner, TaskDefaults defaults, TaskDefaults controlled)
+            throws IOException {
         Unet unet = network.load(checkpoint);
         var codec = VaeCodec.load(checkpoint, config().outChannels(), config().outChannels());
         int pixels = codec.pixelsPerLatent();
@@ -119,7 +129,7 @@ record SdParts(
                 codec,
                 samplers,
                 Sizes.inMultiplesOf(pixels, size() * pixels),
-                defaults,
+                nets.isEmpty() ? defaults : controlled,
                 null,
                 nets.isEmpty() ? ControlNets.NONE : new SteeredUnet(unet, nets));
     }

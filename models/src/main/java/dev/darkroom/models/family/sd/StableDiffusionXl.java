@@ -32,6 +32,13 @@ public final class StableDiffusionXl implements Family {
                     new TaskDefaults.Task(50, 5.0, 0.3),
                     new TaskDefaults.Task(50, 7.5, 0.9999));
 
+    /** Where ControlNets steer it. */
+    private static final TaskDefaults CONTROLLED =
+            new TaskDefaults(
+                    new TaskDefaults.Task(50, 5.0, 1),
+                    new TaskDefaults.Task(50, 5.0, 0.8),
+                    new TaskDefaults.Task(50, 5.0, 0.9999));
+
     /** Rows and columns of the latents where a config does not say what it was trained with. */
     private static final int SAMPLE_SIZE = 128;
 
@@ -97,7 +104,7 @@ public final class StableDiffusionXl implements Family {
                         checkpoint.flag("force_zeros_for_empty_prompt", true),
                         numbers,
                         checkpoint.options().dtype());
-        return parts.load(conditioner, DEFAULTS);
+        return parts.load(conditioner, DEFAULTS, CONTROLLED);
     }
 
     /** The text encoders: both, or the refiner's one, which projects. */
