@@ -11,6 +11,7 @@ import dev.darkroom.models.checkpoint.Offload;
 import dev.darkroom.models.checkpoint.WeightFormat;
 import dev.darkroom.models.config.ConfigReader;
 import dev.darkroom.models.family.ControlPicture;
+import dev.darkroom.models.family.Edit;
 import dev.darkroom.models.family.Image;
 import dev.darkroom.models.pipeline.CancelledException;
 import dev.darkroom.models.pipeline.Picture;
@@ -142,26 +143,27 @@ class OffloadTest {
                 try (var pipeline = Pipeline.load(model, CAST.withOffload(offload))) {
                     long loaded = Memory.liveTensors();
                     assertEquals(offload == Offload.ON, loaded == live, each.toString());
-                    boolean takesClass = "DiTPipeline".equals(className(model));
-                    var request =
-                            (takesClass
-                                            ? SampleRequest.builder().classes(List.of("1"))
-                                            : SampleRequest.builder()
-                                                    .prompt("a red heart")
-                                                    .width(16)
-                                                    .height(16)
-                                                    .maxTokens(24)
-                                                    .binning(false))
-                                    .steps(1)
-                                    .controls(controls(model))
-                                    .build();
+                    var request = request(model).steps(1).controls(controls(model));
                     pictures[offload == Offload.ON ? 1 : 0] =
-                            pipeline.sample(request).pictures().getFirst().rgb();
+                            pipeline.sample(request.build()).pictures().getFirst().rgb();
                     assertEquals(loaded, Memory.liveTensors(), each.toString());
                 }
             }
             assertArrayEquals(pictures[0], pictures[1], each.toString());
         }
+    }
+
+    private static SampleRequest.Builder request(Path model) throws IOException {
+        var prompt = SampleRequest.builder().prompt("a red heart").maxTokens(24).binning(false);
+        return switch (className(model)) {
+            case "DiTPipeline" -> SampleRequest.builder().classes(List.of("1"));
+            case "StableDiffusionUpscalePipeline" -> prompt.edit(new Edit(black(8), null));
+            default -> prompt.width(16).height(16);
+        };
+    }
+
+    private static Image black(int side) {
+        return new Image(3, side, side, new float[3 * side * side]);
     }
 
     /** A picture for each ControlNet of a checkpoint. */
@@ -170,8 +172,7 @@ class OffloadTest {
             long nets =
                     parts.filter(part -> part.getFileName().toString().matches("controlnet(_\\d)?"))
                             .count();
-            var picture = ControlPicture.of(new Image(3, 16, 16, new float[3 * 16 * 16]));
-            return Collections.nCopies((int) nets, picture);
+            return Collections.nCopies((int) nets, ControlPicture.of(black(16)));
         }
     }
 
