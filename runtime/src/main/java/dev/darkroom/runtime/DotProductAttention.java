@@ -60,7 +60,7 @@ final class DotProductAttention {
 
     /** Returns whether the shim has the operator of {@link Way#BLOCKS} on this machine. */
     static boolean hasBlocks() {
-        return Operator.names().contains(BLOCKS.toString());
+        return BLOCKS.exists();
     }
 
     /**

@@ -99,7 +99,7 @@ public final class Kernels {
      * @throws IllegalArgumentException if it can't be understood
      */
     public static Kernels parse(String text) {
-        Kernels kernels = parse(text, (type, work) -> MachineKernels.current().way(type, work));
+        Kernels kernels = parse(text, new ThisMachine());
         if (kernels.way(DType.BFLOAT16, Work.ATTENTION) == Way.BLOCKS
                 && !DotProductAttention.hasBlocks()) {
             throw new IllegalArgumentException(
@@ -110,6 +110,21 @@ public final class Kernels {
                             + " is fast here");
         }
         return kernels;
+    }
+
+    /** What is chosen for this machine, which is looked at once, if at all. */
+    private static final class ThisMachine implements BiFunction<DType, Work, Way> {
+        private @Nullable MachineKernels machine;
+
+        @Override
+        public Way apply(DType type, Work work) {
+            MachineKernels known = machine;
+            if (known == null) {
+                known = MachineKernels.current();
+                machine = known;
+            }
+            return known.way(type, work);
+        }
     }
 
     /**

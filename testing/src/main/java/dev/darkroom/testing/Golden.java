@@ -3,10 +3,14 @@ package dev.darkroom.testing;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.darkroom.runtime.DType;
+import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
 import dev.darkroom.runtime.WeightSource;
+import dev.darkroom.runtime.nn.Module;
+import dev.darkroom.runtime.nn.Weights;
 import dev.darkroom.runtime.safetensors.LoadMode;
 import dev.darkroom.runtime.safetensors.Safetensors;
 
@@ -14,6 +18,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.function.Function;
 
 /** Tensors that the reference implementation computed, and what they are compared with. */
 public final class Golden implements AutoCloseable {
@@ -92,6 +97,17 @@ public final class Golden implements AutoCloseable {
             }
         }
         return WeightSource.of(prefix, tensors);
+    }
+
+    /**
+     * Makes a network in float32 with the weights of {@link #formula}.
+     *
+     * @param constructor calls the network's
+     */
+    public static <M extends Module> M network(Function<Weights, M> constructor)
+            throws IOException {
+        return Weights.load(
+                formula(Weights.declared(constructor)), DType.FLOAT32, Device.CPU, constructor);
     }
 
     /**

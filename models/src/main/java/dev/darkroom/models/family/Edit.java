@@ -27,9 +27,8 @@ public record Edit(
      *     than the picture
      */
     public Edit {
-        if (strength != null && !(strength > 0 && strength <= 1)) {
-            throw new IllegalArgumentException(
-                    "strength must be above 0 and at most 1, not " + strength);
+        if (strength != null) {
+            requireStrength(strength);
         }
         if (noiseLevel != null && noiseLevel < 0) {
             throw new IllegalArgumentException(
@@ -59,5 +58,12 @@ public record Edit(
     /** A picture of which all is made anew, or the part in a mask. */
     public Edit(Image picture, @Nullable Image mask, double strength) {
         this(picture, mask, strength, null);
+    }
+
+    static void requireStrength(double strength) {
+        if (!(strength > 0 && strength <= 1)) {
+            throw new IllegalArgumentException(
+                    "strength must be above 0 and at most 1, not " + strength);
+        }
     }
 }

@@ -105,42 +105,24 @@ public record Inputs(
 
     /** Returns the same without what guidance leads away from. */
     public Inputs withoutNegative() {
-        return new Inputs(
-                prompt,
-                null,
-                secondPrompt,
-                null,
-                classes,
-                maxTokens,
-                clipSkip,
-                reading,
-                sizes,
-                negativeSizes,
-                batch,
-                edit,
-                controls);
+        return copy(null, null, edit, controls);
     }
 
     /** Returns the same with pictures for ControlNets. */
     public Inputs withControls(List<ControlPicture> controls) {
-        return new Inputs(
-                prompt,
-                negativePrompt,
-                secondPrompt,
-                secondNegativePrompt,
-                classes,
-                maxTokens,
-                clipSkip,
-                reading,
-                sizes,
-                negativeSizes,
-                batch,
-                edit,
-                controls);
+        return copy(negativePrompt, secondNegativePrompt, edit, controls);
     }
 
     /** Returns the same with a picture that is there. */
     public Inputs with(@Nullable Edit edit) {
+        return copy(negativePrompt, secondNegativePrompt, edit, controls);
+    }
+
+    private Inputs copy(
+            @Nullable String negativePrompt,
+            @Nullable String secondNegativePrompt,
+            @Nullable Edit edit,
+            List<ControlPicture> controls) {
         return new Inputs(
                 prompt,
                 negativePrompt,

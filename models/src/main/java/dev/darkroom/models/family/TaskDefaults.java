@@ -31,10 +31,7 @@ public record TaskDefaults(Task plain, Task edited, Task masked) {
         public Task {
             Defaults.requireSteps(steps);
             Defaults.requireGuidanceScale(guidanceScale);
-            if (!(strength > 0 && strength <= 1)) {
-                throw new IllegalArgumentException(
-                        "strength must be above 0 and at most 1, not " + strength);
-            }
+            Edit.requireStrength(strength);
         }
     }
 

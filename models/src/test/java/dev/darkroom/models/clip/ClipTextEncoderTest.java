@@ -6,11 +6,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.darkroom.models.text.Encoded;
 import dev.darkroom.runtime.DType;
-import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
 import dev.darkroom.runtime.nn.Activation;
-import dev.darkroom.runtime.nn.Weights;
 import dev.darkroom.testing.Golden;
 
 import org.junit.jupiter.api.Test;
@@ -18,7 +16,6 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 import java.io.IOException;
-import java.util.function.Function;
 
 class ClipTextEncoderTest {
     /** The small models of the golden file; one has the old way to say where a text ends. */
@@ -38,12 +35,7 @@ class ClipTextEncoderTest {
     }
 
     private static ClipTextEncoder made(String name) throws IOException {
-        Function<Weights, ClipTextEncoder> constructor = w -> new ClipTextEncoder(w, config(name));
-        return Weights.load(
-                Golden.formula(Weights.declared(constructor)),
-                DType.FLOAT32,
-                Device.CPU,
-                constructor);
+        return Golden.network(w -> new ClipTextEncoder(w, config(name)));
     }
 
     @ParameterizedTest

@@ -18,36 +18,16 @@ import org.junit.jupiter.api.Test;
 
 import java.io.IOException;
 import java.util.List;
-import java.util.function.Function;
 
 class ControlNetTest {
     /** Conditioned on sizes, as those of Stable Diffusion XL. */
-    private static final UnetConfig SIZED =
-            UnetConfig.builder()
-                    .downBlockAttention(List.of(false, true))
-                    .upBlockAttention(List.of(true, false))
-                    .blockOutChannels(List.of(4, 8))
-                    .layersPerBlock(1)
-                    .normNumGroups(2)
-                    .crossAttentionDim(6)
-                    .attentionHeads(List.of(2, 4))
-                    .transformerLayers(List.of(1, 2))
-                    .onlyCrossAttention(List.of(false, true))
-                    .useLinearProjection(true)
-                    .additionTimeEmbedDim(4)
-                    .projectionInputDim(30)
-                    .build();
+    private static final UnetConfig SIZED = UnetTest.FULL.contracting();
 
     private static final ControlNetConfig CONFIG =
             new ControlNetConfig(SIZED, List.of(4, 5, 6), false, false);
 
     private static ControlNet made() throws IOException {
-        Function<Weights, ControlNet> constructor = w -> new ControlNet(w, CONFIG);
-        return Weights.load(
-                Golden.formula(Weights.declared(constructor)),
-                DType.FLOAT32,
-                Device.CPU,
-                constructor);
+        return Golden.network(w -> new ControlNet(w, CONFIG));
     }
 
     @Test

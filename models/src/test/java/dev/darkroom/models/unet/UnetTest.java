@@ -24,7 +24,6 @@ import java.io.IOException;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.function.Function;
 
 class UnetTest {
     /** Three levels, attention in the first alone, a convolution before the transformers. */
@@ -44,7 +43,7 @@ class UnetTest {
                     .build();
 
     /** Every other option. */
-    private static final UnetConfig FULL =
+    static final UnetConfig FULL =
             UnetConfig.builder()
                     .sampleSize(8)
                     .downBlockAttention(List.of(false, true))
@@ -64,12 +63,7 @@ class UnetTest {
                     .build();
 
     private static Unet made(UnetConfig config) throws IOException {
-        Function<Weights, Unet> constructor = w -> new Unet(w, config);
-        return Weights.load(
-                Golden.formula(Weights.declared(constructor)),
-                DType.FLOAT32,
-                Device.CPU,
-                constructor);
+        return Golden.network(w -> new Unet(w, config));
     }
 
     private static UnetCondition full(Golden golden) throws Exception {

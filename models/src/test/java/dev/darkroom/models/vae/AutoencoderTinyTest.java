@@ -14,13 +14,11 @@ import dev.darkroom.runtime.Memory;
 import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
-import dev.darkroom.runtime.nn.Weights;
 import dev.darkroom.testing.Golden;
 
 import org.junit.jupiter.api.Test;
 
 import java.io.IOException;
-import java.util.function.Function;
 
 /** The tiny autoencoder, against what diffusers computed by {@code tests/oracle/pixels.py}. */
 class AutoencoderTinyTest {
@@ -38,12 +36,7 @@ class AutoencoderTinyTest {
 
     private static AutoencoderTiny made(String json) throws IOException {
         AutoencoderTinyConfig config = config(json);
-        Function<Weights, AutoencoderTiny> constructor = w -> new AutoencoderTiny(w, config);
-        return Weights.load(
-                Golden.formula(Weights.declared(constructor)),
-                DType.FLOAT32,
-                Device.CPU,
-                constructor);
+        return Golden.network(w -> new AutoencoderTiny(w, config));
     }
 
     @Test

@@ -67,12 +67,7 @@ class PixelUnetTest {
 
     private static PixelUnet made(String json) throws IOException {
         PixelUnetConfig config = config(json);
-        Function<Weights, PixelUnet> constructor = w -> new PixelUnet(w, config);
-        return Weights.load(
-                Golden.formula(Weights.declared(constructor)),
-                DType.FLOAT32,
-                Device.CPU,
-                constructor);
+        return Golden.network(w -> new PixelUnet(w, config));
     }
 
     private static void assertEqualsDiffusers(String name, String json) throws Exception {

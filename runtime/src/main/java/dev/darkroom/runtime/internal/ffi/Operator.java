@@ -2,6 +2,7 @@ package dev.darkroom.runtime.internal.ffi;
 
 import dev.darkroom.bindings.DarkroomH;
 import dev.darkroom.bindings.dr_error;
+import dev.darkroom.runtime.libtorch.LibtorchException;
 
 import org.jspecify.annotations.Nullable;
 
@@ -46,8 +47,7 @@ public final class Operator {
     /**
      * Finds any operator, which may change the shape of its arguments.
      *
-     * @throws dev.darkroom.runtime.libtorch.LibtorchException.NoSuchOperator if this libtorch has
-     *     none
+     * @throws LibtorchException.NoSuchOperator if this libtorch has none
      */
     public static Operator find(String name, String overload) {
         return BY_NAME.computeIfAbsent(
@@ -70,6 +70,16 @@ public final class Operator {
             throw new UnsupportedOperationException(refusal);
         }
         return this;
+    }
+
+    /** Returns whether the loaded libtorch has it, or the shim. */
+    public boolean exists() {
+        try {
+            schema();
+            return true;
+        } catch (LibtorchException.NoSuchOperator e) {
+            return false;
+        }
     }
 
     /** Begins a call. */
