@@ -5,10 +5,8 @@
 // corrected as later blocks of keys come. The products are oneDNN's, by libtorch's brgemm.
 #if defined(__x86_64__) && defined(__linux__)
 
-#include <ATen/TensorIterator.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/native/CPUBlas.h>
-#include <ATen/ops/arange.h>
 #include <ATen/ops/empty.h>
 #include <immintrin.h>
 #include <torch/library.h>
@@ -18,6 +16,8 @@
 #include <cstring>
 #include <limits>
 #include <vector>
+
+#include "parallel.h"
 
 #define DARKROOM_AVX512_BF16 __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16")))
 
@@ -30,24 +30,6 @@ using at::native::cpublas::brgemm;
 // The sides of a block of scores: small enough for the second cache.
 constexpr int64_t QUERIES = 64;
 constexpr int64_t KEYS = 512;
-
-// Runs body(begin, end) for parts of 0 … count on libtorch's threads. at::parallel_for would need an OpenMP
-// of the shim's own; a loop over a tensor runs in libtorch.
-template <typename Body>
-void in_parallel(int64_t count, Body body) {
-  const at::Tensor indices = at::arange(count, at::kLong);
-  auto loop = at::TensorIteratorConfig()
-                  .check_all_same_dtype(false)
-                  .resize_outputs(false)
-                  .add_output(indices)
-                  .build();
-  loop.for_each(
-      [&](char** data, const int64_t*, int64_t n) {
-        const int64_t begin = *reinterpret_cast<const int64_t*>(data[0]);
-        body(begin, begin + n);
-      },
-      1);
-}
 
 // The tokens of one head of one sample: rows that lie `stride` numbers apart.
 struct Rows {

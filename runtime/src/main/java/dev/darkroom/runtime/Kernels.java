@@ -5,7 +5,6 @@ import dev.darkroom.runtime.cache.Cache;
 import org.jspecify.annotations.Nullable;
 
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
@@ -19,10 +18,10 @@ import java.util.function.BiFunction;
  * faster depends on the processor and on what libtorch was built with, by a factor of up to 30
  * either way, so it is chosen for the machine: by instructions where they decide, else by a
  * measurement that is kept in the {@link Cache}, so that every run on the machine computes the
- * same.
+ * same. Convolutions in float32 have a choice too.
  *
- * <p>Results agree within the rounding of the type, but not bit for bit. What computes in float32
- * or float64, or on another device, is not concerned.
+ * <p>Results agree within the rounding of the type, but not bit for bit. What else computes in
+ * float32, in float64 or on another device is not concerned.
  *
  * <p>{@code -Ddarkroom.kernels} fixes the choice: {@code own} or {@code float32} for everything, or
  * parts of what {@link #toString} gives, such as {@code bfloat16.attention=float32}; the rest is
@@ -40,7 +39,14 @@ public final class Kernels {
          * Linux: scores are computed in blocks. Attention that it doesn't know, with a mask or
          * heads of an odd width, is computed in float32.
          */
-        BLOCKS
+        BLOCKS,
+        /**
+         * Convolutions in float32 by the shim's operator, with less than half of the
+         * multiplications (Lavin and Gray 2016, arXiv:1509.09308), on Linux on processors with
+         * AVX2. Convolutions that it doesn't know, such as those with another kernel than 3×3, and
+         * those that record gradients are libtorch's.
+         */
+        WINOGRAD
     }
 
     /** What is computed. */
@@ -57,7 +63,16 @@ public final class Kernels {
 
     static final String PROPERTY = "darkroom.kernels";
 
-    private static final List<DType> TYPES = List.of(DType.BFLOAT16, DType.FLOAT16);
+    /** What there is a choice for. */
+    private static final Map<DType, List<Work>> CHOICES = choices();
+
+    private static Map<DType, List<Work>> choices() {
+        Map<DType, List<Work>> choices = new EnumMap<>(DType.class);
+        choices.put(DType.BFLOAT16, List.of(Work.values()));
+        choices.put(DType.FLOAT16, List.of(Work.values()));
+        choices.put(DType.FLOAT32, List.of(Work.CONVOLUTIONS));
+        return choices;
+    }
 
     private static volatile @Nullable Kernels current;
 
@@ -100,16 +115,29 @@ public final class Kernels {
      */
     public static Kernels parse(String text) {
         Kernels kernels = parse(text, new ThisMachine());
-        if (kernels.way(DType.BFLOAT16, Work.ATTENTION) == Way.BLOCKS
-                && !DotProductAttention.hasBlocks()) {
+        require(
+                kernels.way(DType.BFLOAT16, Work.ATTENTION) != Way.BLOCKS
+                        || DotProductAttention.hasBlocks(),
+                "bfloat16.attention=blocks",
+                "AVX512_BF16");
+        require(
+                kernels.way(DType.FLOAT32, Work.CONVOLUTIONS) != Way.WINOGRAD || Winograd.exists(),
+                "float32.convolutions=winograd",
+                "AVX2");
+        return kernels;
+    }
+
+    private static void require(boolean works, String choice, String instructions) {
+        if (!works) {
             throw new IllegalArgumentException(
                     "-D"
                             + PROPERTY
-                            + ": bfloat16.attention=blocks is for Linux on processors with"
-                            + " AVX512_BF16, which this machine's is not; leave it out for what"
-                            + " is fast here");
+                            + ": "
+                            + choice
+                            + " is for Linux on processors with "
+                            + instructions
+                            + ", which this machine's is not; leave it out for what is fast here");
         }
-        return kernels;
     }
 
     /** What is chosen for this machine, which is looked at once, if at all. */
@@ -135,15 +163,16 @@ public final class Kernels {
     static Kernels parse(String text, BiFunction<DType, Work, Way> otherwise) {
         Map<DType, Map<Work, Way>> given = read(text.strip().toLowerCase(Locale.ROOT));
         Map<DType, Map<Work, Way>> ways = new EnumMap<>(DType.class);
-        for (DType type : TYPES) {
-            Map<Work, Way> set = given.getOrDefault(type, Map.of());
-            Map<Work, Way> complete = new EnumMap<>(Work.class);
-            for (Work work : Work.values()) {
-                Way way = set.get(work);
-                complete.put(work, way != null ? way : otherwise.apply(type, work));
-            }
-            ways.put(type, complete);
-        }
+        CHOICES.forEach(
+                (type, works) -> {
+                    Map<Work, Way> set = given.getOrDefault(type, Map.of());
+                    Map<Work, Way> complete = new EnumMap<>(Work.class);
+                    for (Work work : works) {
+                        Way way = set.get(work);
+                        complete.put(work, way != null ? way : otherwise.apply(type, work));
+                    }
+                    ways.put(type, complete);
+                });
         return new Kernels(ways);
     }
 
@@ -155,21 +184,30 @@ public final class Kernels {
         for (String part : text.split(",", -1)) {
             String[] sides = part.strip().split("=", -1);
             String[] names = sides.length == 2 ? sides[0].split("\\.", -1) : new String[0];
-            Way way = find(Way.values(), sides[sides.length - 1]);
-            DType type = names.length == 2 ? find(TYPES.toArray(DType[]::new), names[0]) : null;
-            Work work = names.length == 2 ? find(Work.values(), names[1]) : null;
-            if (way == Way.BLOCKS && (type != DType.BFLOAT16 || work != Work.ATTENTION)) {
-                throw notUnderstood(part);
-            }
-            if (way != null && sides.length == 1) {
-                TYPES.forEach(each -> put(given, each, Arrays.asList(Work.values()), way));
-            } else if (way != null && type != null && work != null) {
+            Way way = find(List.of(Way.values()), sides[sides.length - 1]);
+            DType type = names.length == 2 ? find(CHOICES.keySet(), names[0]) : null;
+            Work work = names.length == 2 ? find(List.of(Work.values()), names[1]) : null;
+            if (sides.length == 1 && (way == Way.OWN || way == Way.FLOAT32)) {
+                CHOICES.forEach(
+                        (each, works) ->
+                                put(given, each, works, each == DType.FLOAT32 ? Way.OWN : way));
+            } else if (way != null && type != null && work != null && isFor(way, type, work)) {
                 put(given, type, List.of(work), way);
             } else {
                 throw notUnderstood(part);
             }
         }
         return given;
+    }
+
+    private static boolean isFor(Way way, DType type, Work work) {
+        return CHOICES.getOrDefault(type, List.of()).contains(work)
+                && switch (way) {
+                    case OWN -> true;
+                    case FLOAT32 -> type != DType.FLOAT32;
+                    case BLOCKS -> type == DType.BFLOAT16 && work == Work.ATTENTION;
+                    case WINOGRAD -> type == DType.FLOAT32;
+                };
     }
 
     private static IllegalArgumentException notUnderstood(String part) {
@@ -179,7 +217,8 @@ public final class Kernels {
                         + " is own, float32 or a list of TYPE.WORK=WAY with the types"
                         + " bfloat16 and float16, the works products, convolutions,"
                         + " attention and attention_gradients, and the ways own and"
-                        + " float32, for bfloat16.attention also blocks; \""
+                        + " float32, for bfloat16.attention also blocks, and of"
+                        + " float32.convolutions=own or winograd; \""
                         + part.strip()
                         + "\" is none of these");
     }
@@ -192,7 +231,7 @@ public final class Kernels {
                                 .put(work, way));
     }
 
-    private static <E extends Enum<E>> @Nullable E find(E[] values, String name) {
+    private static <E extends Enum<E>> @Nullable E find(Iterable<E> values, String name) {
         for (E value : values) {
             if (lower(value).equals(name)) {
                 return value;
@@ -205,10 +244,11 @@ public final class Kernels {
         return value.name().toLowerCase(Locale.ROOT);
     }
 
-    /** Returns whether there is a choice: for types of 16 bits on the CPU. */
+    /** Returns whether there is a choice: for types of 16 bits and float32, on the CPU. */
     public static boolean matter(DType type, Device device) {
+        Objects.requireNonNull(type, "type");
         Objects.requireNonNull(device, "device");
-        return type.bytes() == 2 && device.isLikeCpu();
+        return CHOICES.containsKey(type) && device.isLikeCpu();
     }
 
     /**
@@ -216,23 +256,32 @@ public final class Kernels {
      */
     public static DType computed(DType type, Work work, Device device) {
         Objects.requireNonNull(work, "work");
-        boolean cast = matter(type, device) && current().way(type, work) == Way.FLOAT32;
+        boolean cast =
+                type.bytes() == 2
+                        && matter(type, device)
+                        && current().way(type, work) == Way.FLOAT32;
         return cast ? DType.FLOAT32 : type;
     }
 
     /**
      * Returns how something is computed.
      *
-     * @param type {@link DType#BFLOAT16} or {@link DType#FLOAT16}
-     * @throws IllegalArgumentException for another type
+     * @param type {@link DType#BFLOAT16} or {@link DType#FLOAT16}; {@link DType#FLOAT32} for
+     *     convolutions
+     * @throws IllegalArgumentException if there is no choice
      */
     public Way way(DType type, Work work) {
-        Map<Work, Way> found = ways.get(type);
+        Objects.requireNonNull(work, "work");
+        Way found = ways.getOrDefault(type, Map.of()).get(work);
         if (found == null) {
             throw new IllegalArgumentException(
-                    "there is a choice for bfloat16 and float16, not for " + type);
+                    "there is a choice for bfloat16, for float16 and for convolutions in float32,"
+                            + " not for "
+                            + lower(work)
+                            + " in "
+                            + type);
         }
-        return Objects.requireNonNull(found.get(work));
+        return found;
     }
 
     @Override

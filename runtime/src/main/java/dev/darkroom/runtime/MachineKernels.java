@@ -16,6 +16,7 @@ import java.util.Optional;
  * @param oneDnn whether libtorch has oneDNN
  * @param mkl whether libtorch has MKL
  * @param blocks whether the shim has attention in blocks, {@link Way#BLOCKS}
+ * @param winograd whether the shim has convolutions of {@link Way#WINOGRAD}
  * @param oneDnnLimit what {@code ONEDNN_MAX_CPU_ISA} says, in capitals; null if nothing
  */
 record MachineKernels(
@@ -23,6 +24,7 @@ record MachineKernels(
         boolean oneDnn,
         boolean mkl,
         boolean blocks,
+        boolean winograd,
         @Nullable String oneDnnLimit) {
     /** Instructions of 16-bit products that oneDNN leaves alone under a limit. */
     private static final Map<String, String> HIDDEN =
@@ -48,6 +50,7 @@ record MachineKernels(
                 settings.contains("MKL-DNN v"),
                 settings.contains("Math Kernel Library"),
                 DotProductAttention.hasBlocks(),
+                Winograd.exists(),
                 limit(System.getenv("ONEDNN_MAX_CPU_ISA"), System.getenv("DNNL_MAX_CPU_ISA")));
     }
 
@@ -71,6 +74,9 @@ record MachineKernels(
      * measured.
      */
     Optional<Way> decide(DType type, Work work) {
+        if (type == DType.FLOAT32) {
+            return Optional.of(winograd ? Way.WINOGRAD : Way.OWN);
+        }
         if (!processor.architecture().equals("amd64") || processor.instructions().isEmpty()) {
             return Optional.empty();
         }

@@ -130,9 +130,6 @@ public final class Ops {
      * oneDNN's float32 product, which records no gradients. It runs on libtorch's own native
      * threads. OpenBLAS has a pool of its own, whose waiting threads keep libtorch's from the
      * cores: up to a time slice, 4 ms, for each operator that follows a product.
-     *
-     * <p>A weight in training is left to libtorch without recording too, so that a checkpointed
-     * network computes the same again.
      */
     private static final class OneDnn {
         /** Multiplications from which more threads than one are a gain, about. */
@@ -154,17 +151,30 @@ public final class Ops {
         }
 
         static boolean takes(Tensor x, Tensor weight, @Nullable Tensor bias, Tensor parameter) {
-            return Mode.current().computesPlainly()
-                    && isPlain(x)
-                    && isPlain(weight)
-                    && (bias == null || isPlain(bias))
-                    && x.elements() * weight.size(0) >= WORTHWHILE
-                    && !parameter.requiresGrad();
+            return isPlain(x, weight, bias, parameter)
+                    && x.elements() * weight.size(0) >= WORTHWHILE;
         }
+    }
 
-        private static boolean isPlain(Tensor tensor) {
-            return tensor.dtype() == DType.FLOAT32 && tensor.device().equals(Device.CPU);
-        }
+    /**
+     * Returns whether a layer is float32 on the CPU and neither records nor casts.
+     *
+     * <p>A weight in training is left to libtorch without recording too, so that a checkpointed
+     * network computes the same again.
+     *
+     * @param parameter that the weight is, or is a cast of
+     */
+    private static boolean isPlain(
+            Tensor x, Tensor weight, @Nullable Tensor bias, Tensor parameter) {
+        return Mode.current().computesPlainly()
+                && isPlain(x)
+                && isPlain(weight)
+                && (bias == null || isPlain(bias))
+                && !parameter.requiresGrad();
+    }
+
+    private static boolean isPlain(Tensor tensor) {
+        return tensor.dtype() == DType.FLOAT32 && tensor.device().equals(Device.CPU);
     }
 
     /**
@@ -234,11 +244,39 @@ public final class Ops {
                                     SixteenBits.wideOrNull(bias),
                                     stride,
                                     padding,
-                                    groups));
+                                    groups,
+                                    weight));
         }
+        return conv2d(x, weight, bias, stride, padding, groups, weight);
+    }
+
+    /**
+     * @param parameter that the weight is, or is a cast of
+     */
+    private static Tensor conv2d(
+            Tensor x,
+            Tensor weight,
+            @Nullable Tensor bias,
+            long stride,
+            long padding,
+            long groups,
+            Tensor parameter) {
         if (DryRun.isOn(x)) {
             return DryRun.conv2d(x, weight, stride, padding);
         }
+        if (Winograd.isChosen() && isPlain(x, weight, bias, parameter)) {
+            return Winograd.conv2d(x, weight, bias, stride, padding, groups);
+        }
+        return libtorchConv2d(x, weight, bias, stride, padding, groups);
+    }
+
+    static Tensor libtorchConv2d(
+            Tensor x,
+            Tensor weight,
+            @Nullable Tensor bias,
+            long stride,
+            long padding,
+            long groups) {
         return Tensor.run(
                 CONV2D.call()
                         .arg(x.handle)

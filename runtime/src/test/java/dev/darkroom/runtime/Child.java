@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 
 /** JVMs of their own, for what might end one. */
 final class Child {
@@ -16,6 +17,17 @@ final class Child {
      * @param folder where it runs; its output goes to {@code output.txt} there
      */
     static Process start(Path folder, List<String> options, Class<?> main, String... arguments)
+            throws IOException {
+        return start(folder, Map.of(), options, main, arguments);
+    }
+
+    /** Starts it with more in its environment. */
+    static Process start(
+            Path folder,
+            Map<String, String> environment,
+            List<String> options,
+            Class<?> main,
+            String... arguments)
             throws IOException {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
@@ -36,6 +48,7 @@ final class Child {
                         .redirectOutput(ProcessBuilder.Redirect.appendTo(output));
         // glibc then gives freed memory back at once, so that its use is seen
         child.environment().put("MALLOC_MMAP_THRESHOLD_", "65536");
+        child.environment().putAll(environment);
         return child.start();
     }
 }

@@ -42,6 +42,7 @@ class KernelsTest {
                 true,
                 mkl,
                 blocks,
+                false,
                 MachineKernels.limit(limit.isEmpty() ? null : limit, null));
     }
 
@@ -108,7 +109,7 @@ class KernelsTest {
         assertEquals("???? ????", decided(machine("aarch64", "asimd bf16", false, false, "")));
         var silent =
                 new MachineKernels(
-                        new Processor("any", "amd64", Set.of()), true, false, false, null);
+                        new Processor("any", "amd64", Set.of()), true, false, false, false, null);
         assertEquals("???? ????", decided(silent));
         var bare =
                 new MachineKernels(
@@ -116,8 +117,23 @@ class KernelsTest {
                         false,
                         false,
                         false,
+                        false,
                         null);
         assertEquals("ffff ffff", decided(bare));
+    }
+
+    @ParameterizedTest
+    @CsvSource({"true, WINOGRAD", "false, OWN"})
+    void convolutionsInFloat32AreTheShimsWhereItHasThem(boolean winograd, Way expected) {
+        var machine =
+                new MachineKernels(
+                        new Processor("any", "aarch64", Set.of()),
+                        true,
+                        false,
+                        false,
+                        winograd,
+                        null);
+        assertEquals(Optional.of(expected), machine.decide(DType.FLOAT32, Work.CONVOLUTIONS));
     }
 
     @Test
@@ -159,7 +175,11 @@ class KernelsTest {
         assertEquals(mixed, parse(mixed.toString()));
         assertEquals(mixed.hashCode(), parse(mixed.toString()).hashCode());
         assertNotEquals(own, mixed);
-        assertEquals(8, Arrays.asList(mixed.toString().split(",")).size());
+        assertEquals(9, Arrays.asList(mixed.toString().split(",")).size());
+        assertEquals(Way.OWN, mixed.way(DType.FLOAT32, Work.CONVOLUTIONS));
+        var winograd = parse("own,float32.convolutions=winograd");
+        assertEquals(Way.WINOGRAD, winograd.way(DType.FLOAT32, Work.CONVOLUTIONS));
+        assertEquals(winograd, parse(winograd.toString()));
     }
 
     private static Kernels parse(String text) {
@@ -187,7 +207,8 @@ class KernelsTest {
                         "float16 CONVOLUTIONS",
                         "float16 ATTENTION",
                         "bfloat16 ATTENTION_GRADIENTS",
-                        "float16 ATTENTION_GRADIENTS"),
+                        "float16 ATTENTION_GRADIENTS",
+                        "float32 CONVOLUTIONS"),
                 asked);
         assertEquals(Way.OWN, kernels.way(DType.BFLOAT16, Work.ATTENTION));
         assertEquals(Way.FLOAT32, kernels.way(DType.BFLOAT16, Work.PRODUCTS));
@@ -204,6 +225,9 @@ class KernelsTest {
                 "blocks",
                 "bfloat16.products=blocks",
                 "float16.attention=blocks",
+                "winograd",
+                "bfloat16.convolutions=winograd",
+                "float32.convolutions=float32",
                 "bfloat16.attention=own=own",
                 "own,"
             })

@@ -1,0 +1,217 @@
+// The operator darkroom::winograd: convolutions 3×3 in float32 by the algorithm of Winograd (Lavin and Gray
+// 2016, arXiv:1509.09308): 16 products for a tile of 2×2 results, which take 36 otherwise. Pictures and
+// weights are transformed, multiplied in each of a tile's 16 places, and transformed back.
+#if defined(__x86_64__) && defined(__linux__)
+
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/Parallel.h>
+#include <ATen/Version.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/zeros.h>
+#include <torch/library.h>
+
+#include <algorithm>
+#include <atomic>
+#include <string>
+
+#include "parallel.h"
+#include "winograd_kernel.h"
+
+namespace darkroom {
+namespace {
+
+// What is to stay in the third cache, in numbers: transformed weights, or transformed pictures. Of these
+// so many tiles at least, which the transformation of the weights is repeated for.
+constexpr int64_t WEIGHTS = 8 << 20;
+constexpr int64_t PICTURES = 2 << 20;
+constexpr int64_t TILES = 224;
+
+// What is to stay in a thread's second cache.
+constexpr int64_t BLOCK = 160 << 10;
+
+// Channels are a multiple of this, for vectors of any processor.
+constexpr int64_t CHANNELS = 16;
+
+// By what libtorch computes with, which ATEN_CPU_CAPABILITY limits.
+const WinogradKernel* kernel() {
+  static const WinogradKernel* const found = [] {
+    const std::string vectors = at::get_cpu_capability();
+    return vectors == "AVX512" ? &winograd_avx512 : vectors == "AVX2" ? &winograd_avx2 : nullptr;
+  }();
+  return found;
+}
+
+int64_t parts(int64_t whole, int64_t part) { return (whole + part - 1) / part; }
+
+Pictures pictures_of(const at::Tensor& x) {
+  return {x.data_ptr<float>(), x.size(2), x.size(3), x.size(1)};
+}
+
+class Convolution {
+ public:
+  Convolution(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, int64_t padding,
+              const at::Tensor& y)
+      : kernel_(*kernel()), x_(pictures_of(x)), y_(pictures_of(y)), weight_(weight.data_ptr<float>()),
+        bias_(bias.defined() ? bias.data_ptr<float>() : nullptr), padding_(padding),
+        tiles_{parts(y_.height, 2), parts(y_.width, 2)}, count_(x.size(0) * tiles_.rows * tiles_.columns),
+        in_(x_.channels), panels_(parts(y_.channels, kernel_.panel)),
+        zeros_(at::zeros({in_}, x.options().memory_format(c10::nullopt))) {}
+
+  void run() {
+    if (panels_ * panel_size() <= WEIGHTS && count_ >= 2 * kernel_.block * at::get_num_threads()) {
+      by_tiles();
+    } else {
+      by_panels();
+    }
+  }
+
+ private:
+  // Large pictures: all weights are transformed first; then a thread transforms some tiles and multiplies
+  // them by one panel after the other.
+  void by_tiles() {
+    const at::Tensor weights = numbers(panels_ * panel_size());
+    const auto weights_of = [&](int64_t panel) { return weights.data_ptr<float>() + panel * panel_size(); };
+    in_parallel(panels_, [&](int64_t begin, int64_t end) {
+      for (int64_t panel = begin; panel < end; ++panel) transform_weights(panel, weights_of(panel));
+    });
+    const int64_t block = std::clamp<int64_t>(BLOCK / (16 * row()), 1, kernel_.block);
+    const int64_t plane = plane_of(block);
+    const Buffers buffers(*this, 16 * plane);
+    in_parallel(parts(count_, block), [&](int64_t begin, int64_t end) {
+      float* const sums = buffers.next();
+      const Places places{sums + sums_size(), plane, row()};
+      for (int64_t first = begin * block; first < std::min(count_, end * block); first += block) {
+        const int64_t count = std::min(block, count_ - first);
+        transform_tiles(first, count, places);
+        for (int64_t panel = 0; panel < panels_; ++panel) {
+          multiply(panel, weights_of(panel), first, count, places, sums);
+        }
+      }
+    });
+  }
+
+  // Many channels: some tiles are transformed first; then a thread transforms the weights of a panel and
+  // multiplies one block of the tiles after the other by them.
+  void by_panels() {
+    const int64_t fitting = std::max(PICTURES / (16 * row()), TILES);
+    const int64_t chunk = std::min(count_, parts(fitting, kernel_.block) * kernel_.block);
+    const at::Tensor transformed = numbers(16 * plane_of(chunk));
+    const Places places{transformed.data_ptr<float>(), plane_of(chunk), row()};
+    const Buffers buffers(*this, panel_size());
+    for (int64_t first = 0; first < count_; first += chunk) {
+      const int64_t count = std::min(chunk, count_ - first);
+      in_parallel(count, [&](int64_t begin, int64_t end) {
+        transform_tiles(first + begin, end - begin, places.from(begin));
+      });
+      const int64_t blocks = parts(count, kernel_.block);
+      buffers.free();
+      in_parallel(panels_ * blocks, [&](int64_t begin, int64_t end) {
+        float* const sums = buffers.next();
+        float* const weights = sums + sums_size();
+        for (int64_t i = begin; i < end; ++i) {
+          const int64_t panel = i / blocks;
+          const int64_t tile = i % blocks * kernel_.block;
+          if (i == begin || tile == 0) transform_weights(panel, weights);
+          multiply(panel, weights, first + tile, std::min(kernel_.block, count - tile), places.from(tile),
+                   sums);
+        }
+      });
+    }
+  }
+
+  void transform_weights(int64_t panel, float* transformed) const {
+    kernel_.weights(weight_ + panel * kernel_.panel * in_ * 9, channels(panel), in_, transformed);
+  }
+
+  void transform_tiles(int64_t first, int64_t count, const Places& places) const {
+    kernel_.pictures(x_, tiles_, padding_, zeros_.data_ptr<float>(), first, count, places);
+  }
+
+  void multiply(int64_t panel, const float* weights, int64_t first, int64_t count, const Places& places,
+                float* sums) const {
+    kernel_.results(places, tiles_, first, count, weights, in_, bias_, sums, y_, panel * kernel_.panel,
+                    channels(panel));
+  }
+
+  int64_t channels(int64_t panel) const {
+    return std::min(kernel_.panel, y_.channels - panel * kernel_.panel);
+  }
+
+  at::Tensor numbers(int64_t count) const { return at::empty({count}, zeros_.options()); }
+
+  // Sizes, in numbers. Tiles lie a bit apart, so that they don't all fall on the same places of the first
+  // cache.
+  int64_t row() const { return in_ + CHANNELS; }
+  int64_t plane_of(int64_t tiles) const { return tiles * row() + CHANNELS; }
+  int64_t panel_size() const { return 16 * in_ * kernel_.panel; }
+  int64_t sums_size() const { return 16 * kernel_.block * kernel_.panel; }
+
+  // Memory of each thread's own: sums, and so many numbers more.
+  class Buffers {
+   public:
+    Buffers(const Convolution& of, int64_t more)
+        : size_(of.sums_size() + more), all_(of.numbers(at::get_num_threads() * size_)) {}
+
+    float* next() const { return all_.data_ptr<float>() + taken_++ * size_; }
+
+    void free() const { taken_ = 0; }
+
+   private:
+    int64_t size_;
+    at::Tensor all_;
+    mutable std::atomic<int64_t> taken_ = 0;
+  };
+
+  const WinogradKernel& kernel_;
+  Pictures x_;
+  Pictures y_;
+  const float* weight_;
+  const float* bias_;
+  int64_t padding_;
+  Tiles tiles_;
+  int64_t count_;  // of tiles
+  int64_t in_;
+  int64_t panels_;
+  at::Tensor zeros_;  // a pixel outside of the picture
+};
+
+at::Tensor winograd(const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
+                    int64_t padding) {
+  for (const at::Tensor& t : {x, weight}) {
+    TORCH_CHECK(t.scalar_type() == at::kFloat && t.dim() == 4 && t.layout() == at::kStrided,
+                "darkroom::winograd: x and the weight must be float32 with four sizes");
+  }
+  TORCH_CHECK(weight.size(2) == 3 && weight.size(3) == 3 && weight.size(1) == x.size(1) &&
+                  weight.size(0) % CHANNELS == 0 && weight.size(1) % CHANNELS == 0 && weight.numel() > 0,
+              "darkroom::winograd: the weight must be [out,in,3,3] with the channels of x, both multiples "
+              "of ", CHANNELS);
+  TORCH_CHECK(padding >= 0 && x.size(2) + 2 * padding > 2 && x.size(3) + 2 * padding > 2,
+              "darkroom::winograd: the pictures must be 3×3 or larger");
+  const at::Tensor offset = bias.has_value() ? bias->contiguous() : at::Tensor();
+  TORCH_CHECK(!offset.defined() || (offset.scalar_type() == at::kFloat && offset.dim() == 1 &&
+                                    offset.size(0) == weight.size(0)),
+              "darkroom::winograd: the bias must be float32 [out]");
+  const at::Tensor y = at::empty(
+      {x.size(0), weight.size(0), x.size(2) + 2 * padding - 2, x.size(3) + 2 * padding - 2},
+      x.options().memory_format(at::MemoryFormat::ChannelsLast));
+  if (y.numel() > 0) {
+    Convolution(x.contiguous(at::MemoryFormat::ChannelsLast), weight.contiguous(), offset, padding, y).run();
+  }
+  return y;
+}
+
+// The operator is there where it works; another copy of the shim in the process may have brought it.
+const bool registered = [] {
+  if (kernel() == nullptr || c10::Dispatcher::singleton().findSchema({"darkroom::winograd", ""})) {
+    return false;
+  }
+  static torch::Library library(torch::Library::FRAGMENT, "darkroom", std::nullopt, __FILE__, __LINE__);
+  library.def("winograd(Tensor x, Tensor weight, Tensor? bias, int padding) -> Tensor");
+  library.impl("winograd", torch::dispatch(c10::DispatchKey::CPU, TORCH_FN(winograd)));
+  return true;
+}();
+
+}  // namespace
+}  // namespace darkroom
+
+#endif
