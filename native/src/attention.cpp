@@ -121,8 +121,8 @@ struct Packed {
     const int64_t heads = k.size(0) * k.size(1);
     keys = at::empty({heads, count * width}, k.options());
     values = at::empty({heads, (count + count % 2) * v.size(3)}, v.options());
-    in_parallel(heads, [&](int64_t begin, int64_t end) {
-      for (int64_t head = begin; head < end; ++head) {
+    in_parallel(heads, [&](int64_t, Parts& parts) {
+      for (int64_t head; parts.take(head);) {
         for (int64_t first = 0; first < count; first += KEYS) {
           pack_keys(Rows(k, head), first, std::min(KEYS, count - first), width,
                     row(keys, head) + first * width);
@@ -208,9 +208,9 @@ at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
   at::Tensor out =
       at::empty({q.size(0), q.size(2), q.size(1), v.size(3)}, q.options()).transpose(1, 2);
   const int64_t blocks = (q.size(2) + QUERIES - 1) / QUERIES;
-  in_parallel(q.size(0) * q.size(1) * blocks, [&](int64_t begin, int64_t end) {
+  in_parallel(q.size(0) * q.size(1) * blocks, [&](int64_t, Parts& parts) {
     Blocks work(queries, v, packed, scale, out);
-    for (int64_t i = begin; i < end; ++i) {
+    for (int64_t i; parts.take(i);) {
       const int64_t start = i % blocks * QUERIES;
       work.attend(i / blocks, start, std::min(QUERIES, q.size(2) - start));
     }

@@ -11,7 +11,6 @@
 #include <torch/library.h>
 
 #include <algorithm>
-#include <atomic>
 #include <string>
 
 #include "parallel.h"
@@ -22,7 +21,7 @@ namespace {
 
 // What is to stay in the third cache, in numbers: transformed weights, or transformed pictures. Of these
 // so many tiles at least, which the transformation of the weights is repeated for.
-constexpr int64_t WEIGHTS = 8 << 20;
+constexpr int64_t WEIGHTS = 5 << 20;
 constexpr int64_t PICTURES = 2 << 20;
 constexpr int64_t TILES = 224;
 
@@ -71,16 +70,17 @@ class Convolution {
   void by_tiles() {
     const at::Tensor weights = numbers(panels_ * panel_size());
     const auto weights_of = [&](int64_t panel) { return weights.data_ptr<float>() + panel * panel_size(); };
-    in_parallel(panels_, [&](int64_t begin, int64_t end) {
-      for (int64_t panel = begin; panel < end; ++panel) transform_weights(panel, weights_of(panel));
+    in_parallel(panels_, [&](int64_t, Parts& panels) {
+      for (int64_t panel; panels.take(panel);) transform_weights(panel, weights_of(panel));
     });
     const int64_t block = std::clamp<int64_t>(BLOCK / (16 * row()), 1, kernel_.block);
     const int64_t plane = plane_of(block);
-    const Buffers buffers(*this, 16 * plane);
-    in_parallel(parts(count_, block), [&](int64_t begin, int64_t end) {
-      float* const sums = buffers.next();
+    const at::Tensor buffers = numbers_for_threads(16 * plane);
+    in_parallel(parts(count_, block), [&](int64_t thread, Parts& blocks) {
+      float* const sums = buffers.data_ptr<float>() + thread * buffers.size(1);
       const Places places{sums + sums_size(), plane, row()};
-      for (int64_t first = begin * block; first < std::min(count_, end * block); first += block) {
+      for (int64_t i; blocks.take(i);) {
+        const int64_t first = i * block;
         const int64_t count = std::min(block, count_ - first);
         transform_tiles(first, count, places);
         for (int64_t panel = 0; panel < panels_; ++panel) {
@@ -91,29 +91,35 @@ class Convolution {
   }
 
   // Many channels: some tiles are transformed first; then a thread transforms the weights of a panel and
-  // multiplies one block of the tiles after the other by them.
+  // multiplies one block of the tiles after the other by them. Where panels are few, a thread takes one
+  // block of a panel.
   void by_panels() {
     const int64_t fitting = std::max(PICTURES / (16 * row()), TILES);
     const int64_t chunk = std::min(count_, parts(fitting, kernel_.block) * kernel_.block);
     const at::Tensor transformed = numbers(16 * plane_of(chunk));
     const Places places{transformed.data_ptr<float>(), plane_of(chunk), row()};
-    const Buffers buffers(*this, panel_size());
+    const at::Tensor buffers = numbers_for_threads(panel_size());
+    const bool whole = panels_ >= 4 * at::get_num_threads();
     for (int64_t first = 0; first < count_; first += chunk) {
       const int64_t count = std::min(chunk, count_ - first);
-      in_parallel(count, [&](int64_t begin, int64_t end) {
-        transform_tiles(first + begin, end - begin, places.from(begin));
-      });
       const int64_t blocks = parts(count, kernel_.block);
-      buffers.free();
-      in_parallel(panels_ * blocks, [&](int64_t begin, int64_t end) {
-        float* const sums = buffers.next();
+      in_parallel(blocks, [&](int64_t, Parts& all) {
+        for (int64_t i; all.take(i);) {
+          const int64_t tile = i * kernel_.block;
+          transform_tiles(first + tile, std::min(kernel_.block, count - tile), places.from(tile));
+        }
+      });
+      in_parallel(whole ? panels_ : panels_ * blocks, [&](int64_t thread, Parts& all) {
+        float* const sums = buffers.data_ptr<float>() + thread * buffers.size(1);
         float* const weights = sums + sums_size();
-        for (int64_t i = begin; i < end; ++i) {
-          const int64_t panel = i / blocks;
-          const int64_t tile = i % blocks * kernel_.block;
-          if (i == begin || tile == 0) transform_weights(panel, weights);
-          multiply(panel, weights, first + tile, std::min(kernel_.block, count - tile), places.from(tile),
-                   sums);
+        for (int64_t i; all.take(i);) {
+          const int64_t panel = whole ? i : i / blocks;
+          transform_weights(panel, weights);
+          for (int64_t j = whole ? 0 : i % blocks; j < (whole ? blocks : i % blocks + 1); ++j) {
+            const int64_t tile = j * kernel_.block;
+            multiply(panel, weights, first + tile, std::min(kernel_.block, count - tile), places.from(tile),
+                     sums);
+          }
         }
       });
     }
@@ -139,28 +145,17 @@ class Convolution {
 
   at::Tensor numbers(int64_t count) const { return at::empty({count}, zeros_.options()); }
 
+  // For each thread sums, and so many numbers more.
+  at::Tensor numbers_for_threads(int64_t more) const {
+    return at::empty({at::get_num_threads(), sums_size() + more}, zeros_.options());
+  }
+
   // Sizes, in numbers. Tiles lie a bit apart, so that they don't all fall on the same places of the first
   // cache.
   int64_t row() const { return in_ + CHANNELS; }
   int64_t plane_of(int64_t tiles) const { return tiles * row() + CHANNELS; }
   int64_t panel_size() const { return 16 * in_ * kernel_.panel; }
   int64_t sums_size() const { return 16 * kernel_.block * kernel_.panel; }
-
-  // Memory of each thread's own: sums, and so many numbers more.
-  class Buffers {
-   public:
-    Buffers(const Convolution& of, int64_t more)
-        : size_(of.sums_size() + more), all_(of.numbers(at::get_num_threads() * size_)) {}
-
-    float* next() const { return all_.data_ptr<float>() + taken_++ * size_; }
-
-    void free() const { taken_ = 0; }
-
-   private:
-    int64_t size_;
-    at::Tensor all_;
-    mutable std::atomic<int64_t> taken_ = 0;
-  };
 
   const WinogradKernel& kernel_;
   Pictures x_;

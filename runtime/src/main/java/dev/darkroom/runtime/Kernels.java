@@ -257,8 +257,8 @@ public final class Kernels {
     public static DType computed(DType type, Work work, Device device) {
         Objects.requireNonNull(work, "work");
         boolean cast =
-                type.bytes() == 2
-                        && matter(type, device)
+                matter(type, device)
+                        && type.bytes() == 2
                         && current().way(type, work) == Way.FLOAT32;
         return cast ? DType.FLOAT32 : type;
     }
