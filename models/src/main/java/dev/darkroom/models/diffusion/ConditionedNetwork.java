@@ -5,7 +5,8 @@ package dev.darkroom.models.diffusion;
 public interface ConditionedNetwork {
     /**
      * Binds a condition, and computes what all evaluations under it share, such as the keys and
-     * values of a text. That belongs to the scope which is open.
+     * values of a text, with the adapters as they are then. That belongs to the scope which is
+     * open.
      *
      * @param condition with a row for each sample that the network is then shown
      * @throws IllegalArgumentException if the condition lacks what the network needs

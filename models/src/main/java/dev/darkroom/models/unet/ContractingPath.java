@@ -58,29 +58,6 @@ final class ContractingPath extends Module {
         midBlock = new MidBlock(w.sub("mid_block"), config);
     }
 
-    /**
-     * Checks inputs of the network.
-     *
-     * @throws IllegalArgumentException if they have other shapes than the config says
-     */
-    void requireShapes(Tensor latents, Tensor text) {
-        if (latents.rank() != 4
-                || latents.size(1) != config.inChannels()
-                || text.rank() != 3
-                || text.size(2) != config.crossAttentionDim()) {
-            throw new IllegalArgumentException(
-                    "U-Net: latents "
-                            + latents.shape()
-                            + " must be [N,"
-                            + config.inChannels()
-                            + ",H,W], and the text "
-                            + text.shape()
-                            + " [N,L,"
-                            + config.crossAttentionDim()
-                            + "]");
-        }
-    }
-
     /** Embeds all that is one vector for a sample: {@code [N,timeWidth]}, or {@code [1,…]}. */
     Tensor time(Tensor timestep, UnetCondition condition) {
         Tensor time = timeEmbedding.forward(timestep, condition.guidance());
@@ -101,8 +78,22 @@ final class ContractingPath extends Module {
         return value;
     }
 
-    /** The first convolution: latents {@code [N,in,H,W]} to features {@code [N,C,H,W]}. */
+    /**
+     * The first convolution.
+     *
+     * @param latents {@code [N,in,H,W]}
+     * @return {@code [N,C,H,W]}
+     * @throws IllegalArgumentException if the latents have another shape than the config says
+     */
     Tensor enter(Tensor latents) {
+        if (latents.rank() != 4 || latents.size(1) != config.inChannels()) {
+            throw new IllegalArgumentException(
+                    "U-Net: latents "
+                            + latents.shape()
+                            + " must be [N,"
+                            + config.inChannels()
+                            + ",H,W]");
+        }
         return convIn.forward(latents);
     }
 
@@ -111,26 +102,29 @@ final class ContractingPath extends Module {
      *
      * @param x what {@link #enter} made {@code [N,C,H,W]}
      * @param time what {@link #time} made {@code [N,timeWidth]}
-     * @param text {@code [N,L,E]}
      */
-    Features forward(Tensor x, Tensor time, Tensor text, BlockRun run) {
+    Features forward(Tensor x, Tensor time, AttendedText text, BlockRun run) {
         List<Tensor> made = new ArrayList<>(List.of(segments().boundary(x)));
         for (DownBlock block : downBlocks) {
             made.addAll(
                     segments()
                             .runAll(
-                                    in -> block.forward(in.get(0), in.get(1), in.get(2), run),
+                                    in ->
+                                            block.forward(
+                                                    in.get(0), in.get(1), text.in(in.get(2)), run),
                                     made.getLast(),
                                     time,
-                                    text));
+                                    text.states()));
         }
         Tensor middle =
                 segments()
                         .run(
-                                in -> midBlock.forward(in.get(0), in.get(1), in.get(2), run),
+                                in ->
+                                        midBlock.forward(
+                                                in.get(0), in.get(1), text.in(in.get(2)), run),
                                 made.getLast(),
                                 time,
-                                text);
+                                text.states());
         return new Features(made, middle);
     }
 

@@ -95,15 +95,20 @@ public final class ControlNet extends Module {
      * @param latents {@code [N,C,H,W]}
      * @param timestep {@code [N]}, or {@code [1]} for all
      * @param condition has what the config asks for
+     * @param text the condition's
      * @param embedded what {@link #embed} made, with one row for all or one for each
      * @throws IllegalArgumentException if a shape is another, or a condition is missing
      */
-    Features forward(Tensor latents, Tensor timestep, UnetCondition condition, Tensor embedded) {
-        down.requireShapes(latents, condition.text());
+    Features forward(
+            Tensor latents,
+            Tensor timestep,
+            UnetCondition condition,
+            AttendedText text,
+            Tensor embedded) {
         try (var scope = TensorScope.open()) {
             Tensor time = down.time(timestep, condition); // [N,timeWidth]
             Tensor x = down.enter(latents).plus(embedded); // [N,C,H,W]
-            Features made = down.forward(x, time, condition.text(), BlockRun.PLAIN);
+            Features made = down.forward(x, time, text.evaluated(segments()), BlockRun.PLAIN);
             List<Tensor> added = new ArrayList<>();
             for (int i = 0; i < controlnetDownBlocks.size(); i++) {
                 added.add(controlnetDownBlocks.get(i).forward(made.skips().get(i)));

@@ -45,11 +45,10 @@ final class DownBlock extends Module {
      *
      * @param x {@code [N,in,H,W]}
      * @param time {@code [N,timeWidth]}
-     * @param text {@code [N,L,E]}
      * @return what each layer made {@code [N,out,H,W]}, and last, unless the block is the last,
      *     {@code [N,out,⌈H/2⌉,⌈W/2⌉]}
      */
-    List<Tensor> forward(Tensor x, Tensor time, Tensor text, BlockRun run) {
+    List<Tensor> forward(Tensor x, Tensor time, AttendedText text, BlockRun run) {
         List<Tensor> made = new ArrayList<>();
         try (var scope = TensorScope.open()) {
             for (int i = 0; i < resnets.size(); i++) {

@@ -40,10 +40,9 @@ final class MidBlock extends Module {
      *
      * @param x {@code [N,C,H,W]}
      * @param time {@code [N,timeWidth]}
-     * @param text {@code [N,L,E]}
      * @return {@code [N,C,H,W]}
      */
-    Tensor forward(Tensor x, Tensor time, Tensor text, BlockRun run) {
+    Tensor forward(Tensor x, Tensor time, AttendedText text, BlockRun run) {
         try (var scope = TensorScope.open()) {
             if (resnets.isEmpty()) {
                 return scope.keep(x.copy());

@@ -52,10 +52,9 @@ final class SpatialTransformer extends Module {
      * Transforms features.
      *
      * @param x {@code [N,C,H,W]}
-     * @param text {@code [N,L,E]}
      * @return {@code [N,C,H,W]}
      */
-    Tensor forward(Tensor x, Tensor text, BlockRun run) {
+    Tensor forward(Tensor x, AttendedText text, BlockRun run) {
         try (var scope = TensorScope.open()) {
             Tensor tokens = norm.forward(x).flatten(2, 3).transpose(1, 2); // [N,T,C]
             tokens = projIn.forward(tokens);

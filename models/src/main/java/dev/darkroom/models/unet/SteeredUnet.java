@@ -70,7 +70,9 @@ public record SteeredUnet(Unet unet, List<ControlNet> nets) implements ControlNe
     private record Steering(ControlNet net, Control control, Tensor embedded) {
         Residuals bound(Condition condition) {
             boolean alone = control.guess() || net.config().isPooled();
-            UnetCondition bound = UnetCondition.of(condition, net.config().path(), net);
+            UnetConfig path = net.config().path();
+            UnetCondition bound = UnetCondition.of(condition, path, net);
+            AttendedText text = AttendedText.of(bound.text(), path).projectedFor(net);
             Tensor rows = // [N,1,1,1], 1 for those that the net acts on
                     alone
                             ? condition
@@ -85,7 +87,7 @@ public record SteeredUnet(Unet unet, List<ControlNet> nets) implements ControlNe
                     return made;
                 }
                 try (var scope = TensorScope.open()) {
-                    Features residuals = net.forward(latents, timesteps, bound, embedded);
+                    Features residuals = net.forward(latents, timesteps, bound, text, embedded);
                     return made.plus(scaled(residuals, scale, rows)).keptBy(scope);
                 }
             };

@@ -46,15 +46,19 @@ final class TransformerBlock extends Module {
         ff = new GatedFeedForward(w.sub("ff"), channels);
     }
 
+    /** Returns the attentions to the text. */
+    List<Attention> textAttentions() {
+        return onlyCross ? List.of(attn1, attn2) : List.of(attn2);
+    }
+
     /**
      * Transforms the positions.
      *
      * @param x {@code [N,T,C]}
-     * @param text {@code [N,L,E]}
      * @param height of the positions; with {@code width} T of them
      * @return {@code [N,T,C]}
      */
-    Tensor forward(Tensor x, Tensor text, long height, long width, BlockRun run) {
+    Tensor forward(Tensor x, AttendedText text, long height, long width, BlockRun run) {
         if (run.skips(path)) {
             return x;
         }
@@ -63,9 +67,9 @@ final class TransformerBlock extends Module {
             x =
                     x.plus(
                             onlyCross
-                                    ? attn1.forward(normed, text, null)
+                                    ? text.attend(attn1, normed)
                                     : run.attend(path, attn1, normed, height, width));
-            x = x.plus(attn2.forward(norm2.forward(x), text, null));
+            x = x.plus(text.attend(attn2, norm2.forward(x)));
             return scope.keep(x.plus(ff.forward(norm3.forward(x)))); // [N,T,C]
         }
     }

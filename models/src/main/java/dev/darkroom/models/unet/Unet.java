@@ -118,6 +118,7 @@ public final class Unet extends DiffusionNetwork {
 
     Network bind(Condition condition, BlockRun run, Residuals residuals) {
         UnetCondition bound = UnetCondition.of(condition, config, this);
+        AttendedText text = AttendedText.of(bound.text(), config).projectedFor(this);
         Tensor shown =
                 shownChannels() > 0
                         ? condition.get(Condition.SHOWN).to(dtype()).to(device())
@@ -126,7 +127,12 @@ public final class Unet extends DiffusionNetwork {
             Tensor latents = x.to(dtype());
             Tensor seen = shown == null ? latents : Ops.cat(1, latents, shown);
             return forward(
-                    seen, timesteps, bound, run, made -> residuals.addTo(made, latents, timesteps));
+                    seen,
+                    timesteps,
+                    bound,
+                    text,
+                    run,
+                    made -> residuals.addTo(made, latents, timesteps));
         };
     }
 
@@ -140,19 +146,25 @@ public final class Unet extends DiffusionNetwork {
      * @throws IllegalArgumentException if a shape is another, or a condition is missing
      */
     public Tensor forward(Tensor latents, Tensor timestep, UnetCondition condition) {
-        return forward(latents, timestep, condition, BlockRun.PLAIN, UnaryOperator.identity());
+        return forward(
+                latents,
+                timestep,
+                condition,
+                AttendedText.of(condition.text(), config),
+                BlockRun.PLAIN,
+                UnaryOperator.identity());
     }
 
     private Tensor forward(
             Tensor latents,
             Tensor timestep,
             UnetCondition condition,
+            AttendedText boundText,
             BlockRun run,
             UnaryOperator<Features> controlled) {
-        down.requireShapes(latents, condition.text());
         try (var scope = TensorScope.open()) {
             Tensor time = segments().boundary(down.time(timestep, condition)); // [N,timeWidth]
-            Tensor text = segments().boundary(condition.text());
+            AttendedText text = boundText.evaluated(segments());
             Features features = down.forward(down.enter(latents), time, text, run);
             features = controlled.apply(features);
             Tensor x = features.middle(); // [N,C,h,w]
@@ -187,12 +199,12 @@ public final class Unet extends DiffusionNetwork {
             Tensor x,
             List<Tensor> skips,
             Tensor time,
-            Tensor text,
+            AttendedText text,
             Tensor next,
             BlockRun run) {
         long height = next.size(2);
         long width = next.size(3);
-        List<Tensor> inputs = new ArrayList<>(List.of(x, time, text));
+        List<Tensor> inputs = new ArrayList<>(List.of(x, time, text.states()));
         inputs.addAll(skips);
         return segments()
                 .run(
@@ -203,7 +215,7 @@ public final class Unet extends DiffusionNetwork {
                                                 .mapToObj(in::get)
                                                 .toList(),
                                         in.get(1),
-                                        in.get(2),
+                                        text.in(in.get(2)),
                                         height,
                                         width,
                                         run),

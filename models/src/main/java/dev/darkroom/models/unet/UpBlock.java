@@ -56,7 +56,6 @@ final class UpBlock extends Module {
      * @param x {@code [N,in,H,W]}
      * @param skips what the way down made, latest first, each {@code [N,C,H,W]}
      * @param time {@code [N,timeWidth]}
-     * @param text {@code [N,L,E]}
      * @param height of the result, which the way down had before it was halved
      * @param width of the result
      * @return {@code [N,out,height,width]}
@@ -65,7 +64,7 @@ final class UpBlock extends Module {
             Tensor x,
             List<Tensor> skips,
             Tensor time,
-            Tensor text,
+            AttendedText text,
             long height,
             long width,
             BlockRun run) {
@@ -80,7 +79,8 @@ final class UpBlock extends Module {
         }
     }
 
-    private Tensor layer(int i, Tensor x, Tensor skip, Tensor time, Tensor text, BlockRun run) {
+    private Tensor layer(
+            int i, Tensor x, Tensor skip, Tensor time, AttendedText text, BlockRun run) {
         try (var scope = TensorScope.open()) {
             x = resnets.get(i).forward(Ops.cat(1, x, skip), time);
             return scope.keep(attentions.isEmpty() ? x : attentions.get(i).forward(x, text, run));

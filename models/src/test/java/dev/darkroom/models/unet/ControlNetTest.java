@@ -1,14 +1,17 @@
 package dev.darkroom.models.unet;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.darkroom.models.diffusion.Condition;
+import dev.darkroom.models.diffusion.Network;
 import dev.darkroom.models.family.ControlNets;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Memory;
+import dev.darkroom.runtime.Mode;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
 import dev.darkroom.runtime.nn.Weights;
@@ -25,6 +28,9 @@ class ControlNetTest {
 
     private static final ControlNetConfig CONFIG =
             new ControlNetConfig(SIZED, List.of(4, 5, 6), false, false);
+
+    /** Layers of the net that project the text. */
+    private static final int KEYS_AND_VALUES = 2 * 6;
 
     private static ControlNet made() throws IOException {
         return Golden.network(w -> new ControlNet(w, CONFIG));
@@ -45,6 +51,7 @@ class ControlNetTest {
                             full.get("latents"),
                             full.get("timestep"),
                             condition,
+                            AttendedText.of(condition.text(), SIZED),
                             net.embed(golden.get("picture")));
             assertEquals(4, made.skips().size());
             for (int i = 0; i < 4; i++) {
@@ -53,6 +60,42 @@ class ControlNetTest {
             golden.assertClose("middle", made.middle(), 2e-6);
         }
         assertEquals(before, Memory.liveTensors());
+    }
+
+    /** Where gradients are recorded, unet and net project the text in each evaluation. */
+    @Test
+    void aTextIsProjectedOnceForAllEvaluations() throws Exception {
+        try (var scope = TensorScope.open();
+                var golden = Golden.unet("full");
+                var control = Golden.unet("control");
+                var unet = Golden.<Unet>network(w -> new Unet(w, SIZED));
+                var net = made()) {
+            var condition =
+                    Condition.of(Unet.TEXT, golden.get("text"))
+                            .with(Unet.POOLED, golden.get("pooled"))
+                            .with(Unet.SIZES, golden.get("sizes"));
+            Tensor latents = golden.get("latents");
+            var steered =
+                    new SteeredUnet(unet, List.of(net))
+                            .steered(
+                                    List.of(
+                                            new ControlNets.Control(
+                                                    control.get("picture"), () -> 0.5, false)));
+            var projections = new UnetTest.Projections(net, SIZED);
+            Network bound = steered.bind(condition);
+            assertEquals(KEYS_AND_VALUES, projections.applied());
+            for (long each : new long[] {999, 1}) {
+                Tensor timestep = Tensor.copyOf(new long[] {each}, 1);
+                int before = projections.applied();
+                float[] predicted = bound.predict(latents, timestep).toFloatArray();
+                assertEquals(before, projections.applied());
+                try (var mode = Mode.GRAD.enter()) {
+                    float[] anew = bound.predict(latents, timestep).toFloatArray();
+                    assertEquals(before + KEYS_AND_VALUES, projections.applied());
+                    assertArrayEquals(anew, predicted);
+                }
+            }
+        }
     }
 
     /** What is added is nothing where training begins. */

@@ -1,10 +1,12 @@
 package dev.darkroom.models.unet;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.darkroom.models.diffusion.Condition;
+import dev.darkroom.models.diffusion.Network;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
 import dev.darkroom.runtime.Memory;
@@ -13,6 +15,8 @@ import dev.darkroom.runtime.Shape;
 import dev.darkroom.runtime.Tensor;
 import dev.darkroom.runtime.TensorScope;
 import dev.darkroom.runtime.nn.Checkpointing;
+import dev.darkroom.runtime.nn.Linear;
+import dev.darkroom.runtime.nn.Module;
 import dev.darkroom.runtime.nn.Weights;
 import dev.darkroom.testing.Golden;
 
@@ -61,6 +65,9 @@ class UnetTest {
                     .projectionInputDim(30)
                     .timeCondProjDim(8)
                     .build();
+
+    /** Layers of {@link #FULL} that project the text. */
+    private static final int KEYS_AND_VALUES = 2 * 14;
 
     private static Unet made(UnetConfig config) throws IOException {
         return Golden.network(w -> new Unet(w, config));
@@ -132,15 +139,68 @@ class UnetTest {
             Tensor latents = golden.get("latents");
             Tensor timestep = golden.get("timestep");
             golden.assertClose("output", network.forward(latents, timestep, full(golden)), 2e-6);
-            var condition =
-                    Condition.of(Unet.TEXT, golden.get("text"))
-                            .with(Unet.POOLED, golden.get("pooled"))
-                            .with(Unet.SIZES, golden.get("sizes"))
-                            .with(Unet.LABELS, golden.get("labels"))
-                            .with(Condition.DISTILLED_GUIDANCE, golden.get("guidance"));
-            golden.assertClose("output", network.bind(condition).predict(latents, timestep), 2e-6);
+            Network bound = network.bind(condition(golden));
+            golden.assertClose("output", bound.predict(latents, timestep), 2e-6);
         }
         assertEquals(before, Memory.liveTensors());
+    }
+
+    private static Condition condition(Golden golden) throws Exception {
+        return Condition.of(Unet.TEXT, golden.get("text"))
+                .with(Unet.POOLED, golden.get("pooled"))
+                .with(Unet.SIZES, golden.get("sizes"))
+                .with(Unet.LABELS, golden.get("labels"))
+                .with(Condition.DISTILLED_GUIDANCE, golden.get("guidance"));
+    }
+
+    /** Counts how often the layers that project a text are applied. */
+    static final class Projections implements Linear.Adapter {
+        private int applied;
+
+        Projections(Module network, UnetConfig config) {
+            for (Linear layer : network.modules(Linear.class).values()) {
+                if (layer.weight().shape().size(1) == config.crossAttentionDim()) {
+                    layer.attach(this);
+                }
+            }
+        }
+
+        int applied() {
+            return applied;
+        }
+
+        @Override
+        public double scale() {
+            applied++;
+            return 0;
+        }
+
+        @Override
+        public Tensor forward(Tensor x) {
+            throw new AssertionError("an adapter that is off was applied");
+        }
+    }
+
+    @Test
+    void aTextIsProjectedOnceForAllEvaluations() throws Exception {
+        try (var scope = TensorScope.open();
+                var golden = Golden.unet("full");
+                var network = made(FULL)) {
+            Tensor latents = golden.get("latents");
+            UnetCondition anew = full(golden);
+            var projections = new Projections(network, FULL);
+            Network bound = network.bind(condition(golden));
+            assertEquals(KEYS_AND_VALUES, projections.applied());
+            for (long each : new long[] {999, 500, 1}) {
+                Tensor timestep = Tensor.copyOf(new long[] {each}, 1);
+                int before = projections.applied();
+                float[] predicted = bound.predict(latents, timestep).toFloatArray();
+                assertEquals(before, projections.applied());
+                float[] expected = network.forward(latents, timestep, anew).toFloatArray();
+                assertEquals(before + KEYS_AND_VALUES, projections.applied());
+                assertArrayEquals(expected, predicted);
+            }
+        }
     }
 
     @Test
@@ -148,26 +208,48 @@ class UnetTest {
         try (var scope = TensorScope.open();
                 var golden = Golden.unet("full");
                 var network = made(FULL)) {
-            Map<String, Tensor> plain = gradients(network, golden, null);
+            Network anew = anew(network, golden);
+            Map<String, Tensor> plain = gradients(network, anew, golden, null);
             try (var checkpoints = new Checkpointing()) {
                 network.segments(checkpoints);
-                Map<String, Tensor> recomputed = gradients(network, golden, checkpoints);
-                assertEquals(plain.keySet(), recomputed.keySet());
-                for (String key : plain.keySet()) {
-                    Golden.assertClose(key, plain.get(key), recomputed.get(key), 1e-4);
-                }
+                assertSame(plain, gradients(network, anew, golden, checkpoints));
             }
         }
     }
 
+    /** What sampling has projected before is projected again where gradients are recorded. */
+    @Test
+    void whatWasBoundForSamplingCanBeTrained() throws Exception {
+        try (var scope = TensorScope.open();
+                var golden = Golden.unet("full");
+                var network = made(FULL)) {
+            Map<String, Tensor> plain = gradients(network, anew(network, golden), golden, null);
+            Network bound = network.bind(condition(golden));
+            assertSame(plain, gradients(network, bound, golden, null));
+            try (var checkpoints = new Checkpointing()) {
+                network.segments(checkpoints);
+                assertSame(plain, gradients(network, bound, golden, checkpoints));
+            }
+        }
+    }
+
+    private static Network anew(Unet network, Golden golden) throws Exception {
+        UnetCondition condition = full(golden);
+        return (x, timesteps) -> network.forward(x, timesteps, condition);
+    }
+
+    private static void assertSame(Map<String, Tensor> expected, Map<String, Tensor> actual) {
+        assertEquals(expected.keySet(), actual.keySet());
+        expected.forEach((key, each) -> Golden.assertClose(key, each, actual.get(key), 1e-4));
+    }
+
     private static Map<String, Tensor> gradients(
-            Unet network, Golden golden, Checkpointing checkpoints) throws Exception {
+            Unet network, Network bound, Golden golden, Checkpointing checkpoints)
+            throws Exception {
         network.train();
         try (var mode = Mode.GRAD.enter()) {
             Tensor loss =
-                    network.forward(golden.get("latents"), golden.get("timestep"), full(golden))
-                            .square()
-                            .mean();
+                    bound.predict(golden.get("latents"), golden.get("timestep")).square().mean();
             if (checkpoints == null) {
                 loss.backward();
             } else {
@@ -241,6 +323,9 @@ class UnetTest {
                                     latents,
                                     timestep,
                                     UnetCondition.of(Tensor.zeros(DType.FLOAT32, 2, 5, 7))));
+            Condition narrow =
+                    condition(golden).with(Unet.TEXT, Tensor.zeros(DType.FLOAT32, 2, 5, 7));
+            assertRefused("[N,L,6]", () -> network.bind(narrow));
         }
     }
 
