@@ -95,7 +95,7 @@ final class TransformerBlock extends Module {
         private Tensor gated(Tensor x) {
             try (var scope = TensorScope.open()) {
                 List<Tensor> halves = in.forward(x).chunk(2, 2); // two [N,T,4·C]
-                return scope.keep(halves.get(0).times(halves.get(1).gelu()));
+                return scope.keep(halves.get(1).gelu().timesInPlace(halves.get(0)));
             }
         }
     }

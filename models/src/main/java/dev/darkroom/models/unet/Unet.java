@@ -92,13 +92,13 @@ public final class Unet extends DiffusionNetwork {
     }
 
     /**
-     * Those at the highest resolution, in widths of its features: 22 of a transformer block with
+     * Those at the highest resolution, in widths of its features: 18 of a transformer block with
      * its gated layer, 6 that the way down made, 12 of a residual block and of what convolutions
      * put their inputs and outputs in order with.
      */
     @Override
     public long activations(long rows, Shape latents) {
-        return 40L * rows * tokens(latents) * config.blockOutChannels().getFirst();
+        return 36L * rows * tokens(latents) * config.blockOutChannels().getFirst();
     }
 
     @Override
