@@ -1,7 +1,8 @@
 package dev.darkroom.bench;
 
+import dev.darkroom.models.diffusion.Condition;
+import dev.darkroom.models.diffusion.Network;
 import dev.darkroom.models.unet.Unet;
-import dev.darkroom.models.unet.UnetCondition;
 import dev.darkroom.models.unet.UnetConfig;
 import dev.darkroom.runtime.DType;
 import dev.darkroom.runtime.Device;
@@ -17,8 +18,9 @@ import java.util.Locale;
 
 /**
  * One guided evaluation of the U-Net of Stable Diffusion 1.5 or XL (latents of 64×64, 77 text
- * tokens), with random weights. Waits for a line on its input before each round and prints the
- * seconds, as tests/oracle/bench_unet_step.py does, so that bench_turns.py can let them take turns.
+ * tokens), with random weights, bound to its condition as in sampling. Waits for a line on its
+ * input before each round and prints the seconds, as tests/oracle/bench_unet_step.py does, so that
+ * bench_turns.py can let them take turns.
  */
 public final class UnetStep {
     private UnetStep() {}
@@ -34,15 +36,16 @@ public final class UnetStep {
             Tensor text = Tensor.randn(generator, 2, 77, config.crossAttentionDim()).to(dtype);
             Tensor pooled = Tensor.randn(generator, 2, 1280).to(dtype);
             Tensor sizes = Tensor.full(Shape.of(2, 6), 512, DType.FLOAT32, Device.CPU);
-            var condition =
-                    config.isSized()
-                            ? new UnetCondition(text, pooled, sizes, null, null)
-                            : UnetCondition.of(text);
+            Condition condition = Condition.of(Unet.TEXT, text);
+            if (config.isSized()) {
+                condition = condition.with(Unet.POOLED, pooled).with(Unet.SIZES, sizes);
+            }
+            Network bound = network.bind(condition);
             Tensor timestep = Tensor.full(Shape.of(1), 500, DType.FLOAT32, Device.CPU);
             System.out.println("ready");
             while (System.in.read() >= 0) {
                 long begin = System.nanoTime();
-                network.forward(latents, timestep, condition).close();
+                bound.predict(latents, timestep).close();
                 System.out.println((System.nanoTime() - begin) / 1e9);
             }
         }
