@@ -3,9 +3,9 @@
 // weights are transformed, multiplied in each of a tile's 16 places, and transformed back.
 #if defined(__x86_64__) && defined(__linux__)
 
-#include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
+#include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
 #include <torch/library.h>
@@ -25,8 +25,8 @@ constexpr int64_t WEIGHTS = 5 << 20;
 constexpr int64_t PICTURES = 2 << 20;
 constexpr int64_t TILES = 224;
 
-// What is to stay in a thread's second cache.
-constexpr int64_t BLOCK = 160 << 10;
+// What the tiles of a thread may take: more than this would find no room in its second cache.
+constexpr int64_t BLOCK = 448 << 10;
 
 // Channels are a multiple of this, for vectors of any processor.
 constexpr int64_t CHANNELS = 16;
@@ -73,7 +73,8 @@ class Convolution {
     in_parallel(panels_, [&](int64_t, Parts& panels) {
       for (int64_t panel; panels.take(panel);) transform_weights(panel, weights_of(panel));
     });
-    const int64_t block = std::clamp<int64_t>(BLOCK / (16 * row()), 1, kernel_.block);
+    const int64_t fitting = BLOCK / (16 * row()) / kernel_.rows * kernel_.rows;
+    const int64_t block = std::clamp(fitting, kernel_.rows, kernel_.block);
     const int64_t plane = plane_of(block);
     const at::Tensor buffers = numbers_for_threads(16 * plane);
     in_parallel(parts(count_, block), [&](int64_t thread, Parts& blocks) {

@@ -222,6 +222,6 @@ void results(const Places& transformed, const Tiles& tiles, int64_t first, int64
 
 }  // namespace
 
-const WinogradKernel KERNEL = {PANEL, BLOCK, weights, pictures, results};
+const WinogradKernel KERNEL = {PANEL, BLOCK, ROWS, weights, pictures, results};
 
 }  // namespace darkroom

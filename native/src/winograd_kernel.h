@@ -32,6 +32,7 @@ struct Places {
 struct WinogradKernel {
   int64_t panel;  // channels of results that are computed together
   int64_t block;  // tiles that are computed together, at most
+  int64_t rows;   // of them, whose sums are held in registers
 
   // Transforms the weights [count,in,3,3] of a panel to [16,in,panel]; what it has more of is zero.
   // Channels are multiples of 16.

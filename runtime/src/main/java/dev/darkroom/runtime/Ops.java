@@ -264,13 +264,19 @@ public final class Ops {
         if (DryRun.isOn(x)) {
             return DryRun.conv2d(x, weight, stride, padding);
         }
-        if (Winograd.isChosen() && isPlain(x, weight, bias, parameter)) {
-            return Winograd.conv2d(x, weight, bias, stride, padding, groups);
+        if (!Winograd.isChosen() || !isPlain(x, weight, bias, parameter)) {
+            return libtorchConv2d(x, weight, bias, stride, padding, groups);
         }
-        return libtorchConv2d(x, weight, bias, stride, padding, groups);
+        try (var scope = TensorScope.open()) {
+            Tensor ordered = Winograd.channelsLast(x);
+            return scope.keep(
+                    Winograd.knows(weight, stride, groups)
+                            ? Winograd.conv2d(ordered, weight, bias, padding)
+                            : libtorchConv2d(ordered, weight, bias, stride, padding, groups));
+        }
     }
 
-    static Tensor libtorchConv2d(
+    private static Tensor libtorchConv2d(
             Tensor x,
             Tensor weight,
             @Nullable Tensor bias,

@@ -29,29 +29,13 @@ final class Winograd {
         return Kernels.current().way(DType.FLOAT32, Work.CONVOLUTIONS) == Way.WINOGRAD;
     }
 
-    /** As {@link Ops#conv2d}, for float32 on the CPU without gradients. */
-    static Tensor conv2d(
-            Tensor x,
-            Tensor weight,
-            @Nullable Tensor bias,
-            long stride,
-            long padding,
-            long groups) {
-        try (var scope = TensorScope.open()) {
-            Tensor ordered = x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2);
-            return scope.keep(
-                    isKnown(weight, stride, groups)
-                            ? Tensor.run(
-                                    OPERATOR.call()
-                                            .arg(ordered.handle)
-                                            .arg(weight.handle)
-                                            .arg(Tensor.handle(bias))
-                                            .arg(padding))
-                            : Ops.libtorchConv2d(ordered, weight, bias, stride, padding, groups));
-        }
+    /** Returns pictures {@code [N,C,H,W]} in channels-last order, if they aren't. */
+    static Tensor channelsLast(Tensor x) {
+        return x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2);
     }
 
-    private static boolean isKnown(Tensor weight, long stride, long groups) {
+    /** Returns whether the shim's operator computes such a convolution. */
+    static boolean knows(Tensor weight, long stride, long groups) {
         return weight.size(2) == 3
                 && weight.size(3) == 3
                 && weight.size(0) % CHANNELS == 0
@@ -59,5 +43,22 @@ final class Winograd {
                 && weight.elements() > 0
                 && stride == 1
                 && groups == 1;
+    }
+
+    /**
+     * Computes a convolution that the operator {@linkplain #knows knows}.
+     *
+     * @param x {@code [N,C,H,W]}
+     * @param weight {@code [O,C,3,3]}
+     * @param bias {@code [O]}, or null
+     * @return {@code [N,O,H',W']} in channels-last order
+     */
+    static Tensor conv2d(Tensor x, Tensor weight, @Nullable Tensor bias, long padding) {
+        return Tensor.run(
+                OPERATOR.call()
+                        .arg(x.handle)
+                        .arg(weight.handle)
+                        .arg(Tensor.handle(bias))
+                        .arg(padding));
     }
 }

@@ -101,7 +101,7 @@ class WinogradTest {
                             .times(1 / Math.sqrt(9 * shape[1]));
             Tensor bias = Tensor.randn(generator, shape[2]);
             requireExact(x, weight, bias, shape[5]);
-            requireExact(channelsLast(x), weight, null, shape[5]);
+            requireExact(Winograd.channelsLast(x), weight, null, shape[5]);
             requireExact(x.transpose(2, 3), weight.transpose(2, 3), bias, shape[5]);
         }
     }
@@ -120,10 +120,6 @@ class WinogradTest {
         double error = result.to(DType.FLOAT64).minus(exact).abs().max().item();
         // Results are of size 1; their sums have up to 11520 terms.
         assertTrue(error < 2e-5, () -> x.shape() + ": " + error);
-    }
-
-    private static Tensor channelsLast(Tensor x) {
-        return x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2);
     }
 
     @Test
@@ -150,7 +146,7 @@ class WinogradTest {
         Kernels chosen = Kernels.current();
         Kernels.use(Kernels.parse("own"));
         boolean found =
-                Stream.of(x, channelsLast(x))
+                Stream.of(x, Winograd.channelsLast(x))
                         .map(each -> Ops.conv2d(each, weight, null, stride, 1, groups))
                         .anyMatch(result::contentEquals);
         Kernels.use(chosen);

@@ -92,7 +92,8 @@ class ControlNetTest {
                 try (var mode = Mode.GRAD.enter()) {
                     float[] anew = bound.predict(latents, timestep).toFloatArray();
                     assertEquals(before + KEYS_AND_VALUES, projections.applied());
-                    assertArrayEquals(anew, predicted);
+                    // Convolutions that may record gradients round differently.
+                    assertArrayEquals(anew, predicted, 1e-5f);
                 }
             }
         }
