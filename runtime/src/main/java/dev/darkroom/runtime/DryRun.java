@@ -218,7 +218,10 @@ public final class DryRun implements AutoCloseable {
     }
 
     /** oneDNN copies the input into an order of its own. */
-    static Tensor conv2d(Tensor x, Tensor weight, long stride, long padding) {
+    /**
+     * @param beside how many numbers the convolution needs beside its result while it runs
+     */
+    static Tensor conv2d(Tensor x, Tensor weight, long stride, long padding, long beside) {
         long rows = (x.size(2) + 2 * padding - weight.size(2)) / stride + 1;
         long columns = (x.size(3) + 2 * padding - weight.size(3)) / stride + 1;
         long out = weight.size(0);
@@ -233,7 +236,7 @@ public final class DryRun implements AutoCloseable {
                 rows,
                 columns);
         Tensor result = empty(x, x.size(0), out, rows, columns);
-        like(x).close();
+        empty(x, beside).close();
         return result;
     }
 

@@ -174,7 +174,7 @@ public final class Ops {
     }
 
     private static boolean isPlain(Tensor tensor) {
-        return tensor.dtype() == DType.FLOAT32 && tensor.device().equals(Device.CPU);
+        return tensor.dtype() == DType.FLOAT32 && tensor.device().isLikeCpu();
     }
 
     /**
@@ -261,16 +261,20 @@ public final class Ops {
             long padding,
             long groups,
             Tensor parameter) {
+        boolean inOrder = Winograd.isChosen() && isPlain(x, weight, bias, parameter);
+        boolean known = inOrder && Winograd.knows(weight, stride, groups);
         if (DryRun.isOn(x)) {
-            return DryRun.conv2d(x, weight, stride, padding);
+            long ordered = inOrder ? 0 : x.elements();
+            long beside = known ? Winograd.numbersBeside(x, weight, padding) : ordered;
+            return DryRun.conv2d(x, weight, stride, padding, beside);
         }
-        if (!Winograd.isChosen() || !isPlain(x, weight, bias, parameter)) {
+        if (!inOrder) {
             return libtorchConv2d(x, weight, bias, stride, padding, groups);
         }
         try (var scope = TensorScope.open()) {
             Tensor ordered = Winograd.channelsLast(x);
             return scope.keep(
-                    Winograd.knows(weight, stride, groups)
+                    known
                             ? Winograd.conv2d(ordered, weight, bias, padding)
                             : libtorchConv2d(ordered, weight, bias, stride, padding, groups));
         }

@@ -2,6 +2,7 @@ package dev.darkroom.runtime;
 
 import dev.darkroom.runtime.Kernels.Way;
 import dev.darkroom.runtime.Kernels.Work;
+import dev.darkroom.runtime.internal.ffi.Native;
 import dev.darkroom.runtime.internal.ffi.Operator;
 
 import org.jspecify.annotations.Nullable;
@@ -18,6 +19,11 @@ final class Winograd {
     private static final int CHANNELS = 16;
 
     private Winograd() {}
+
+    /** Results that the operator computes together at most: channels, and tiles of 2×2 pixels. */
+    private static final int PANEL = 32;
+
+    private static final int BLOCK = 56;
 
     /** Returns whether the shim has the operator on this machine. */
     static boolean exists() {
@@ -43,6 +49,24 @@ final class Winograd {
                 && weight.elements() > 0
                 && stride == 1
                 && groups == 1;
+    }
+
+    /**
+     * Returns how many numbers the operator needs beside the result, about: transformed weights or
+     * pictures, and what each thread has for itself ({@code winograd.cpp}, with AVX-512).
+     */
+    static long numbersBeside(Tensor x, Tensor weight, long padding) {
+        long in = weight.size(1);
+        long rows = (x.size(2) + 2 * padding - 1) / 2;
+        long columns = (x.size(3) + 2 * padding - 1) / 2;
+        long tiles = x.size(0) * rows * columns;
+        long weights = 16 * in * Math.ceilDiv(weight.size(0), PANEL) * PANEL;
+        long sums = 16L * BLOCK * PANEL;
+        if (weights <= 5 << 20 && tiles >= 2L * BLOCK * Native.threads()) {
+            return weights + Native.threads() * (sums + Math.min(448 << 10, 16 * BLOCK * in));
+        }
+        long together = Math.min(tiles, Math.max(4 * BLOCK, (2 << 20) / (16 * in)));
+        return 16 * in * together + Native.threads() * (sums + 16 * in * PANEL);
     }
 
     /**
