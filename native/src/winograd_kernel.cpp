@@ -6,6 +6,13 @@
 namespace darkroom {
 namespace {
 
+// Sums are held in registers where these loops have no end left to test.
+#ifdef __clang__
+#define DARKROOM_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define DARKROOM_UNROLL _Pragma("GCC unroll 16")
+#endif
+
 typedef float Vector __attribute__((vector_size(LANES * sizeof(float))));
 typedef float Unaligned
     __attribute__((vector_size(LANES * sizeof(float)), aligned(sizeof(float)), may_alias));
@@ -23,11 +30,11 @@ inline Vector zip(Vector a, Vector b, bool last) {
 #else
 #define DARKROOM_ZIP(i) i, 8 + i, 1 + i, 9 + i, 2 + i, 10 + i, 3 + i, 11 + i
 #endif
-  typedef int32_t Places __attribute__((vector_size(LANES * sizeof(int32_t))));
 #ifdef __clang__
   return last ? __builtin_shufflevector(a, b, DARKROOM_ZIP(LANES / 2))
               : __builtin_shufflevector(a, b, DARKROOM_ZIP(0));
 #else
+  typedef int32_t Places __attribute__((vector_size(LANES * sizeof(int32_t))));
   return last ? __builtin_shuffle(a, b, Places{DARKROOM_ZIP(LANES / 2)})
               : __builtin_shuffle(a, b, Places{DARKROOM_ZIP(0)});
 #endif
@@ -37,12 +44,12 @@ inline Vector zip(Vector a, Vector b, bool last) {
 inline void transpose(Vector (&rows)[LANES]) {
   for (int round = 1; round < LANES; round *= 2) {
     Vector zipped[LANES];
-#pragma GCC unroll 8
+DARKROOM_UNROLL
     for (int i = 0; i < LANES / 2; ++i) {
       zipped[2 * i] = zip(rows[i], rows[i + LANES / 2], false);
       zipped[2 * i + 1] = zip(rows[i], rows[i + LANES / 2], true);
     }
-#pragma GCC unroll 16
+DARKROOM_UNROLL
     for (int i = 0; i < LANES; ++i) rows[i] = zipped[i];
   }
 }
@@ -79,7 +86,7 @@ void weights(const float* weights, int64_t count, int64_t in, float* transformed
     for (int64_t first = 0; first < in; first += LANES) {
       Vector numbers[9][LANES];  // a lane for each output channel
       for (int part = 0; part < 9; ++part) {
-#pragma GCC unroll 16
+DARKROOM_UNROLL
         for (int lane = 0; lane < LANES; ++lane) {
           const float* from = weights + ((channel + lane) * in + first) * 9 + part * LANES;
           numbers[part][lane] = channel < count ? load(from) : Vector{};
@@ -144,14 +151,14 @@ void product(const float* rows, int64_t row, const float* weights, int64_t terms
   for (int64_t i = 0; i < terms; ++i) {
     const Vector low = load(weights + i * PANEL);
     const Vector high = load(weights + i * PANEL + LANES);
-#pragma GCC unroll 16
+DARKROOM_UNROLL
     for (int n = 0; n < N; ++n) {
       const float factor = rows[n * row + i];
       sum[n][0] += factor * low;
       sum[n][1] += factor * high;
     }
   }
-#pragma GCC unroll 16
+DARKROOM_UNROLL
   for (int n = 0; n < N; ++n) {
     float* const to = sums + n * PANEL;
     store(to, add ? load(to) + sum[n][0] : sum[n][0]);

@@ -217,7 +217,6 @@ public final class DryRun implements AutoCloseable {
         return empty(table, shape);
     }
 
-    /** oneDNN copies the input into an order of its own. */
     /**
      * @param beside how many numbers the convolution needs beside its result while it runs
      */

@@ -264,6 +264,7 @@ public final class Ops {
         boolean inOrder = Winograd.isChosen() && isPlain(x, weight, bias, parameter);
         boolean known = inOrder && Winograd.knows(weight, stride, groups);
         if (DryRun.isOn(x)) {
+            // oneDNN copies the input into an order of its own, if it isn't channels last.
             long ordered = inOrder ? 0 : x.elements();
             long beside = known ? Winograd.numbersBeside(x, weight, padding) : ordered;
             return DryRun.conv2d(x, weight, stride, padding, beside);
