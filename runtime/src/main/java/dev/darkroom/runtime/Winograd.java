@@ -18,21 +18,28 @@ final class Winograd {
     /** The operator takes channels in groups of so many. */
     private static final int CHANNELS = 16;
 
-    private Winograd() {}
-
     /** Results that the operator computes together at most: channels, and tiles of 2×2 pixels. */
     private static final int PANEL = 32;
 
     private static final int BLOCK = 56;
 
+    private Winograd() {}
+
+    /** Looked up once, when it is first asked for. */
+    private static final class Shim {
+        static final boolean HAS_OPERATOR = OPERATOR.exists();
+
+        private Shim() {}
+    }
+
     /** Returns whether the shim has the operator on this machine. */
     static boolean exists() {
-        return OPERATOR.exists();
+        return Shim.HAS_OPERATOR;
     }
 
     /** Returns whether convolutions in float32 are to be computed here. */
     static boolean isChosen() {
-        return Kernels.current().way(DType.FLOAT32, Work.CONVOLUTIONS) == Way.WINOGRAD;
+        return exists() && Kernels.current().way(DType.FLOAT32, Work.CONVOLUTIONS) == Way.WINOGRAD;
     }
 
     /** Returns pictures {@code [N,C,H,W]} in channels-last order, if they aren't. */
