@@ -24,7 +24,7 @@ import java.util.TreeSet;
  * @param skipped steps without a finite loss and gradient
  * @param skippedInARow how many of them were the last ones
  * @param threads native threads that it ran with
- * @param kernels how 16-bit types were computed; empty in checkpoints of before that was noted
+ * @param kernels how operators were computed; empty in checkpoints of before that was noted
  * @param config everything that the result depends on, by name
  */
 record RunState(

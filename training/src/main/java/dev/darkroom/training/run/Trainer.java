@@ -134,9 +134,9 @@ public final class Trainer {
         String now = Kernels.current().toString();
         if (!start.kernels().isEmpty() && !start.kernels().equals(now)) {
             listener.warned(
-                    "16-bit types were computed by the kernels "
+                    "the network was computed by the kernels "
                             + start.kernels()
-                            + " and are by "
+                            + " and is by "
                             + now
                             + " now"
                             + GOES_ON
