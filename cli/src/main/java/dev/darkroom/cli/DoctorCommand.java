@@ -121,7 +121,7 @@ final class DoctorCommand implements Callable<Integer> {
         loaded.put("shim", libtorch.shim().toString());
         loaded.put("threads", libtorch.threads());
         loaded.put("kernels", libtorch.cpuCapability());
-        loaded.put("16-bit kernels", kernels());
+        loaded.put("chosen kernels", kernels());
         loaded.put("devices", libtorch.devices().stream().map(Device::toString).toList());
         String noGpu = noGpu(libtorch);
         if (noGpu != null) {
