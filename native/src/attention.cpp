@@ -5,11 +5,10 @@
 // corrected as later blocks of keys come. The products are oneDNN's, by libtorch's brgemm.
 #if defined(__x86_64__) && defined(__linux__)
 
-#include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/Parallel.h>
 #include <ATen/native/CPUBlas.h>
 #include <ATen/ops/empty.h>
 #include <immintrin.h>
-#include <torch/library.h>
 
 #include <algorithm>
 #include <cmath>
@@ -18,6 +17,7 @@
 #include <vector>
 
 #include "parallel.h"
+#include "provide.h"
 
 #define DARKROOM_AVX512_BF16 __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16")))
 
@@ -207,7 +207,7 @@ at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
   const Packed packed(in_rows(k), in_rows(v));
   at::Tensor out =
       at::empty({q.size(0), q.size(2), q.size(1), v.size(3)}, q.options()).transpose(1, 2);
-  const int64_t blocks = (q.size(2) + QUERIES - 1) / QUERIES;
+  const int64_t blocks = at::divup(q.size(2), QUERIES);
   in_parallel(q.size(0) * q.size(1) * blocks, [&](int64_t, Parts& parts) {
     Blocks work(queries, v, packed, scale, out);
     for (int64_t i; parts.take(i);) {
@@ -233,14 +233,8 @@ bool works() {
   }
 }
 
-// The operator is there where it works; another copy of the shim in the process may have brought it.
-const bool registered = [] {
-  if (!works() || c10::Dispatcher::singleton().findSchema({"darkroom::attention", ""})) return false;
-  static torch::Library library(torch::Library::FRAGMENT, "darkroom", std::nullopt, __FILE__, __LINE__);
-  library.def("attention(Tensor q, Tensor k, Tensor v, float scale) -> Tensor");
-  library.impl("attention", torch::dispatch(c10::DispatchKey::CPU, TORCH_FN(attention)));
-  return true;
-}();
+const bool provided = works() && provide("attention", "(Tensor q, Tensor k, Tensor v, float scale) -> Tensor",
+                                         torch::dispatch(c10::DispatchKey::CPU, TORCH_FN(attention)));
 
 }  // namespace
 }  // namespace darkroom

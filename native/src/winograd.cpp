@@ -5,15 +5,14 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
-#include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
-#include <torch/library.h>
 
 #include <algorithm>
 #include <string>
 
 #include "parallel.h"
+#include "provide.h"
 #include "winograd_kernel.h"
 
 namespace darkroom {
@@ -40,8 +39,6 @@ const WinogradKernel* kernel() {
   return found;
 }
 
-int64_t parts(int64_t whole, int64_t part) { return (whole + part - 1) / part; }
-
 Pictures pictures_of(const at::Tensor& x) {
   return {x.data_ptr<float>(), x.size(2), x.size(3), x.size(1)};
 }
@@ -52,9 +49,9 @@ class Convolution {
               const at::Tensor& y)
       : kernel_(*kernel()), x_(pictures_of(x)), y_(pictures_of(y)), weight_(weight.data_ptr<float>()),
         bias_(bias.defined() ? bias.data_ptr<float>() : nullptr), padding_(padding),
-        tiles_{parts(y_.height, 2), parts(y_.width, 2)}, count_(x.size(0) * tiles_.rows * tiles_.columns),
-        in_(x_.channels), panels_(parts(y_.channels, kernel_.panel)),
-        zeros_(at::zeros({in_}, x.options().memory_format(c10::nullopt))) {}
+        tiles_{at::divup(y_.height, 2), at::divup(y_.width, 2)}, count_(x.size(0) * tiles_.rows * tiles_.columns),
+        in_(x_.channels), panels_(at::divup(y_.channels, kernel_.panel)),
+        zeros_(at::zeros({in_}, x.options())) {}
 
   void run() {
     if (panels_ * panel_size() <= WEIGHTS && count_ >= 2 * kernel_.block * at::get_num_threads()) {
@@ -77,7 +74,7 @@ class Convolution {
     const int64_t block = std::clamp(fitting, kernel_.rows, kernel_.block);
     const int64_t plane = plane_of(block);
     const at::Tensor buffers = numbers_for_threads(16 * plane);
-    in_parallel(parts(count_, block), [&](int64_t thread, Parts& blocks) {
+    in_parallel(at::divup(count_, block), [&](int64_t thread, Parts& blocks) {
       float* const sums = buffers.data_ptr<float>() + thread * buffers.size(1);
       const Places places{sums + sums_size(), plane, row()};
       for (int64_t i; blocks.take(i);) {
@@ -96,30 +93,32 @@ class Convolution {
   // block of a panel.
   void by_panels() {
     const int64_t fitting = std::max(PICTURES / (16 * row()), TILES);
-    const int64_t chunk = std::min(count_, parts(fitting, kernel_.block) * kernel_.block);
+    const int64_t chunk = std::min(count_, at::divup(fitting, kernel_.block) * kernel_.block);
     const at::Tensor transformed = numbers(16 * plane_of(chunk));
     const Places places{transformed.data_ptr<float>(), plane_of(chunk), row()};
     const at::Tensor buffers = numbers_for_threads(panel_size());
-    const bool whole = panels_ >= 4 * at::get_num_threads();
+    const int64_t threads = at::get_num_threads();
     for (int64_t first = 0; first < count_; first += chunk) {
       const int64_t count = std::min(chunk, count_ - first);
-      const int64_t blocks = parts(count, kernel_.block);
+      const auto tiles_of = [&](int64_t block) { return std::min(kernel_.block, count - block * kernel_.block); };
+      const int64_t blocks = at::divup(count, kernel_.block);
       in_parallel(blocks, [&](int64_t, Parts& all) {
-        for (int64_t i; all.take(i);) {
-          const int64_t tile = i * kernel_.block;
-          transform_tiles(first + tile, std::min(kernel_.block, count - tile), places.from(tile));
+        for (int64_t block; all.take(block);) {
+          const int64_t tile = block * kernel_.block;
+          transform_tiles(first + tile, tiles_of(block), from(places, tile));
         }
       });
-      in_parallel(whole ? panels_ : panels_ * blocks, [&](int64_t thread, Parts& all) {
+      const int64_t together = panels_ >= 4 * threads ? blocks : 1;
+      in_parallel(panels_ * blocks / together, [&](int64_t thread, Parts& all) {
         float* const sums = buffers.data_ptr<float>() + thread * buffers.size(1);
         float* const weights = sums + sums_size();
         for (int64_t i; all.take(i);) {
-          const int64_t panel = whole ? i : i / blocks;
+          const int64_t panel = i * together / blocks;
+          const int64_t begin = i * together % blocks;
           transform_weights(panel, weights);
-          for (int64_t j = whole ? 0 : i % blocks; j < (whole ? blocks : i % blocks + 1); ++j) {
-            const int64_t tile = j * kernel_.block;
-            multiply(panel, weights, first + tile, std::min(kernel_.block, count - tile), places.from(tile),
-                     sums);
+          for (int64_t block = begin; block < begin + together; ++block) {
+            const int64_t tile = block * kernel_.block;
+            multiply(panel, weights, first + tile, tiles_of(block), from(places, tile), sums);
           }
         }
       });
@@ -196,16 +195,9 @@ at::Tensor winograd(const at::Tensor& x, const at::Tensor& weight, const std::op
   return y;
 }
 
-// The operator is there where it works; another copy of the shim in the process may have brought it.
-const bool registered = [] {
-  if (kernel() == nullptr || c10::Dispatcher::singleton().findSchema({"darkroom::winograd", ""})) {
-    return false;
-  }
-  static torch::Library library(torch::Library::FRAGMENT, "darkroom", std::nullopt, __FILE__, __LINE__);
-  library.def("winograd(Tensor x, Tensor weight, Tensor? bias, int padding) -> Tensor");
-  library.impl("winograd", torch::dispatch(c10::DispatchKey::CPU, TORCH_FN(winograd)));
-  return true;
-}();
+const bool provided =
+    kernel() != nullptr && provide("winograd", "(Tensor x, Tensor weight, Tensor? bias, int padding) -> Tensor",
+                                   torch::dispatch(c10::DispatchKey::CPU, TORCH_FN(winograd)));
 
 }  // namespace
 }  // namespace darkroom

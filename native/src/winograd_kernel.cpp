@@ -120,26 +120,38 @@ inline void transform_tile(const float* const (&pixels)[4][4], int64_t channel, 
   }
 }
 
+// The left upper result of a tile.
+struct Corner {
+  int64_t sample;
+  int64_t row;
+  int64_t column;
+
+  Corner(const Tiles& tiles, int64_t index)
+      : sample(index / tiles.columns / tiles.rows), row(index / tiles.columns % tiles.rows * 2),
+        column(index % tiles.columns * 2) {}
+};
+
+// The channels of a pixel that lies so far from the corner; NULL outside of the picture.
+inline float* pixel(const Pictures& x, const Corner& corner, int64_t down, int64_t right) {
+  const int64_t row = corner.row + down;
+  const int64_t column = corner.column + right;
+  const bool inside = row >= 0 && row < x.height && column >= 0 && column < x.width;
+  return inside ? x.start + ((corner.sample * x.height + row) * x.width + column) * x.channels : nullptr;
+}
+
 void pictures(const Pictures& x, const Tiles& tiles, int64_t padding, const float* zeros, int64_t first,
               int64_t count, const Places& transformed) {
   for (int64_t tile = 0; tile < count; ++tile) {
-    const int64_t index = first + tile;
-    const int64_t line = index / tiles.columns;
-    const int64_t sample = line / tiles.rows;
-    const int64_t top = line % tiles.rows * 2 - padding;
-    const int64_t left = index % tiles.columns * 2 - padding;
+    const Corner corner(tiles, first + tile);
     const float* pixels[4][4];
     for (int64_t i = 0; i < 4; ++i) {
       for (int64_t j = 0; j < 4; ++j) {
-        const int64_t row = top + i;
-        const int64_t column = left + j;
-        const bool inside = row >= 0 && row < x.height && column >= 0 && column < x.width;
-        pixels[i][j] =
-            inside ? x.start + ((sample * x.height + row) * x.width + column) * x.channels : zeros;
+        const float* const found = pixel(x, corner, i - padding, j - padding);
+        pixels[i][j] = found == nullptr ? zeros : found;
       }
     }
     for (int64_t channel = 0; channel < x.channels; channel += LANES) {
-      transform_tile(pixels, channel, transformed.at(0, tile) + channel, transformed.plane);
+      transform_tile(pixels, channel, from(transformed, tile).start + channel, transformed.plane);
     }
   }
 }
@@ -181,7 +193,7 @@ void product_of(int64_t count, const float* rows, int64_t row, const float* weig
 }
 
 // Aᵀ m A for LANES channels of a tile, plus the bias; written to the pixels that are not null.
-inline void transform_sums(const float* sums, Vector bias, float* const (&pixels)[2][2]) {
+inline void transform_sums(const float* sums, Vector bias, float* const (&pixels)[2][2], int64_t channel) {
   Vector half[2][4];
   for (int j = 0; j < 4; ++j) {
     const Vector m[4] = {load(sums + j * BLOCK * PANEL), load(sums + (4 + j) * BLOCK * PANEL),
@@ -190,8 +202,10 @@ inline void transform_sums(const float* sums, Vector bias, float* const (&pixels
     half[1][j] = m[1] - m[2] - m[3];
   }
   for (int i = 0; i < 2; ++i) {
-    if (pixels[i][0] != nullptr) store(pixels[i][0], half[i][0] + half[i][1] + half[i][2] + bias);
-    if (pixels[i][1] != nullptr) store(pixels[i][1], half[i][1] - half[i][2] - half[i][3] + bias);
+    const Vector left = half[i][0] + half[i][1] + half[i][2] + bias;
+    const Vector right = half[i][1] - half[i][2] - half[i][3] + bias;
+    if (pixels[i][0] != nullptr) store(pixels[i][0] + channel, left);
+    if (pixels[i][1] != nullptr) store(pixels[i][1] + channel, right);
   }
 }
 
@@ -201,28 +215,17 @@ void results(const Places& transformed, const Tiles& tiles, int64_t first, int64
   for (int64_t place = 0; place < 16; ++place) {
     for (int64_t tile = 0; tile < tile_count; tile += ROWS) {
       const int64_t rows = tile_count - tile < ROWS ? tile_count - tile : ROWS;
-      product_of<ROWS>(rows, transformed.at(place, tile), transformed.row, weights + place * in * PANEL,
-                       in, sums + (place * BLOCK + tile) * PANEL);
+      product_of<ROWS>(rows, from(transformed, tile).start + place * transformed.plane, transformed.row,
+                       weights + place * in * PANEL, in, sums + (place * BLOCK + tile) * PANEL);
     }
   }
   for (int64_t tile = 0; tile < tile_count; ++tile) {
-    const int64_t index = first + tile;
-    const int64_t line = index / tiles.columns;
-    const int64_t sample = line / tiles.rows;
-    const int64_t row = line % tiles.rows * 2;
-    const int64_t column = index % tiles.columns * 2;
+    const Corner corner(tiles, first + tile);
+    float* const pixels[2][2] = {{pixel(y, corner, 0, 0), pixel(y, corner, 0, 1)},
+                                 {pixel(y, corner, 1, 0), pixel(y, corner, 1, 1)}};
     for (int64_t c = 0; c < count; c += LANES) {
-      float* pixels[2][2];
-      for (int64_t i = 0; i < 2; ++i) {
-        for (int64_t j = 0; j < 2; ++j) {
-          pixels[i][j] =
-              row + i < y.height && column + j < y.width
-                  ? y.start + ((sample * y.height + row + i) * y.width + column + j) * y.channels +
-                        channel + c
-                  : nullptr;
-        }
-      }
-      transform_sums(sums + tile * PANEL + c, bias == nullptr ? Vector{} : load(bias + channel + c), pixels);
+      const Vector offset = bias == nullptr ? Vector{} : load(bias + channel + c);
+      transform_sums(sums + tile * PANEL + c, offset, pixels, channel + c);
     }
   }
 }

@@ -24,10 +24,12 @@ struct Places {
   float* start;
   int64_t plane;  // from one place to the next
   int64_t row;    // from one tile to the next
-
-  float* at(int64_t place, int64_t tile) const { return start + place * plane + tile * row; }
-  Places from(int64_t tile) const { return {at(0, tile), plane, row}; }
 };
+
+// Not a member, nor without "static": the linker could take what was compiled for another processor.
+static inline Places from(const Places& places, int64_t tile) {
+  return {places.start + tile * places.row, places.plane, places.row};
+}
 
 struct WinogradKernel {
   int64_t panel;  // channels of results that are computed together
