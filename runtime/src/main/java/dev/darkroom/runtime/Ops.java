@@ -269,34 +269,22 @@ public final class Ops {
             long beside = known ? Winograd.numbersBeside(x, weight, padding) : ordered;
             return DryRun.conv2d(x, weight, stride, padding, beside);
         }
-        if (!inOrder) {
-            return libtorchConv2d(x, weight, bias, stride, padding, groups);
+        if (known) {
+            return Winograd.conv2d(x, weight, bias, padding);
         }
         try (var scope = TensorScope.open()) {
-            Tensor ordered = Winograd.channelsLast(x);
+            Tensor ordered = inOrder ? Winograd.channelsLast(x) : x;
             return scope.keep(
-                    known
-                            ? Winograd.conv2d(ordered, weight, bias, padding)
-                            : libtorchConv2d(ordered, weight, bias, stride, padding, groups));
+                    Tensor.run(
+                            CONV2D.call()
+                                    .arg(ordered.handle)
+                                    .arg(weight.handle)
+                                    .arg(Tensor.handle(bias))
+                                    .ints(stride, stride)
+                                    .ints(padding, padding)
+                                    .ints(1, 1)
+                                    .arg(groups)));
         }
-    }
-
-    private static Tensor libtorchConv2d(
-            Tensor x,
-            Tensor weight,
-            @Nullable Tensor bias,
-            long stride,
-            long padding,
-            long groups) {
-        return Tensor.run(
-                CONV2D.call()
-                        .arg(x.handle)
-                        .arg(weight.handle)
-                        .arg(Tensor.handle(bias))
-                        .ints(stride, stride)
-                        .ints(padding, padding)
-                        .ints(1, 1)
-                        .arg(groups));
     }
 
     /**
