@@ -5,9 +5,9 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -16,21 +16,12 @@ import java.util.Objects;
 import java.util.stream.Stream;
 
 /** The shim's attention in bfloat16, on processors that have AVX512_BF16. */
+@ExtendWith(KernelsKept.class)
 class AttentionBlocksTest {
-    private Kernels before;
-
     @BeforeEach
     void chooseBlocks() {
         assumeTrue(DotProductAttention.hasBlocks(), "there is no AVX512_BF16 here");
-        before = Kernels.current();
         Kernels.use(Kernels.parse("bfloat16.attention=blocks"));
-    }
-
-    @AfterEach
-    void bringTheChoiceBack() {
-        if (before != null) {
-            Kernels.use(before);
-        }
     }
 
     /** Heads as networks have them: views of tokens that hold all heads side by side. */

@@ -6,11 +6,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.darkroom.runtime.libtorch.LibtorchException;
 
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.api.extension.ExtendWith;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -18,21 +17,10 @@ import java.util.Objects;
 import java.util.stream.Stream;
 
 /** Products, convolutions and attention in bfloat16 and float16, in both ways. */
+@ExtendWith(KernelsKept.class)
 class SixteenBitsTest {
     private static final List<String> WAYS = List.of("own", "float32");
     private static final List<DType> TYPES = List.of(DType.BFLOAT16, DType.FLOAT16);
-
-    private Kernels before;
-
-    @BeforeEach
-    void keepTheChoice() {
-        before = Kernels.current();
-    }
-
-    @AfterEach
-    void bringTheChoiceBack() {
-        Kernels.use(before);
-    }
 
     @FunctionalInterface
     private interface Operator {

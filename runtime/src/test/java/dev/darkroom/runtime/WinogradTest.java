@@ -10,9 +10,9 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import dev.darkroom.runtime.libtorch.LibtorchException;
 
 import org.jspecify.annotations.Nullable;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 
 import java.nio.file.Files;
@@ -23,6 +23,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
 /** The shim's convolutions in float32. */
+@ExtendWith(KernelsKept.class)
 class WinogradTest {
     /**
      * Samples, channels in and out, height, width, padding: a pixel, odd sizes, panels and blocks
@@ -41,20 +42,10 @@ class WinogradTest {
         {1, 1024, 528, 30, 31, 1}
     };
 
-    private Kernels before;
-
     @BeforeEach
     void chooseWinograd() {
         assumeTrue(Winograd.exists(), "there is no AVX2 here");
-        before = Kernels.current();
         Kernels.use(Kernels.parse("float32.convolutions=winograd"));
-    }
-
-    @AfterEach
-    void bringTheChoiceBack() {
-        if (before != null) {
-            Kernels.use(before);
-        }
     }
 
     @Test
