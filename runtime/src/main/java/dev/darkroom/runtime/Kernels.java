@@ -41,10 +41,11 @@ public final class Kernels {
          */
         BLOCKS,
         /**
-         * Convolutions in float32 by the shim's operator, with less than half of the
-         * multiplications (Lavin and Gray 2016, arXiv:1509.09308), on Linux on processors with
-         * AVX2. Convolutions that it doesn't know, such as those with another kernel than 3×3, and
-         * those that record gradients are libtorch's.
+         * Convolutions in float32 and bfloat16 by the shim's operator, with less than half of the
+         * multiplications, or a quarter, in float32 (Lavin and Gray 2016, arXiv:1509.09308), on
+         * Linux on processors with AVX2. Convolutions that it doesn't know, such as those with
+         * another kernel than 3×3, and those that record gradients are libtorch's, in the way of
+         * products.
          */
         WINOGRAD
     }
@@ -206,7 +207,7 @@ public final class Kernels {
                     case OWN -> true;
                     case FLOAT32 -> type != DType.FLOAT32;
                     case BLOCKS -> type == DType.BFLOAT16 && work == Work.ATTENTION;
-                    case WINOGRAD -> type == DType.FLOAT32;
+                    case WINOGRAD -> type != DType.FLOAT16 && work == Work.CONVOLUTIONS;
                 };
     }
 
@@ -217,7 +218,8 @@ public final class Kernels {
                         + " is own, float32 or a list of TYPE.WORK=WAY with the types"
                         + " bfloat16 and float16, the works products, convolutions,"
                         + " attention and attention_gradients, and the ways own and"
-                        + " float32, for bfloat16.attention also blocks, and of"
+                        + " float32, for bfloat16.attention also blocks, for"
+                        + " bfloat16.convolutions also winograd, and of"
                         + " float32.convolutions=own or winograd; \""
                         + part.strip()
                         + "\" is none of these");
@@ -261,6 +263,14 @@ public final class Kernels {
                         && type.bytes() == 2
                         && current().way(type, work) == Way.FLOAT32;
         return cast ? DType.FLOAT32 : type;
+    }
+
+    /**
+     * Returns whether libtorch's operators are called with arguments of 16 bits cast to float32.
+     */
+    boolean castsFor(DType type, Work work) {
+        Way way = way(type, work);
+        return (way == Way.WINOGRAD ? way(type, Work.PRODUCTS) : way) == Way.FLOAT32;
     }
 
     /**

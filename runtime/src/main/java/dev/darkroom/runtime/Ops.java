@@ -151,7 +151,7 @@ public final class Ops {
         }
 
         static boolean takes(Tensor x, Tensor weight, @Nullable Tensor bias, Tensor parameter) {
-            return isPlain(x, weight, bias, parameter)
+            return isPlain(DType.FLOAT32, x, weight, bias, parameter)
                     && x.elements() * weight.size(0) >= WORTHWHILE;
         }
     }
@@ -165,16 +165,16 @@ public final class Ops {
      * @param parameter that the weight is, or is a cast of
      */
     private static boolean isPlain(
-            Tensor x, Tensor weight, @Nullable Tensor bias, Tensor parameter) {
+            DType type, Tensor x, Tensor weight, @Nullable Tensor bias, Tensor parameter) {
         return Mode.current().computesPlainly()
-                && isPlain(x)
-                && isPlain(weight)
-                && (bias == null || isPlain(bias))
+                && isPlain(type, x)
+                && isPlain(type, weight)
+                && (bias == null || isPlain(type, bias))
                 && !parameter.requiresGrad();
     }
 
-    private static boolean isPlain(Tensor tensor) {
-        return tensor.dtype() == DType.FLOAT32 && tensor.device().isLikeCpu();
+    private static boolean isPlain(DType type, Tensor tensor) {
+        return tensor.dtype() == type && tensor.device().isLikeCpu();
     }
 
     /**
@@ -233,27 +233,13 @@ public final class Ops {
                             + " takes");
         }
         requireVector("conv2d: bias", bias, weight.size(0));
-        DType type = SixteenBits.inFloat32(Kernels.Work.CONVOLUTIONS, x, weight, bias);
-        if (type != null) {
-            return SixteenBits.compute(
-                    type,
-                    () ->
-                            conv2d(
-                                    SixteenBits.wide(x),
-                                    SixteenBits.wide(weight),
-                                    SixteenBits.wideOrNull(bias),
-                                    stride,
-                                    padding,
-                                    groups,
-                                    weight));
-        }
-        return conv2d(x, weight, bias, stride, padding, groups, weight);
+        return convolution(x, weight, bias, stride, padding, groups, weight);
     }
 
     /**
      * @param parameter that the weight is, or is a cast of
      */
-    private static Tensor conv2d(
+    private static Tensor convolution(
             Tensor x,
             Tensor weight,
             @Nullable Tensor bias,
@@ -261,8 +247,23 @@ public final class Ops {
             long padding,
             long groups,
             Tensor parameter) {
-        boolean inOrder = Winograd.isChosen() && isPlain(x, weight, bias, parameter);
-        boolean known = inOrder && Winograd.knows(weight, stride, groups);
+        boolean inOrder = Winograd.isChosen(x) && isPlain(x.dtype(), x, weight, bias, parameter);
+        boolean known = inOrder && Winograd.knows(x, weight, stride, groups);
+        DType type =
+                known ? null : SixteenBits.inFloat32(Kernels.Work.CONVOLUTIONS, x, weight, bias);
+        if (type != null) {
+            return SixteenBits.compute(
+                    type,
+                    () ->
+                            convolution(
+                                    SixteenBits.wide(x),
+                                    SixteenBits.wide(weight),
+                                    SixteenBits.wideOrNull(bias),
+                                    stride,
+                                    padding,
+                                    groups,
+                                    parameter));
+        }
         if (DryRun.isOn(x)) {
             // oneDNN copies the input into an order of its own, if it isn't channels last.
             long ordered = inOrder ? 0 : x.elements();

@@ -1,6 +1,5 @@
 package dev.darkroom.runtime;
 
-import dev.darkroom.runtime.Kernels.Way;
 import dev.darkroom.runtime.Kernels.Work;
 
 import org.jspecify.annotations.Nullable;
@@ -19,7 +18,7 @@ final class SixteenBits {
      */
     static @Nullable DType inFloat32(Work work, @Nullable Tensor... arguments) {
         DType type = commonType(arguments);
-        return type != null && Kernels.current().way(type, work) == Way.FLOAT32 ? type : null;
+        return type != null && Kernels.current().castsFor(type, work) ? type : null;
     }
 
     /** Returns the 16-bit type that all arguments are computed in; null if it isn't one for all. */

@@ -93,15 +93,17 @@ class KernelsTest {
     })
     void instructionsDecide(
             String cpu, boolean mkl, boolean blocks, String limit, String expected) {
-        String instructions =
-                switch (cpu) {
-                    case "AVX2" -> AVX2;
-                    case "AVX512" -> AVX512;
-                    case "ZEN4" -> ZEN4;
-                    case "SAPPHIRE" -> SAPPHIRE;
-                    default -> GRANITE;
-                };
-        assertEquals(expected, decided(machine("amd64", instructions, mkl, blocks, limit)));
+        assertEquals(expected, decided(machine("amd64", instructions(cpu), mkl, blocks, limit)));
+    }
+
+    private static String instructions(String cpu) {
+        return switch (cpu) {
+            case "AVX2" -> AVX2;
+            case "AVX512" -> AVX512;
+            case "ZEN4" -> ZEN4;
+            case "SAPPHIRE" -> SAPPHIRE;
+            default -> GRANITE;
+        };
     }
 
     @Test
@@ -123,17 +125,32 @@ class KernelsTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"true, WINOGRAD", "false, OWN"})
-    void convolutionsInFloat32AreTheShimsWhereItHasThem(boolean winograd, Way expected) {
-        var machine =
-                new MachineKernels(
-                        new Processor("any", "aarch64", Set.of()),
-                        true,
-                        false,
-                        false,
-                        winograd,
-                        null);
-        assertEquals(Optional.of(expected), machine.decide(DType.FLOAT32, Work.CONVOLUTIONS));
+    @CsvSource({
+        // instructions, ONEDNN_MAX_CPU_ISA, in bfloat16 with and without
+        "AVX2, '', WINOGRAD, FLOAT32",
+        "ZEN4, '', WINOGRAD, OWN",
+        "SAPPHIRE, '', OWN, OWN",
+        "SAPPHIRE, AVX512_CORE_FP16, WINOGRAD, OWN"
+    })
+    void convolutionsAreTheShimsWhereItHasThem(String cpu, String limit, Way shims, Way libtorchs) {
+        for (boolean winograd : new boolean[] {true, false}) {
+            var machine =
+                    new MachineKernels(
+                            new Processor("any", "amd64", Set.of(instructions(cpu).split(" "))),
+                            true,
+                            false,
+                            false,
+                            winograd,
+                            MachineKernels.limit(limit, null));
+            assertEquals(
+                    Optional.of(winograd ? Way.WINOGRAD : Way.OWN),
+                    machine.decide(DType.FLOAT32, Work.CONVOLUTIONS));
+            assertEquals(
+                    Optional.of(winograd ? shims : libtorchs),
+                    machine.decide(DType.BFLOAT16, Work.CONVOLUTIONS));
+            assertNotEquals(
+                    Optional.of(Way.WINOGRAD), machine.decide(DType.FLOAT16, Work.CONVOLUTIONS));
+        }
     }
 
     @Test
@@ -177,9 +194,27 @@ class KernelsTest {
         assertNotEquals(own, mixed);
         assertEquals(9, Arrays.asList(mixed.toString().split(",")).size());
         assertEquals(Way.OWN, mixed.way(DType.FLOAT32, Work.CONVOLUTIONS));
-        var winograd = parse("own,float32.convolutions=winograd");
+        var winograd = parse("own,float32.convolutions=winograd,bfloat16.convolutions=winograd");
         assertEquals(Way.WINOGRAD, winograd.way(DType.FLOAT32, Work.CONVOLUTIONS));
+        assertEquals(Way.WINOGRAD, winograd.way(DType.BFLOAT16, Work.CONVOLUTIONS));
         assertEquals(winograd, parse(winograd.toString()));
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "own, own, false",
+        "own, float32, true",
+        "own, winograd, false",
+        "float32, winograd, true",
+        "float32, own, false"
+    })
+    void convolutionsThatWinogradDoesNotKnowAreComputedAsProductsAre(
+            String products, String convolutions, boolean cast) {
+        var kernels =
+                parse(
+                        "own,bfloat16.products=%s,bfloat16.convolutions=%s"
+                                .formatted(products, convolutions));
+        assertEquals(cast, kernels.castsFor(DType.BFLOAT16, Work.CONVOLUTIONS));
     }
 
     private static Kernels parse(String text) {
@@ -226,7 +261,8 @@ class KernelsTest {
                 "bfloat16.products=blocks",
                 "float16.attention=blocks",
                 "winograd",
-                "bfloat16.convolutions=winograd",
+                "float16.convolutions=winograd",
+                "bfloat16.products=winograd",
                 "float32.convolutions=float32",
                 "bfloat16.attention=own=own",
                 "own,"

@@ -14,6 +14,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -22,7 +24,7 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
-/** The shim's convolutions in float32. */
+/** The shim's convolutions in float32 and bfloat16. */
 @ExtendWith(KernelsKept.class)
 class WinogradTest {
     /**
@@ -45,7 +47,8 @@ class WinogradTest {
     @BeforeEach
     void chooseWinograd() {
         assumeTrue(Winograd.exists(), "there is no AVX2 here");
-        Kernels.use(Kernels.parse("float32.convolutions=winograd"));
+        Kernels.use(
+                Kernels.parse("own,float32.convolutions=winograd,bfloat16.convolutions=winograd"));
     }
 
     @Test
@@ -91,9 +94,14 @@ class WinogradTest {
                     Tensor.randn(generator, shape[2], shape[1], 3, 3)
                             .times(1 / Math.sqrt(9 * shape[1]));
             Tensor bias = Tensor.randn(generator, shape[2]);
-            requireExact(x, weight, bias, shape[5]);
-            requireExact(Winograd.channelsLast(x), weight, null, shape[5]);
-            requireExact(x.transpose(2, 3), weight.transpose(2, 3), bias, shape[5]);
+            for (DType type : List.of(DType.FLOAT32, DType.BFLOAT16)) {
+                Tensor numbers = x.to(type);
+                Tensor weights = weight.to(type);
+                requireExact(numbers, weights, bias.to(type), shape[5]);
+                requireExact(Winograd.channelsLast(numbers), weights, null, shape[5]);
+                requireExact(
+                        numbers.transpose(2, 3), weights.transpose(2, 3), bias.to(type), shape[5]);
+            }
         }
     }
 
@@ -107,18 +115,25 @@ class WinogradTest {
                         1,
                         padding,
                         1);
+        assertEquals(x.dtype(), result.dtype());
         assertEquals(exact.shape(), result.shape());
-        double error = result.to(DType.FLOAT64).minus(exact).abs().max().item();
+        Tensor error = result.to(DType.FLOAT64).minus(exact).abs();
+        if (x.dtype() == DType.BFLOAT16) {
+            error = error.minus(exact.abs().times(0x1p-8)); // half of the last of 8 bits
+        }
         // Results are of size 1; their sums have up to 11520 terms.
-        assertTrue(error < 2e-5, () -> x.shape() + ": " + error);
+        double bound = x.dtype() == DType.BFLOAT16 ? 4e-5 : 2e-5;
+        double largest = error.max().item();
+        assertTrue(largest < bound, () -> x.dtype() + " " + x.shape() + ": " + largest);
     }
 
-    @Test
-    void isTakenForWhatItKnows() {
+    @ParameterizedTest
+    @EnumSource(names = {"FLOAT32", "BFLOAT16"})
+    void isTakenForWhatItKnows(DType type) {
         try (var scope = TensorScope.open();
                 var generator = new Generator(4)) {
-            Tensor x = Tensor.randn(generator, 1, 32, 9, 9);
-            Tensor known = Tensor.randn(generator, 32, 32, 3, 3);
+            Tensor x = Tensor.randn(generator, 1, 32, 9, 9).to(type);
+            Tensor known = Tensor.randn(generator, 32, 32, 3, 3).to(type);
             assertFalse(isLibtorchs(x, known, 1, 1));
             assertTrue(isLibtorchs(x, known, 2, 1));
             assertTrue(isLibtorchs(x, known.narrow(0, 0, 8), 1, 1));
@@ -159,20 +174,34 @@ class WinogradTest {
         }
     }
 
+    /** Plans count the memory that it takes beside the result. */
     @Test
-    void whatDoesNotFitIsRefused() {
+    void plansCountWhatItNeeds() {
+        try (var scope = TensorScope.open()) {
+            for (DType type : List.of(DType.FLOAT32, DType.BFLOAT16)) {
+                Tensor x = Tensor.empty(Shape.of(2, 320, 64, 64), type, Device.META);
+                Tensor weight = Tensor.empty(Shape.of(320, 320, 3, 3), type, Device.META);
+                long bytes = Winograd.numbersBeside(x, weight, 1) * type.bytes();
+                assertTrue(bytes > 5 << 20 && bytes < 64 << 20, () -> type + ": " + bytes);
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"FLOAT32", "BFLOAT16"})
+    void whatDoesNotFitIsRefused(DType type) {
         try (var scope = TensorScope.open();
                 var generator = new Generator(6)) {
-            Tensor weight = Tensor.randn(generator, 16, 16, 3, 3);
-            Tensor small = Tensor.randn(generator, 1, 16, 2, 5);
+            Tensor weight = Tensor.randn(generator, 16, 16, 3, 3).to(type);
+            Tensor small = Tensor.randn(generator, 1, 16, 2, 5).to(type);
             var refusal =
                     assertThrows(
                             LibtorchException.class,
                             () -> Ops.conv2d(small, weight, null, 1, 0, 1));
             assertTrue(refusal.getMessage().contains("3×3"), refusal::getMessage);
-            Tensor none = Tensor.randn(generator, 0, 16, 5, 5);
+            Tensor none = Tensor.randn(generator, 0, 16, 5, 5).to(type);
             assertEquals(Shape.of(0, 16, 5, 5), Ops.conv2d(none, weight, null, 1, 1, 1).shape());
-            Tensor notNumbers = Tensor.randn(generator, 2, 16, 5, 5);
+            Tensor notNumbers = Tensor.randn(generator, 2, 16, 5, 5).to(type);
             notNumbers.select(0, 1).fillInPlace(Double.NaN);
             Tensor result = Ops.conv2d(notNumbers, weight, null, 1, 1, 1);
             assertFalse(Double.isNaN(result.select(0, 0).sum().item()));
