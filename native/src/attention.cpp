@@ -47,18 +47,27 @@ struct Rows {
 // oneDNN takes the right side of a product in pairs of rows: the two numbers of a column lie side by side.
 // Here the rows are the numbers of a head and the columns keys, and they come as [keys,width].
 void pack_keys(const Rows& k, int64_t first, int64_t keys, int64_t width, BFloat16* packed) {
-  for (int64_t key = 0; key < keys; ++key) {
+  constexpr int64_t LINE = 16;  // pairs; each is written whole, since the next lies far away
+  for (int64_t begin = 0; begin < keys; begin += LINE) {
+    const int64_t end = std::min(begin + LINE, keys);
     for (int64_t j = 0; j < width; j += 2) {
-      std::memcpy(packed + j * keys + 2 * key, k.at(first + key) + j, 2 * sizeof(BFloat16));
+      for (int64_t key = begin; key < end; ++key) {
+        std::memcpy(packed + j * keys + 2 * key, k.at(first + key) + j, 2 * sizeof(BFloat16));
+      }
     }
   }
 }
 
 // Rows are keys here, and an odd number of them is filled up with zeros.
 void pack_values(const Rows& v, int64_t keys, int64_t width, BFloat16* packed) {
-  for (int64_t key = 0; key < keys + keys % 2; ++key) {
-    BFloat16* to = packed + key / 2 * 2 * width + key % 2;
-    for (int64_t j = 0; j < width; ++j) to[2 * j] = key < keys ? v.at(key)[j] : BFloat16(0.0f);
+  const std::vector<BFloat16> zeros(keys % 2 * width);
+  for (int64_t key = 0; key < keys; key += 2) {
+    const BFloat16* const even = v.at(key);
+    const BFloat16* const odd = key + 1 < keys ? v.at(key + 1) : zeros.data();
+    for (int64_t j = 0; j < width; ++j) {
+      packed[key * width + 2 * j] = even[j];
+      packed[key * width + 2 * j + 1] = odd[j];
+    }
   }
 }
 

@@ -59,11 +59,12 @@ class Convolution {
         terms_(at::divup(in_ / CHANNELS, at::divup(in_, kernel.terms)) * CHANNELS),
         panels_(at::divup(out_, kernel.panel)),
         threads_(at::get_num_threads()) {
-    by_tiles_ = panels_ * panel_size(in_) <= WEIGHTS && count_ >= 2 * kernel.block * threads_;
+    const int64_t weights = panels_ * chunks() * weights_size();
+    by_tiles_ = weights <= WEIGHTS && count_ >= 2 * kernel.block * threads_;
     if (by_tiles_) {
       const int64_t fitting = BLOCK / (kernel.places * in_) / kernel.rows * kernel.rows;
       block_ = std::clamp(fitting, kernel.rows, kernel.block);
-      shared_ = panels_ * panel_size(in_);
+      shared_ = weights;
       own_ = sums_size() + transformed_size();
     } else {
       const int64_t fitting = std::max(PICTURES / (kernel.places * in_), TILES);
@@ -71,7 +72,7 @@ class Convolution {
       round_ = std::min(at::divup(fitting, block_), at::divup(count_, block_));
       together_ = panels_ >= 4 * threads_ ? round_ : 1;
       shared_ = round_ * transformed_size();
-      own_ = together_ * sums_size() + panel_size(terms_);
+      own_ = together_ * sums_size() + weights_size();
     }
   }
 
@@ -102,7 +103,7 @@ class Convolution {
   // multiplies them by one panel after the other.
   void run_by_tiles() {
     const auto weights_of = [&](int64_t panel, int64_t channel) {
-      return buffers_ + panel * panel_size(in_) + panel_size(channel);
+      return buffers_ + (panel * chunks() + channel / terms_) * weights_size();
     };
     in_parallel(panels_, [&](int64_t, Parts& panels) {
       for (int64_t panel; panels.take(panel);) {
@@ -142,9 +143,7 @@ class Convolution {
       const int64_t groups = at::divup(count, together_);
       in_parallel(panels_ * groups, [&](int64_t thread, Parts& parts) {
         float* const weights = own(thread);
-        const auto sums_of = [&](int64_t i) {
-          return weights + panel_size(terms_) + i * sums_size();
-        };
+        const auto sums_of = [&](int64_t i) { return weights + weights_size() + i * sums_size(); };
         for (int64_t part; parts.take(part);) {
           const int64_t panel = part / groups;
           const int64_t begin = first + part % groups * together_;
@@ -189,23 +188,24 @@ class Convolution {
 
   int64_t count(int64_t block) const { return std::min(block_, count_ - block * block_); }
 
+  int64_t chunks() const { return at::divup(in_, terms_); }
+
   int64_t terms(int64_t channel) const { return std::min(terms_, in_ - channel); }
 
   int64_t channels(int64_t panel) const {
     return std::min(kernel_.panel, out_ - panel * kernel_.panel);
   }
 
-  // The transformed numbers of a block. Places lie a bit apart, so that they don't all fall on the
-  // same places of the first cache.
+  // The transformed numbers of a block.
   Places places(float* start) const {
-    const int64_t plane = block_ * terms_ + CHANNELS;
+    const int64_t plane = block_ * terms_ + GAP;
     return {start, kernel_.places * plane, plane, terms_};
   }
 
   // Sizes, in numbers.
-  int64_t transformed_size() const { return at::divup(in_, terms_) * places(nullptr).chunk; }
-  int64_t panel_size(int64_t in) const { return kernel_.places * in * kernel_.panel; }
-  int64_t sums_size() const { return kernel_.places * kernel_.block * kernel_.panel; }
+  int64_t transformed_size() const { return chunks() * places(nullptr).chunk; }
+  int64_t weights_size() const { return kernel_.places * (terms_ * kernel_.panel + GAP); }
+  int64_t sums_size() const { return kernel_.places * (kernel_.block * kernel_.panel + GAP); }
 
   float* own(int64_t thread) const { return buffers_ + shared_ + thread * own_; }
 
@@ -246,11 +246,12 @@ auto with_kernel(const at::Tensor& x, const at::Tensor& weight, int64_t padding,
     TORCH_CHECK(t.dim() == 4 && t.layout() == at::kStrided,
                 "darkroom::winograd: x and the weight must have four sizes");
   }
-  TORCH_CHECK(
-      weight.size(2) == 3 && weight.size(3) == 3 && weight.size(1) == x.size(1) &&
-          weight.size(0) % CHANNELS == 0 && weight.size(1) % CHANNELS == 0 && weight.numel() > 0,
-      "darkroom::winograd: the weight must be [out,in,3,3] with the channels of x, both multiples of ",
-      CHANNELS);
+  TORCH_CHECK(weight.size(2) == 3 && weight.size(3) == 3 && weight.size(1) == x.size(1) &&
+                  weight.size(0) % CHANNELS == 0 && weight.size(1) % CHANNELS == 0 &&
+                  weight.numel() > 0,
+              "darkroom::winograd: the weight must be [out,in,3,3] with the channels of x, both "
+              "multiples of ",
+              CHANNELS);
   TORCH_CHECK(
       padding >= 0 && x.size(0) > 0 && x.size(2) + 2 * padding > 2 && x.size(3) + 2 * padding > 2,
       "darkroom::winograd: the pictures must be 3×3 or larger");

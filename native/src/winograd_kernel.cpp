@@ -73,9 +73,6 @@ inline void transpose(Vector (&rows)[LANES]) {
 constexpr int64_t PANEL = 2 * LANES;
 constexpr int64_t BLOCK = 4 * ROWS;
 
-// Floats in a line of a cache.
-constexpr int64_t LINE = 16;
-
 // The transforms of one dimension (Lavin and Gray 2016, arXiv:1509.09308), for SIZE results from
 // SIDE pixels.
 template <int SIZE>
@@ -189,7 +186,7 @@ void weights(const Number* weights, int64_t count, int64_t in, int64_t terms, fl
         DARKROOM_UNROLL
         for (int i = 0; i < 9; ++i) kernel[i / 3][i % 3] = (&numbers[0][0])[9 * c + i];
         transform<3, SIDE>(kernel, Transform<SIZE>::weights, [&](int i, const Vector(&row)[SIDE]) {
-          for (int j = 0; j < SIDE; ++j) store(to + (SIDE * i + j) * terms * PANEL, row[j]);
+          for (int j = 0; j < SIDE; ++j) store(to + (SIDE * i + j) * (terms * PANEL + GAP), row[j]);
         });
       }
     }
@@ -253,7 +250,7 @@ void product(const float* rows, int64_t row, const float* weights, int64_t terms
              bool add) {
   Vector sum[N][2] = {};
   for (int64_t i = 0; i < terms; ++i) {
-    if (i % LINE == 0) {
+    if (i % 16 == 0) {  // a line of a cache
       DARKROOM_UNROLL
       for (int n = 0; n < N; ++n) __builtin_prefetch(rows + (N + n) * row + i);
     }
@@ -296,8 +293,8 @@ void sums(const Places& transformed, int64_t chunk, int64_t tile_count, const fl
       const int64_t groups = (left + ROWS - 1) / ROWS;
       const int64_t rows = (left + groups - 1) / groups;
       product_of<ROWS>(rows, tiles + tile * transformed.terms, transformed.terms,
-                       weights + place * terms * PANEL, terms,
-                       sums + (place * BLOCK + tile) * PANEL, chunk > 0);
+                       weights + place * (terms * PANEL + GAP), terms,
+                       sums + place * (BLOCK * PANEL + GAP) + tile * PANEL, chunk > 0);
       tile += rows;
     }
   }
@@ -318,7 +315,7 @@ void results(const float* sums, const Tiles& tiles, int64_t first, int64_t tile_
       const Vector offset = bias == nullptr ? Vector{} : load(bias + channel + c);
       Vector numbers[SIDE][SIDE];
       for (int i = 0; i < SIDE * SIDE; ++i) {
-        numbers[i / SIDE][i % SIDE] = load(from + i * BLOCK * PANEL);
+        numbers[i / SIDE][i % SIDE] = load(from + i * (BLOCK * PANEL + GAP));
       }
       transform<SIDE, SIZE>(numbers, Transform<SIZE>::sums, [&](int i, const Vector(&row)[SIZE]) {
         for (int j = 0; j < SIZE; ++j) {
