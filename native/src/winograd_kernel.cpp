@@ -73,6 +73,9 @@ inline void transpose(Vector (&rows)[LANES]) {
 constexpr int64_t PANEL = 2 * LANES;
 constexpr int64_t BLOCK = 4 * ROWS;
 
+// Where the compiler's builtin is to fetch to.
+constexpr int SECOND_CACHE = 2;
+
 // The transforms of one dimension (Lavin and Gray 2016, arXiv:1509.09308), for SIZE results from
 // SIDE pixels.
 template <int SIZE>
@@ -244,7 +247,7 @@ void pictures(const Pictures<const Number>& x, const Tiles& tiles, int64_t paddi
 }
 
 // sums [N,PANEL] = rows [N,terms] · weights [terms,PANEL], or is added to them. Rows come from the
-// third cache, and the next after them.
+// third cache, and the next after them; the first has no room for these yet.
 template <int N>
 void product(const float* rows, int64_t row, const float* weights, int64_t terms, float* sums,
              bool add) {
@@ -252,7 +255,7 @@ void product(const float* rows, int64_t row, const float* weights, int64_t terms
   for (int64_t i = 0; i < terms; ++i) {
     if (i % 16 == 0) {  // a line of a cache
       DARKROOM_UNROLL
-      for (int n = 0; n < N; ++n) __builtin_prefetch(rows + (N + n) * row + i);
+      for (int n = 0; n < N; ++n) __builtin_prefetch(rows + (N + n) * row + i, 0, SECOND_CACHE);
     }
     const Vector low = load(weights + i * PANEL);
     const Vector high = load(weights + i * PANEL + LANES);
