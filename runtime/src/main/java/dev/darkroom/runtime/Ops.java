@@ -157,7 +157,7 @@ public final class Ops {
     }
 
     /**
-     * Returns whether a layer is float32 on the CPU and neither records nor casts.
+     * Returns whether a layer is of one type on the CPU and neither records nor casts.
      *
      * <p>A weight in training is left to libtorch without recording too, so that a checkpointed
      * network computes the same again.
