@@ -9,7 +9,7 @@
 
 namespace darkroom {
 
-// Registers the operator darkroom::NAME for the CPU, unless another copy of the shim in the process has.
+// Registers the operator darkroom::NAME, unless another copy of the shim in the process has.
 inline bool provide(const std::string& name, const std::string& signature, torch::CppFunction&& function) {
   if (c10::Dispatcher::singleton().findSchema({"darkroom::" + name, ""})) return false;
   static torch::Library library(torch::Library::FRAGMENT, "darkroom", std::nullopt, __FILE__, __LINE__);

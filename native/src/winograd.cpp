@@ -198,14 +198,14 @@ class Convolution {
 
   // The transformed numbers of a block.
   Places places(float* start) const {
-    const int64_t plane = block_ * terms_ + GAP;
+    const int64_t plane = plane_of(block_ * terms_);
     return {start, kernel_.places * plane, plane, terms_};
   }
 
   // Sizes, in numbers.
   int64_t transformed_size() const { return chunks() * places(nullptr).chunk; }
-  int64_t weights_size() const { return kernel_.places * (terms_ * kernel_.panel + GAP); }
-  int64_t sums_size() const { return kernel_.places * (kernel_.block * kernel_.panel + GAP); }
+  int64_t weights_size() const { return kernel_.places * plane_of(terms_ * kernel_.panel); }
+  int64_t sums_size() const { return kernel_.places * plane_of(kernel_.block * kernel_.panel); }
 
   float* own(int64_t thread) const { return buffers_ + shared_ + thread * own_; }
 

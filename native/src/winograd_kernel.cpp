@@ -147,6 +147,9 @@ struct Transform<4> {
   }
 };
 
+template <int SIZE>
+constexpr int PLACES = Transform<SIZE>::SIDE * Transform<SIZE>::SIDE;
+
 // Both dimensions: the columns of from [FROM,FROM] first, then rows, which are given to store.
 template <int FROM, int TO, typename One, typename Store>
 inline void transform(const Vector (&from)[FROM][FROM], const One& one, const Store& store) {
@@ -189,7 +192,9 @@ void weights(const Number* weights, int64_t count, int64_t in, int64_t terms, fl
         DARKROOM_UNROLL
         for (int i = 0; i < 9; ++i) kernel[i / 3][i % 3] = (&numbers[0][0])[9 * c + i];
         transform<3, SIDE>(kernel, Transform<SIZE>::weights, [&](int i, const Vector(&row)[SIDE]) {
-          for (int j = 0; j < SIDE; ++j) store(to + (SIDE * i + j) * (terms * PANEL + GAP), row[j]);
+          for (int j = 0; j < SIDE; ++j) {
+            store(to + (SIDE * i + j) * plane_of(terms * PANEL), row[j]);
+          }
         });
       }
     }
@@ -236,7 +241,7 @@ void pictures(const Pictures<const Number>& x, const Tiles& tiles, int64_t paddi
       float* const to = transformed.start + chunk * transformed.chunk + tile * transformed.terms +
                         channel % transformed.terms;
       Vector numbers[SIDE][SIDE];
-      for (int i = 0; i < SIDE * SIDE; ++i) {
+      for (int i = 0; i < PLACES<SIZE>; ++i) {
         numbers[i / SIDE][i % SIDE] = load(pixels[i / SIDE][i % SIDE] + channel);
       }
       transform<SIDE, SIDE>(numbers, Transform<SIZE>::pixels, [&](int i, const Vector(&row)[SIDE]) {
@@ -288,7 +293,7 @@ void product_of(int64_t count, const float* rows, int64_t row, const float* weig
 template <int SIZE>
 void sums(const Places& transformed, int64_t chunk, int64_t tile_count, const float* weights,
           int64_t terms, float* sums) {
-  for (int64_t place = 0; place < Transform<SIZE>::SIDE * Transform<SIZE>::SIDE; ++place) {
+  for (int64_t place = 0; place < PLACES<SIZE>; ++place) {
     const float* const tiles =
         transformed.start + chunk * transformed.chunk + place * transformed.plane;
     for (int64_t tile = 0, left; (left = tile_count - tile) > 0;) {
@@ -296,8 +301,8 @@ void sums(const Places& transformed, int64_t chunk, int64_t tile_count, const fl
       const int64_t groups = (left + ROWS - 1) / ROWS;
       const int64_t rows = (left + groups - 1) / groups;
       product_of<ROWS>(rows, tiles + tile * transformed.terms, transformed.terms,
-                       weights + place * (terms * PANEL + GAP), terms,
-                       sums + place * (BLOCK * PANEL + GAP) + tile * PANEL, chunk > 0);
+                       weights + place * plane_of(terms * PANEL), terms,
+                       sums + place * plane_of(BLOCK * PANEL) + tile * PANEL, chunk > 0);
       tile += rows;
     }
   }
@@ -317,8 +322,8 @@ void results(const float* sums, const Tiles& tiles, int64_t first, int64_t tile_
       const float* const from = sums + tile * PANEL + c;
       const Vector offset = bias == nullptr ? Vector{} : load(bias + channel + c);
       Vector numbers[SIDE][SIDE];
-      for (int i = 0; i < SIDE * SIDE; ++i) {
-        numbers[i / SIDE][i % SIDE] = load(from + i * (BLOCK * PANEL + GAP));
+      for (int i = 0; i < PLACES<SIZE>; ++i) {
+        numbers[i / SIDE][i % SIDE] = load(from + i * plane_of(BLOCK * PANEL));
       }
       transform<SIDE, SIZE>(numbers, Transform<SIZE>::sums, [&](int i, const Vector(&row)[SIZE]) {
         for (int j = 0; j < SIZE; ++j) {
@@ -332,7 +337,7 @@ void results(const float* sums, const Tiles& tiles, int64_t first, int64_t tile_
 template <typename Number, int SIZE>
 constexpr WinogradKernel<Number> kernel(int64_t terms) {
   return {SIZE,
-          Transform<SIZE>::SIDE * Transform<SIZE>::SIDE,
+          PLACES<SIZE>,
           PANEL,
           BLOCK,
           ROWS,

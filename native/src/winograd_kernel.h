@@ -23,9 +23,10 @@ struct Tiles {
   int64_t columns;
 };
 
-// Numbers that are left free after each place, a line of a cache: else all places would fall on the
-// same few sets of it.
-constexpr int64_t GAP = 16;
+// From one place to the next, if it has so many numbers: a line of a cache is left free, since all
+// places would fall on the same few sets of it. Neither a member nor without "static": the linker
+// could take what was compiled for another processor.
+static inline int64_t plane_of(int64_t numbers) { return numbers + 16; }
 
 // A table [chunks,places,tiles,terms] of transformed numbers: some channels after the other, of
 // which one of the places in a tile after the other.
@@ -49,7 +50,7 @@ struct WinogradKernel {
   int64_t terms;   // at most
 
   // Transforms some channels, `terms` of `in`, of the weights [count,in,3,3] of a panel to
-  // [places,terms,panel], with gaps; what it has more of is zero. Channels are multiples of 16.
+  // [places,terms,panel] in planes; what it has more of is zero. Channels are multiples of 16.
   void (*weights)(const Number* weights, int64_t count, int64_t in, int64_t terms,
                   float* transformed);
 
@@ -57,7 +58,7 @@ struct WinogradKernel {
   void (*pictures)(const Pictures<const Number>& x, const Tiles& tiles, int64_t padding,
                    const Number* zeros, int64_t first, int64_t count, const Places& transformed);
 
-  // Computes the sums [places,block,panel] of a panel, with gaps, for at most a block of tiles, or
+  // Computes the sums [places,block,panel] of a panel, in planes, for at most a block of tiles, or
   // adds to them what a chunk has, the products of `terms` channels.
   void (*sums)(const Places& transformed, int64_t chunk, int64_t tile_count, const float* weights,
                int64_t terms, float* sums);
